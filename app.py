@@ -1,0 +1,89 @@
+"""The page: builds it, reads the flags, launches. ``python app.py --help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no request to anyone
+
+import gradio as gr
+
+from pages import api, frame, live
+from pages.services import Limits, Options, Services
+from pages.throttle import Throttle
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+def build_page(services: Services) -> gr.Blocks:
+    """The whole page on ``services``, ready to launch."""
+    throttle = Throttle(services.limits)
+    with gr.Blocks(title="Switchyard", analytics_enabled=False) as page:
+        frame.header()
+        with gr.Tabs(elem_classes="sy-tabs"):
+            with gr.Tab("Race", id="race"):
+                live.build(services, throttle)
+            for label, build in frame.more_tabs():
+                with gr.Tab(label, id=label.lower()):
+                    build(services)
+        api.build(services, throttle)
+    return page
+
+
+def flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="app.py", description="Race three ways to answer a question, in your browser."
+    )
+    parser.add_argument(
+        "--lm", default="embedded", help="language model: embedded, FILE.gguf, hf:REPO/FILE.gguf or provider/model"
+    )
+    parser.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; 0.0.0.0 in a Space)")
+    parser.add_argument(
+        "--share", action="store_true", help="also give a public gradio.live address (needs the internet)"
+    )
+    parser.add_argument(
+        "--demo-limit",
+        metavar="VISIT[/HOUR]",
+        type=demo_limit,
+        default=(None, None),
+        help="for a public page: questions per visitor, and per hour from all visitors, e.g. 20/200",
+    )
+    parser.add_argument("--online", action="store_true", help="let the tools use the internet: weather and Wikipedia")
+    parser.add_argument("--knowledge", type=Path, metavar="DIR", help="search this folder of text and Markdown instead")
+    parser.add_argument(
+        "--router", type=Path, metavar="DIR", help="a router saved by save_pretrained (default: the one that ships)"
+    )
+    return parser.parse_args(arguments)
+
+
+def demo_limit(text: str) -> tuple[int, int | None]:
+    """``20`` or ``20/200``: questions a visit, and an hour."""
+    try:
+        numbers = [int(part) for part in text.split("/")]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= 2 or min(numbers) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not VISIT or VISIT/HOUR with whole numbers from 1. Try 20 or 20/200."
+        )
+    return numbers[0], numbers[1] if len(numbers) > 1 else None
+
+
+def main() -> None:
+    chosen = flags()
+    visit, hour = chosen.demo_limit
+    options = Options(lm=chosen.lm, online=chosen.online, knowledge=chosen.knowledge, router=chosen.router)
+    from pages.wiring import load_services
+
+    host = chosen.host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
+    public = bool(chosen.share or visit or host not in LOCAL)
+    services = load_services(options, Limits(questions_per_session=visit, questions_per_hour=hour, public=public))
+    frame.launch(build_page(services), services, host=host, port=chosen.port, share=chosen.share)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""``python -m router``: route questions, explain decisions, train, check, benchmark, and have examples written.
+
+Leaves out everything but arguments, files and printing. Results go to standard output, the rest to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from router.artifact import ArtifactError
+from router.network import DEFAULT_ROUTER, Router
+from router.types import NONE
+
+ASSETS = Path(__file__).parent.parent / "assets"
+CLINC_HELP = "CLINC150's data_full.json (Larson et al. 2019)"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status: 0, or 2 where the input was at fault."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv[:1] == ["bench"]:
+        from router.bench import main as bench  # torch and every peer load only for this
+
+        return bench(argv[1:])
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except (OSError, ValueError, ArtifactError) as fault:
+        print(f"python -m router: {fault}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m router", description=__doc__.splitlines()[0])
+    commands = top.add_subparsers(required=True, metavar="route | explain | train | check | bench | synthesize")
+    route = commands.add_parser("route", help="one question a line in, one JSON line out")
+    route.add_argument(
+        "file", nargs="?", default="-", metavar="FILE|-", help="questions, one a line (default: standard input)"
+    )
+    _add_router(route)
+    route.set_defaults(run=_route)
+    explain = commands.add_parser("explain", help="which words decided")
+    explain.add_argument("question")
+    explain.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    _add_router(explain)
+    explain.set_defaults(run=_explain)
+    train = commands.add_parser("train", help="train a router; without FILE, the one that ships")
+    train.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="examples: JSONL, CSV, traces, runs, chat logs"
+    )
+    train.add_argument("--out", type=Path, required=True, help="folder for the weights")
+    train.add_argument("--with-templates", action="store_true", help="the shipped template questions beside FILE")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--epochs", type=_positive, default=8)
+    train.set_defaults(run=_train)
+    check = commands.add_parser("check", help="accuracy of a router, as JSON")
+    check.add_argument("--questions", type=Path, default=ASSETS / "questions.jsonl", help="labelled questions")
+    check.add_argument("--chains", type=Path, default=ASSETS / "chains.jsonl", help="questions of two and three tools")
+    check.add_argument("--clinc", type=Path, help=CLINC_HELP)
+    _add_router(check)
+    check.set_defaults(run=_check)
+    commands.add_parser("bench", help="the router against its peers (--help lists its options)", add_help=False)
+    write = commands.add_parser("synthesize", help="examples written by a language model")
+    write.add_argument("--lm", required=True, help="embedded, a .gguf file, or provider/model")
+    write.add_argument("--out", type=Path, required=True, help="JSONL to write")
+    write.add_argument("--per-label", type=_positive, default=50)
+    write.add_argument("--held-out", type=Path, action="append", help="files whose questions nothing may resemble")
+    write.add_argument("--seed", type=int, default=0)
+    _add_router(write)
+    write.set_defaults(run=_synthesize)
+    return top
+
+
+def _add_router(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--router", type=Path, default=DEFAULT_ROUTER, metavar="DIR", help="folder of the weights")
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def _route(args: argparse.Namespace) -> int:
+    from router.arguments import fill
+    from router.readers import readers_of
+    from router.tools import default_tools
+
+    router, tools = Router.from_pretrained(args.router), default_tools()
+    readers = readers_of(router, args.router)
+    try:
+        for question in _lines(args.file):
+            started = time.perf_counter()
+            decision = router.decide(question)
+            tool = tools.get(decision.tool or NONE)
+            arguments = dict(fill(question, tool, readers).arguments) if tool else {}
+            row = {
+                "question": question,
+                "tool": decision.tool or NONE,
+                "arguments": arguments,
+                "confidence": decision.confidence,
+                "abstained": decision.abstained,
+                "probabilities": dict(decision.probabilities),
+                "microseconds": (time.perf_counter() - started) * 1e6,
+            }
+            print(json.dumps(row, ensure_ascii=False), flush=True)
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _lines(file: str) -> Iterator[str]:
+    """The lines of a UTF-8 file or of standard input; bytes that are no UTF-8 become U+FFFD."""
+    with sys.stdin.buffer if file == "-" else open(file, "rb") as stream:
+        for line in stream:
+            yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from router.explain import explain
+    from router.types import to_json
+
+    found = explain(Router.from_pretrained(args.router), args.question)
+    if args.json:
+        print(json.dumps(to_json(found), ensure_ascii=False))
+        return 0
+    decision = found.decision
+    state = "abstained" if decision.abstained else "decided"
+    print(f"{found.tool} ({state}: confidence {decision.confidence:.3f}, threshold {found.threshold:.3f})")
+    print(f"runner-up {found.runner_up}, {found.margin:+.2f} behind in logits: {found.base:+.2f} before any word, and")
+    for word in found.words:
+        bar = ("+" if word.contribution > 0 else "-") * min(30, round(abs(word.contribution) * 5))
+        print(f"  {word.word:<20} {word.contribution:+7.2f} {bar}")
+    for near in found.nearest:
+        print(f"like: {near.question!r} ({near.tool}, {near.likeness:.2f})")
+    return 0
+
+
+def _train(args: argparse.Namespace) -> int:
+    from router import shipped
+    from router.data import read_examples
+    from router.readers import fit_readers
+    from router.tools import default_tools
+
+    rows = shipped.examples(args.seed) if args.with_templates or not args.files else []
+    for path in args.files:
+        examples, problems = read_examples(path)
+        for problem in problems:
+            print(f"{path}:{problem.line}: {problem.message}", file=sys.stderr)
+        print(f"{path}: {len(examples)} examples, {len(problems)} bad rows", file=sys.stderr)
+        rows += examples
+    started = time.perf_counter()
+    router = shipped.train(rows, args.seed, args.epochs, _show)
+    router.save_pretrained(args.out)
+    fit_readers(router, rows, default_tools()).save(args.out)
+    size = sum(file.stat().st_size for file in args.out.iterdir()) / 1e6
+    summary = {
+        "examples": len(rows),
+        "labels": len(router.labels),
+        "seconds": time.perf_counter() - started,
+        "megabytes": size,
+    }
+    print(json.dumps(summary | {"validation": dict(router.calibration.chosen_on)}, ensure_ascii=False))
+    return 0
+
+
+def _show(progress: Any) -> None:
+    print(
+        f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.3f}  validation {progress.validation_loss:.3f}"
+        f"  accuracy {progress.validation_accuracy:.4f}  {progress.seconds:.0f} s",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _check(args: argparse.Namespace) -> int:
+    from router import shipped
+    from router.data import read_examples
+    from router.tools import default_tools
+
+    router, tools = Router.from_pretrained(args.router), default_tools()
+    examples, problems = read_examples(args.questions)
+    report: dict[str, Any] = {"questions": shipped.check_questions(router, examples), "bad_rows": len(problems)}
+    report["latency"] = shipped.check_latency(router, tools, [e.question for e in examples])
+    if args.chains.exists():
+        report["chains"] = shipped.check_chains(router, tools, args.chains)
+    if args.clinc:
+        report["clinc"] = shipped.check_clinc(router, args.clinc)
+    print(json.dumps(report, ensure_ascii=False))
+    return 0
+
+
+def _synthesize(args: argparse.Namespace) -> int:
+    from router.data import read_examples, write_examples
+    from router.lms import make_lm
+    from router.synthesize import SynthesisConfig, synthesize
+    from router.tools import default_tools
+
+    held_out: list[str] = []
+    for path in args.held_out or [p for p in (ASSETS / "questions.jsonl", ASSETS / "chains.jsonl") if p.exists()]:
+        examples, _ = read_examples(path)
+        held_out += [e.question for e in examples]
+    config = SynthesisConfig(per_label=args.per_label, seed=args.seed)
+    router = Router.from_pretrained(args.router)
+
+    def progress(label: str, kept: int) -> None:
+        print(f"{label}: {kept}/{args.per_label}", file=sys.stderr, flush=True)
+
+    examples, report = synthesize(make_lm(args.lm), default_tools(), held_out, config, router, progress)
+    write_examples(examples, args.out)
+    print(json.dumps(report.as_dict() | {"held_out_questions": len(held_out)}, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,391 @@
+"""Questions that need two or three tools, resolved without a language model in between.
+
+"20 % of the population of Malta": the span "population of Malta" is a question of its own; its tool runs, its value
+takes the span's place, and "20 % of 483,530" is routed again, until one tool is left to answer (after least-to-most
+decomposition, Zhou et al. 2023, with a router in the place of the language model). A span is taken only where the
+router and the tool's own parser agree on it, and a chain only where every step down to the last is sure of itself.
+
+Leaves out the LLM's part: slots that a single tool's parser missed are reported as pending. A question with the cues
+of one tool costs one decision and a few regular expressions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+from router.arguments import ASSUMED, PARSE, Filled, fill
+from router.network import Router
+from router.readers import readers_of
+from router.tools import Tool
+from router.tools.dates import find_dates
+from router.tools.places import find as find_place
+from router.tools.values import number_in, value_of
+from router.types import NON_TOOLS, Decision, ToolResult
+
+MAX_STEPS = 4
+MAX_LENGTH = 300
+"""Characters of a question that is searched for spans."""
+MAX_RUNS = 24
+"""Tool runs that one question may cost, dead ends included."""
+SURE = 0.5
+"""Calibrated probability that a span must have for its tool."""
+EXACT = 0.9
+"""Score that a search result must have to stand for its span."""
+
+
+class Decides(Protocol):
+    """What chains need of a router (``router.network.Router`` is one)."""
+
+    def decide(self, question: str) -> Decision: ...
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """How a question was resolved.
+
+    ``steps`` are the tools' results in the order of running, ``spans`` the text that each of them answered and
+    ``sources`` where its arguments came from. ``decision`` is the router's on the question as asked. Where one tool is
+    right but slots are open, nothing has run and ``pending`` holds what is known. ``abstained``: the language model
+    has to choose, for ``reason``. No steps, nothing pending and not abstained: no tool is needed.
+    """
+
+    steps: tuple[ToolResult, ...]
+    decision: Decision
+    abstained: bool = False
+    reason: str = ""
+    spans: tuple[str, ...] = ()
+    sources: tuple[Mapping[str, str], ...] = ()
+    pending: Filled | None = None
+
+
+def resolve(
+    question: str,
+    router: Decides,
+    tools: Mapping[str, Tool],
+    decision: Decision | None = None,
+    max_steps: int = MAX_STEPS,
+) -> Resolution:
+    """Route ``question``, fill, run, and where one tool's result is another's input, go on; never calls an LM.
+
+    ``decision`` is the router's on the question, where the caller has it already (perhaps under its own threshold).
+    """
+    decision = router.decide(question) if decision is None else decision
+    composed = len(question) <= MAX_LENGTH and _composed(question)
+    if composed:
+        attempt = _Attempt(router, tools)
+        steps = attempt.solve(" ".join(question.split()), max_steps)
+        if steps and len(steps) > 1:
+            return Resolution(
+                tuple(s.result for s in steps),
+                decision,
+                spans=tuple(s.span for s in steps),
+                sources=tuple(s.sources for s in steps),
+            )
+    if decision.abstained:
+        return Resolution((), decision, True, "The router is not sure which tool the question needs.")
+    if decision.tool in NON_TOOLS:
+        return Resolution((), decision)
+    if decision.tool not in tools:
+        return Resolution(
+            (), decision, True, f"The router chose {decision.tool!r}, which is not among the tools given."
+        )
+    if (
+        composed
+        and _embeds_fact(question)
+        and not (decision.tool == "search" and _known_fact(question, tools["search"]))
+    ):
+        return Resolution((), decision, True, "The question needs several tools, and one of the steps is not sure.")
+    filled = fill(question, tools[decision.tool], readers_of(router) if isinstance(router, Router) else None)
+    if filled.missing:
+        return Resolution((), decision, pending=filled, reason=f"Open slots: {', '.join(filled.missing)}.")
+    result = tools[decision.tool].call(filled.arguments)
+    return Resolution((result,), decision, spans=(question,), sources=(filled.sources,))
+
+
+# ------------------------------------------------------------------ cues: what could belong to which tool
+
+_OF = r"(?:of|in|for)\s+(?:the\s+)?"
+_FACT_HEADS = (
+    r"capital(?:\s+city)?|population|number\s+of\s+(?:inhabitants|people|residents)|(?:land\s+|total\s+"
+    r"|surface\s+)?area|size|currency|money"
+    r"|(?:official\s+|main\s+)?languages?|continent|(?:dialling|dialing|calling|phone|country)\s+code|internet\s+domain"
+    r"|atomic\s+(?:number|weight|mass)|(?:chemical\s+)?symbol|(?:melting|boiling)\s+point|density"
+    r"|(?:year\s+of\s+)?discovery(?:\s+year)?"
+    r"|(?:largest|biggest|most\s+populous)\s+city|(?:only\s+)?neighbou?r(?:ing\s+country)?"
+)
+_ENTITY = r"(?P<entity>[^\W\d_][\w'’.-]*(?:\s+[^\W\d_][\w'’.-]*){0,4})"
+_FACTS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(?:\bthe\s+)?\b(?P<head>{_FACT_HEADS})\s+{_OF}{_ENTITY}",
+        rf"(?:\bthe\s+)?{_ENTITY}['’]s\s+(?P<head>{_FACT_HEADS})\b",
+        (
+            rf"(?:\bthe\s+)?\b(?P<head>(?:number\s+of\s+)?people)\s+(?:who\s+live|that\s+live"
+            rf"|living)\s+in\s+(?:the\s+)?{_ENTITY}"
+        ),
+        (
+            rf"\b(?P<head>(?:what|which)\s+languages?\s+(?:do\s+(?:they|people)\s+speak|(?:is|are)\s+spoken"
+            rf"|is\s+used))\s+in\s+(?:the\s+)?{_ENTITY}"
+        ),
+        (
+            rf"\b(?P<head>(?:what|which)\s+(?:currency|money)\s+(?:do\s+(?:they|people)\s+(?:use|pay\s+with)"
+            rf"|is\s+used))\s+in\s+(?:the\s+)?{_ENTITY}"
+        ),
+        rf"\b(?P<head>how\s+many\s+people\s+(?:live|are\s+there|are))\s+in\s+(?:the\s+)?{_ENTITY}",
+    )
+)
+_QUERY = {"size": "area", "money": "currency", "people": "population", "number of people": "population"}
+_CUES: dict[str, re.Pattern[str]] = {
+    tool: re.compile(pattern, re.IGNORECASE)
+    for tool, pattern in {
+        "search": rf"\b(?:{_FACT_HEADS})\s+(?:of|in|for)\b|['’]s\s+(?:{_FACT_HEADS})\b|\bpeople\s+(?:who\s+live"
+        rf"|that\s+live|living|live|are)\b"
+        r"|\b(?:what|which)\s+(?:languages?|currency|money)\s+(?:do|is|are)\b",
+        "calculator": r"%|\bper\s?cent\b|\d\s*[-+*/x×÷^]\s*\d|\b(?:plus|minus|times|multipl\w+|divided?|squared"
+        r"|cubed|sqrt|root|half|twice|double"
+        r"|triple|quarter|third|fifth|tenth|sum|average|mean|total|add|subtract|factorial|per\s+person|split"
+        r"|ratio|product|log)\b",
+        "unit_converter": r"\bconvert\b|\b(?:in|to|into|as|many|much)\s+(?:\w+\s+)?(?:square|cubic|sq|kilo\w+"
+        r"|miles?|mi|km²?|km2|met(?:er|re)s?|feet|foot|ft|yards?"
+        r"|inch(?:es)?|cm|mm|acres?|hectares?|pounds?|lbs?|kg|kilos?|grams?|ounces?|stone|fahrenheit|celsius"
+        r"|kelvin|°\w|[fck]\b|gallons?|lit(?:er|re)s?"
+        r"|cups?|pints?|ml|hours|minutes|seconds|weeks|mph|km/h|knots)",
+        "currency": r"[$€£¥]|\b(?:dollars?|euros?|yen|pounds?\s+sterling|francs?|usd|eur|gbp|jpy|chf|rupees?"
+        r"|pesos?|yuan|bucks|krona|zloty|exchange\s+rate)\b",
+        "clock": r"\b(?:time|clock|o'clock|date)\s+(?:\w+\s+){0,3}in\b|\btime\s+(?:difference|zone)"
+        r"|\bwhat\s+time\b|\bhow\s+late\b|\bhours?\s+(?:ahead|behind|between)\b",
+        "calendar": r"\b(?:days?|weeks|months|sleeps)\s+(?:\w+\s+){0,2}(?:until|till|to|between|from|since|after"
+        r"|before)\b|\bweekday\b|\bday\s+of\s+the\s+week\b"
+        r"|\bleap\s+year\b|\bhow\s+(?:old|long\s+until|long\s+is\s+it\s+until)\b|\bage\s+of\b|\b(?:christmas"
+        r"|easter|halloween|new\s+year)\b",
+        "text": r"\b(?:letters?|vowels|consonants|characters|backwards?|reversed?|spell(?:ed|ing)?|palindrome"
+        r"|upper\s?case|lower\s?case|capitals|caps)\b",
+        "weather": r"\b(?:weather|forecast|rain(?:ing)?|snow(?:ing)?|umbrella|temperature\s+in)\b",
+    }.items()
+}  # fmt: skip
+_QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|“[^”]*”")
+
+_ISO = re.compile(r"\b\d{4}-\d{1,2}-\d{1,2}\b")
+
+
+def _cues(text: str) -> dict[str, int]:
+    """How often each tool's cues occur, outside quotes."""
+    text = _ISO.sub(" ", _QUOTED.sub(" ", text))
+    found = {}
+    for tool, pattern in _CUES.items():
+        count = sum(1 for _ in pattern.finditer(text))
+        if count:
+            found[tool] = count
+    return found
+
+
+def _composed(question: str) -> bool:
+    """Whether the question has the cues of two tools, or those of two facts."""
+    cues = _cues(question)
+    return len(cues) > 1 or cues.get("search", 0) > 1
+
+
+def _embeds_fact(question: str) -> bool:
+    return bool(_CUES["search"].search(_QUOTED.sub(" ", question)))
+
+
+def _known_fact(question: str, search: Tool) -> bool:
+    """Whether the search answers the whole question, and not only something like it."""
+    return _exact(search.call(fill(question, search).arguments))
+
+
+def _exact(result: ToolResult) -> bool:
+    """Whether a result is no search result that is merely alike."""
+    score = re.search(r"\bscore (\d\.\d+)\)", result.output or "")
+    return (
+        result.output is not None
+        and not result.output.startswith("Nothing found")
+        and (not score or float(score[1]) >= EXACT)
+    )
+
+
+# ------------------------------------------------------------------ the search for steps
+
+
+@dataclass(frozen=True)
+class Step:
+    """One tool run: the text that it answered, its result, where its arguments came from."""
+
+    span: str
+    result: ToolResult
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Span:
+    start: int
+    end: int
+    step: Step
+    measure: str = ""  # a unit or currency within an arithmetic span: the tool's result drops it
+
+
+class _Attempt:
+    """The depth-first search for one question; remembers what it has run."""
+
+    def __init__(self, router: Decides, tools: Mapping[str, Tool]) -> None:
+        self.router, self.tools = router, tools
+        self.runs = 0
+        self.ran: dict[tuple[str, str], Step | None] = {}
+        self.tried: set[str] = set()
+
+    def solve(self, question: str, steps_left: int) -> list[Step] | None:
+        """The steps that resolve ``question``, the last of them answering it; None where one is unsure."""
+        if steps_left < 1 or question in self.tried:
+            return None
+        self.tried.add(question)
+        if _composed(question):
+            for span in self._spans(question):
+                for value in _forms(span):
+                    rest = self.solve(_splice(question, span, value), steps_left - 1)
+                    if rest:
+                        return [span.step, *rest]
+            if _embeds_fact(question):
+                return None
+        decision = self.router.decide(question)
+        if decision.abstained or decision.tool in NON_TOOLS or decision.tool not in self.tools:
+            return None
+        step = self._run(decision.tool, question, loose=True)
+        return [step] if step else None
+
+    def _spans(self, question: str) -> Iterator[_Span]:
+        yield from self._facts(question)
+        cues = _cues(question)
+        for name in ("calculator", "calendar", "text", "clock", "unit_converter", "currency"):
+            if name in cues and name in self.tools:
+                yield from self._parsed(question, name)
+
+    def _facts(self, question: str) -> Iterator[_Span]:
+        """Facts about a place or an element that is named, the innermost (rightmost) first."""
+        if "search" not in self.tools:
+            return
+        quoted = [(m.start(), m.end()) for m in _QUOTED.finditer(question)]
+        matches = []
+        for pattern in _FACTS:
+            at = 0
+            while (match := pattern.search(question, at)) is not None:
+                matches.append((pattern, match))
+                at = match.start("head") + 1
+        for pattern, match in sorted(matches, key=lambda m: -m[1].start("head")):
+            start, end = match.span()
+            if any(a < end and start < b for a, b in quoted):
+                continue
+            head = " ".join(match["head"].lower().split())
+            possessive = match.start("entity") < match.start("head")
+            for entity, cut in _entities(match["entity"], from_left=not possessive):
+                step = self._fact(head, entity)
+                if step is not None:
+                    if possessive:
+                        yield _Span(match.start("entity") + cut, end, step)
+                    else:
+                        yield _Span(start, match.end("entity") - cut, step)
+                    break
+
+    def _fact(self, head: str, entity: str) -> Step | None:
+        asked = re.match(r"how many people|(?:what|which) (language|currency|money)", head)
+        head = (asked[1] or "population") if asked else head
+        head = _QUERY.get(head, head)
+        return self._run("search", f"{head} of {entity}")
+
+    def _parsed(self, question: str, name: str) -> Iterator[_Span]:
+        """Proper parts of the question that the tool's parser reads as a whole, the longest first."""
+        words = list(re.finditer(r"\S+", question))
+        closed = [(m.start(), m.end()) for m in _QUOTED.finditer(question)]
+        dates = [(start, end) for start, end, *_ in find_dates(question, _ANY_DAY)]
+        for size in range(min(len(words) - 1, 14), 1, -1):
+            for first in range(len(words) - size + 1):
+                start, end = words[first].start(), words[first + size - 1].end()
+                end -= len(question[start:end]) - len(question[start:end].rstrip("?,.!;:"))
+                span = question[start:end]
+                cues = set(_cues(span))
+                if name not in cues or cues - {name} - _MEASURES or (name == "unit_converter" and "currency" in cues):
+                    continue
+                if name == "calculator" and any(a < end and start < b for a, b in dates):
+                    continue  # the hyphens of a date are no minus signs
+                if (
+                    any(a < start < b or a < end < b for a, b in (*closed, *dates))
+                    or span.split()[0].lower() in _WEAK_START
+                ):
+                    continue
+                step = self._run(name, span)
+                if step is not None:
+                    the = re.search(r"\bthe\s+$", question[:start], re.IGNORECASE)
+                    measure = _MEASURE.search(span) if name == "calculator" else None
+                    yield _Span(the.start() if the else start, end, step, measure[0] if measure else "")
+
+    def _run(self, name: str, span: str, loose: bool = False) -> Step | None:
+        """The tool's result for ``span`` where router and parser are sure of it; ``loose`` forgives slips."""
+        key = (name, span.lower())
+        if key not in self.ran:
+            self.ran[key] = self._sure(name, span, loose)
+        return self.ran[key]
+
+    def _sure(self, name: str, span: str, loose: bool) -> Step | None:
+        filled = fill(span, self.tools[name])
+        if filled.missing or (not loose and set(filled.sources.values()) - {PARSE, ASSUMED}):
+            return None
+        if self.router.decide(span).probabilities.get(name, 0.0) < SURE or self.runs >= MAX_RUNS:
+            return None
+        self.runs += 1
+        result = self.tools[name].call(filled.arguments)
+        if result.output is None and not (loose and name == "weather"):
+            return None
+        if result.output is not None and not _exact(result):
+            return None
+        return Step(span, result, filled.sources)
+
+
+_MEASURES = frozenset(("unit_converter", "currency"))
+_MEASURE = re.compile(
+    r"(?<=\d)\s*(?:dollars?|euros?|pounds?|yen|francs?|bucks|miles?|km|kilomet\w+|met(?:er|re)s?|feet|kg|kilos?"
+    r"|grams?|lit(?:er|re)s?|gallons?|cups?)\b|[$€£¥]",
+    re.IGNORECASE,
+)
+_ANY_DAY = date(2000, 1, 1)
+"""Stands in for today: only where dates stand matters."""
+_WEAK_START = frozenset(
+    ["of", "in", "and", "to", "for", "by", "as", "on", "at", "from", "is", "are", "does", "do", "the", "a"]
+)
+
+
+def _entities(words: str, from_left: bool) -> Iterator[tuple[str, int]]:
+    """(name, characters cut off) for the known places and the single words that ``words`` begins (or ends) with, the
+    longest first. Single words may be elements; the search's score decides."""
+    tokens = list(re.finditer(r"\S+", words))
+    for size in range(len(tokens), 0, -1):
+        chosen = tokens[:size] if from_left else tokens[-size:]
+        name = words[chosen[0].start() : chosen[-1].end()].rstrip(".,")
+        if find_place(name, fuzzy=False) is not None or size == 1:
+            yield name, (len(words) - chosen[0].start() - len(name)) if from_left else chosen[0].start()
+
+
+def _forms(span: _Span) -> Iterator[str]:
+    """What can stand in the span's place: the value as given (with the measure that arithmetic dropped), then its bare
+    number."""
+    value = value_of(span.step.result.output or "")
+    if span.measure:
+        yield f"{value} {span.measure}"
+    if value and len(value) <= 80:
+        yield value
+    number = number_in(span.step.result.output or "")
+    if number is not None and number != value.replace(",", ""):
+        yield number
+
+
+def _splice(question: str, span: _Span, value: str) -> str:
+    """The question with ``value`` for the span, without the comma that set the span off."""
+    after = re.sub(
+        r"^,\s*(?=(?:and\s+)?(?:times|plus|minus|divided|multiplied|in|to|into|converted|squared)\b)",
+        " ",
+        question[span.end :],
+        flags=re.IGNORECASE,
+    )
+    return " ".join(f"{question[: span.start]}{value}{after}".split())

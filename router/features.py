@@ -1,0 +1,118 @@
+"""Text → words → what is known of a word before training: a static vector and character n-grams.
+
+Leaves out everything learned. The static vectors are those that the package ``wordllama`` ships (a 32,000 × 256 table
+for Llama's sub-word pieces, MIT licence); its files are read directly, because its own loader asks the network.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
+
+STATIC_WIDTH = 256
+MAX_WORDS = 64
+"""Words of a text that are read; the rest is cut."""
+MAX_CHARACTERS = 4_096
+"""Characters of a text that are read: bounds the time that any text can take."""
+MAX_LETTERS = 40
+"""Letters of a word that are read."""
+
+# A run of letters, one digit, one sign; scripts written without spaces are read letter by letter.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSEEN = "\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"  # control and format characters
+_WORD = re.compile(rf"[^\W\d_{_UNSPACED}]+|[{_UNSPACED}]|\d|[^\w\s{_UNSEEN}]")
+_QUOTES = str.maketrans("’‘“”", "''\"\"")
+
+
+def tokenise(text: str) -> list[str]:
+    """Lower-case words, single digits and single signs of ``text``, at most MAX_WORDS. Empty text has none.
+
+    >>> tokenise("What's 20% of 45?")
+    ['what', "'", 's', '2', '0', '%', 'of', '4', '5', '?']
+    """
+    text = text[:MAX_CHARACTERS]
+    if not text.isascii():
+        text = text.encode("utf-8", "ignore").decode()  # half of a surrogate pair, as JSON may carry, is no text
+        text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    return _WORD.findall(text.lower())[:MAX_WORDS]
+
+
+def ngrams(word: str) -> list[str]:
+    """The marked word and its character 3- to 5-grams (Bojanowski et al. 2017, "Enriching Word Vectors with Subword
+    Information").
+
+    >>> ngrams("tip")
+    ['<tip>', '<ti', 'tip', 'ip>', '<tip', 'tip>']
+    """
+    marked = f"<{word[:MAX_LETTERS]}>"
+    pieces = [marked]
+    for size in range(3, min(5, len(marked) - 1) + 1):
+        pieces += [marked[i : i + size] for i in range(len(marked) - size + 1)]
+    return pieces
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words and n-grams that have learned rows, in row order."""
+
+    words: tuple[str, ...]
+    grams: tuple[str, ...]
+
+    @classmethod
+    def build(cls, texts: Iterable[str], min_words: int = 1, min_grams: int = 2) -> Vocabulary:
+        """Words in at least ``min_words`` texts, n-grams in at least ``min_grams``, sorted."""
+        in_texts: Counter[str] = Counter()
+        for text in texts:
+            in_texts.update({word[:MAX_LETTERS] for word in tokenise(text)})
+        grams: Counter[str] = Counter()
+        for word, count in in_texts.items():
+            for gram in set(ngrams(word)):
+                grams[gram] += count
+        words = sorted(w for w, n in in_texts.items() if n >= min_words)
+        return cls(tuple(words), tuple(sorted(g for g, n in grams.items() if n >= min_grams)))
+
+
+class StaticVectors:
+    """WordLlama's table: the mean of a word's sub-word rows. Thread-safe; loaded at the first word."""
+
+    @functools.cached_property
+    def _loaded(self) -> tuple[np.ndarray, Tokenizer, np.float32]:
+        folder = static_folder()
+        table = load_file(folder / "weights" / "l2_supercat_256.safetensors")["embedding.weight"]  # (32000, 256) f16
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return table, tokenizer, np.float32(table[::16].astype(np.float32).std())
+
+    def __call__(self, word: str) -> np.ndarray:
+        """Vector (256,) of ``word``, of unit variance over the table; zeros where the word has no known piece."""
+        table, tokenizer, spread = self._loaded
+        ids = tokenizer.encode(word[:MAX_LETTERS], add_special_tokens=False).ids
+        return table[ids].astype(np.float32).mean(0) / spread if ids else np.zeros(STATIC_WIDTH, np.float32)
+
+    def matrix(self, words: Sequence[str]) -> np.ndarray:
+        """Vectors (n, 256) of ``words``."""
+        return np.stack([self(word) for word in words]) if words else np.zeros((0, STATIC_WIDTH), np.float32)
+
+
+static_vectors = StaticVectors()
+
+
+def static_folder() -> Path:
+    """The folder of the package ``wordllama``. Raises ImportError with the remedy where it is missing."""
+    spec = importlib.util.find_spec("wordllama")
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(
+            "The word vectors are not installed. Run `pip install wordllama` (they come inside the wheel)."
+        )
+    return Path(spec.submodule_search_locations[0])

@@ -1,0 +1,129 @@
+"""Tool calling: the loop that providers recommend. The model is given the tools' schemas, asks for calls, is told the
+results, and answers when it has what it needs.
+
+Native where the model takes tool schemas; where it does not, emulated by a prompt (role ``call``), which the ``lm``
+events show. The router path uses the same loop when it abstains.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+import dspy
+from dspy import lm15
+
+from router import prompts
+from router.lms import ask, capabilities, metered, read_json
+from router.tools import Tool
+from router.trace import Trace
+from router.types import ToolCall, ToolResult
+
+NATIVE_ROLE = "native_call"
+MAX_ROUNDS = 4
+"""Rounds of tool calls after which the model must answer."""
+
+
+def answer_with_tools(
+    lm: dspy.LM, question: str, tools: Mapping[str, Tool], trace: Trace, rounds: int = MAX_ROUNDS
+) -> str:
+    """The model's answer, after at most ``rounds`` rounds of tool calls.
+
+    Raises dspy's LMError, MalformedReply, Cancelled.
+    """
+    kind = _Native if capabilities(lm).native_tools else _Emulated
+    talk: _Talk = kind(lm, question, tools, trace)
+    for _ in range(rounds):
+        calls = talk.turn()
+        if not calls:
+            return talk.text
+        talk.tell([run_tool(trace, tools, call, dict.fromkeys(call.arguments, "llm")) for call in calls])
+    talk.turn(final=True)
+    return talk.text
+
+
+def run_tool(trace: Trace, tools: Mapping[str, Tool], call: ToolCall, sources: Mapping[str, str]) -> ToolResult:
+    """Run one call as a ``tool`` step of ``trace``. ``sources``: slot → "question" or "llm". A failure is a result."""
+    with trace.step("tool", tool=call.tool, arguments=dict(call.arguments), sources=dict(sources)) as outcome:
+        tool = tools.get(call.tool)
+        if tool is None:
+            fault = f"There is no tool {call.tool!r}. Choose one of: {', '.join(tools)}."
+            result = ToolResult(call, None, fault, 0.0)
+        else:
+            result = tool.call(call.arguments)
+        outcome |= {"output": result.output, "error": result.error, "seconds": result.seconds}
+    return result
+
+
+def tell(trace: Trace, result: ToolResult, sources: Mapping[str, str]) -> None:
+    """Report a call that has run already as a ``tool`` step of ``trace``."""
+    call = result.call
+    with trace.step("tool", tool=call.tool, arguments=dict(call.arguments), sources=dict(sources)) as outcome:
+        outcome |= {"output": result.output, "error": result.error, "seconds": result.seconds}
+
+
+class _Talk(Protocol):
+    text: str
+
+    def turn(self, final: bool = False) -> list[ToolCall]: ...
+
+    def tell(self, results: list[ToolResult]) -> None: ...
+
+
+class _Native:
+    """Provider tool calling: schemas in the request, tool calls in the reply, results as tool messages."""
+
+    def __init__(self, lm: dspy.LM, question: str, tools: Mapping[str, Tool], trace: Trace) -> None:
+        self._lm, self._trace, self.text = lm, trace, ""
+        self._tools = tuple(lm15.FunctionTool(t.name, t.description, dict(t.parameters)) for t in tools.values())
+        self._messages = [lm15.Message.user(question)]
+        self._ids: list[str] = []
+
+    def turn(self, final: bool = False) -> list[ToolCall]:
+        choice = {"tool_choice": lm15.ToolChoice(mode="none")} if final else {}
+        settings = self._lm.kwargs
+        limit = settings.get("max_tokens") or settings.get("max_completion_tokens")
+        config = lm15.Config(max_tokens=limit, temperature=settings.get("temperature"), **choice)
+        request = lm15.Request(self._lm.model, tuple(self._messages), prompts.ANSWER, self._tools, config)
+        with metered(self._lm, self._trace, NATIVE_ROLE, stream=True) as lm:
+            response = lm(request)
+        self._messages.append(response.message)
+        self._ids = [call.id for call in response.tool_calls]
+        self.text = (response.text or "").strip()
+        return [] if final else [ToolCall(call.name, dict(call.input)) for call in response.tool_calls]
+
+    def tell(self, results: list[ToolResult]) -> None:
+        told = zip(self._ids, results, strict=True)
+        parts = [lm15.tool_result(i, r.text, is_error=r.output is None) for i, r in told]
+        self._messages.append(lm15.Message.tool(parts))
+
+
+class _Emulated:
+    """Tool calling by a prompt: a reply is the JSON of one call, or the answer."""
+
+    def __init__(self, lm: dspy.LM, question: str, tools: Mapping[str, Tool], trace: Trace) -> None:
+        self._lm, self._question, self._tools, self._trace = lm, question, tools, trace
+        self._results: list[ToolResult] = []
+        self.text = ""
+
+    def turn(self, final: bool = False) -> list[ToolCall]:
+        prompt = prompts.call(self._question, self._tools, self._results)
+        if final:
+            prompt = replace(prompt, schema=None, or_text=False)
+        self.text = ask(self._lm, prompt, self._trace, stream=True)
+        if final or not self.text.removeprefix("```json").lstrip().startswith("{"):
+            return []
+        request: dict[str, Any] = read_json(self.text, _CALL)
+        return [ToolCall(request["name"], request["arguments"])]
+
+    def tell(self, results: list[ToolResult]) -> None:
+        self._results += results
+
+
+_CALL = json.loads(
+    '{"type": "object", "properties": {"name": {"type": "string"}, "arguments": {"type": "object"}}, '
+    '"required": ["name", "arguments"]}'
+)
+"""What a reply must have to be a call. Whether the arguments fit is for the tool to say, as a result."""

@@ -1,0 +1,88 @@
+"""What went wrong with a language model, as one sentence for a person, without secrets."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from dspy import lm15
+from dspy.utils.exceptions import AdapterParseError, LMUnexpectedError
+
+from router.tools import shorten
+from router.trace import Cancelled
+
+_SECRET = re.compile(
+    r"\b(?:sk|pk|rk|hf|gsk|xai|key)[-_][A-Za-z0-9*_.-]{6,}|\bAIza[\w-]{10,}|(?i:bearer\s+)[\w.~+/=*-]{6,}"
+)
+_MIN_SECRET = 8
+_TRY = "Try again or choose a more capable model."
+
+
+class MalformedReply(ValueError):
+    """A model's reply does not have the form that the prompt asks for."""
+
+
+def explain(error: BaseException) -> str:
+    """One sentence that says what happened and what helps. Keys are never in it."""
+    cause = _cause(error)
+    if isinstance(cause, Cancelled):
+        return "Stopped."
+    if isinstance(cause, AdapterParseError):
+        reply = shorten(str(getattr(cause, "lm_response", "")), 120)
+        return redact(f"The model's reply does not have the form asked for: {reply!r}. {_TRY}")
+    if isinstance(cause, MalformedReply):
+        return redact(str(cause))
+    if isinstance(cause, lm15.LM15Error):
+        for kind, sentence in _SENTENCES:
+            if isinstance(cause, kind):
+                return redact(sentence.format(detail=_detail(cause), wait=_wait(cause)))
+        return redact(f"The model failed: {_detail(cause)}")
+    return redact(f"{type(cause).__name__}: {_first_line(str(cause))}")
+
+
+def redact(text: str) -> str:
+    """``text`` without API keys: what looks like one, and whatever the environment holds as one."""
+    for name, value in os.environ.items():
+        if len(value) >= _MIN_SECRET and name.endswith(("_KEY", "_TOKEN", "_SECRET")):
+            text = text.replace(value, "…")
+    return _SECRET.sub("…", text)
+
+
+_SENTENCES: tuple[tuple[type[Exception], str], ...] = (  # subclasses stand before their parents
+    (lm15.ContextLengthError, "The context is too long for the model: {detail}"),
+    (lm15.NotConfiguredError, "No API key is set for this model. Set it in the environment or enter it on the page."),
+    (lm15.AuthError, "The provider refused the API key (401). Check the key and its rights."),
+    (lm15.BillingError, "The provider says that the account has no credit left. Check its billing."),
+    (lm15.RateLimitError, "The provider limits the rate of requests (429). Wait{wait} and ask again."),
+    (lm15.UnsupportedModelError, "The provider does not know this model (404). Check its name: {detail}"),
+    (lm15.TimeoutError, "The model did not answer in time. Try again, or choose another model."),
+    (lm15.ServerError, "The provider failed: {detail}. Try again in a moment."),
+    (lm15.StreamAssemblyError, "The reply broke off before its end. Try again."),
+    (lm15.TransportError, "The model could not be reached. Check the network and the provider's address."),
+    (lm15.InvalidRequestError, "The model refused the request: {detail}"),
+    (lm15.CapabilityError, "The model cannot do this: {detail}"),
+)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The innermost error that says more than the wrappers that DSPy puts around it."""
+    seen = error
+    while seen is not None:
+        if isinstance(seen, (lm15.LM15Error, Cancelled, MalformedReply, AdapterParseError)):
+            return seen
+        seen = seen.__cause__
+    return error.__cause__ if isinstance(error, LMUnexpectedError) and error.__cause__ else error
+
+
+def _detail(error: lm15.LM15Error) -> str:
+    status = f" (status {error.status})" if error.status else ""
+    said = re.sub(r"\b(?:litellm\.)?\w*(?:Error|Exception)(?::| -)\s*", "", error.message)
+    return f"{_first_line(said) or type(error).__name__}{status}".rstrip(". ")
+
+
+def _wait(error: lm15.LM15Error) -> str:
+    return f" {error.retry_after:.0f} s" if error.retry_after else ""
+
+
+def _first_line(text: str) -> str:
+    return shorten(next((line.strip() for line in text.splitlines() if line.strip()), ""), 160)

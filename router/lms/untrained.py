@@ -1,0 +1,152 @@
+"""Help for small models that were not trained on our prompts: worked examples, and tools chosen by likelihood.
+
+Bound to a grammar alone, the embedded base model writes "calculator" for everything; with examples, and the likelihoods
+of the tools' names compared, it is right about half of the time. Capable models, and the embedded one with its adapter,
+need none of this. The examples are cut to the tools that are on offer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from router import prompts
+from router.lms.embedded import TEXT, Choice, grammar
+from router.prompts import ChainStep, Prompt
+from router.types import NONE, ToolCall, ToolResult
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A question with everything that a path does on it."""
+
+    question: str
+    answer: str
+    tool: str = NONE
+    input: str = ""
+    arguments: Mapping[str, Any] | None = None
+    result: str = ""
+
+
+EXAMPLES = (
+    Solved("What is 8 * 7?", "8 * 7 is 56.", "calculator", "8 * 7", {"expression": "8 * 7"}, "8 * 7 = 56"),
+    Solved(
+        "10 kg in pounds",
+        "10 kg is 22.0462 lb.",
+        "unit_converter",
+        "10 kg to pounds",
+        {"value": 10, "from_unit": "kg", "to_unit": "lb"},
+        "10 kg = 22.0462 lb",
+    ),
+    Solved(
+        "which weekday was 4 July 1976",
+        "4 July 1976 was a Sunday.",
+        "calendar",
+        "weekday of 4 July 1976",
+        {"operation": "weekday", "date": "1976-07-04"},
+        "weekday of 4 July 1976 = Sunday",
+    ),
+    Solved(
+        "who speaks Maltese, I mean in which country?",
+        "Maltese is spoken in Malta.",
+        "search",
+        "country where Maltese is spoken",
+        {"query": "country where Maltese is spoken"},
+        "Malta: the languages are Maltese and English.",
+    ),
+    Solved(
+        "what time is it in Lima?",
+        "It is 09:15 in Lima.",
+        "clock",
+        "time in Lima",
+        {"ask": "time", "place": "Lima"},
+        "Lima: 09:15 on Thursday 5 March 2026 (PET, UTC-5)",
+    ),
+    Solved("good morning!", "Good morning! How can I help you?"),
+    Solved("why do cats purr?", "Cats purr when they are content, and also to calm themselves."),
+)
+_LESSONS = (
+    ("cheers!", {"userResponse": "You're welcome!", "learningInstruction": ("cheers!", "You're welcome!")}),
+    ("do you like chess?", {"userResponse": "I am a program, so I have no tastes, but many people love chess."}),
+)
+
+
+def with_examples(prompt: Prompt) -> Prompt:
+    """``prompt`` with worked examples of its role between the system message and the question."""
+    offered = _offered(prompt)
+    solved = [e for e in EXAMPLES if e.tool == NONE or offered is None or e.tool in offered]
+    system, *turns = prompt.messages
+    return replace(prompt, messages=(system, *_turns(prompt.role, solved), *turns))
+
+
+def choice(prompt: Prompt) -> Choice | None:
+    """The beginnings of a reply between which a tool's name decides; None where ``prompt`` asks for no such name.
+
+    A prompt that also takes text gets "none" among the names: choosing it means text.
+    """
+    schema = prompt.schema or {}
+    if "anyOf" in schema:
+        if any(m["content"].startswith("Result: ") for m in prompt.messages):
+            return None  # a result is there: the model says by itself whether it wants another
+        named = {s["properties"]["name"]["const"]: grammar(s) for s in schema["anyOf"]} | {NONE: TEXT}
+        key = "name"
+    else:
+        names = (schema.get("properties", {}).get("tool") or {}).get("enum") or ()
+        named = {n: grammar({**schema, "properties": {**schema["properties"], "tool": {"enum": [n]}}}) for n in names}
+        key = "tool"
+    if not named:
+        return None
+    asked = next(m["content"] for m in prompt.messages if m["role"] == "user").split("\n")
+    nothing = {"role": "user", "content": "\n".join(["N/A", *asked[1:]])}
+    neutral = Prompt(prompt.role, (prompt.messages[0], nothing), schema)
+    starts = {f'{{"{key}": {json.dumps(name)},': rule for name, rule in named.items()}
+    return Choice(starts, with_examples(neutral).messages)
+
+
+def _offered(prompt: Prompt) -> set[str] | None:
+    """Names of the tools that the prompt's reply may name; None where it names none."""
+    schema = prompt.schema or {}
+    names = {s["properties"]["name"]["const"] for s in schema.get("anyOf", ())}
+    names |= set((schema.get("properties", {}).get("tool") or {}).get("enum") or ())
+    return names - {NONE} or None
+
+
+def _turns(role: str, solved: Sequence[Solved]) -> list[Mapping[str, str]]:
+    """The examples as turns. Roles that share a slot of the cache get the same ones."""
+    turns: list[Mapping[str, str]] = []
+    if role == "teach":
+        for phrase, reply in _LESSONS:
+            turns += [*prompts.teach(phrase).messages[1:], _assistant(json.dumps(_lesson(reply), ensure_ascii=False))]
+    elif role == "call":
+        for e in solved:
+            turns += [*prompts.call(e.question, {}, _results(e)).messages[1:], _assistant(e.answer)]
+    elif role in ("write", "chat"):
+        for e in solved:
+            prompt = prompts.write(e.question, _results(e)) if e.result else prompts.chat(e.question)
+            turns += [*prompt.messages[1:], _assistant(e.answer)]
+    elif role in ("plan", "interpret", "conclude"):
+        for e in solved:
+            step = ChainStep(e.tool, e.input, e.result, finding=e.result, done=True)
+            chain = prompts.conclude(e.question, {}, [step] if e.result else [])
+            turns += [*chain.messages[1:], _assistant(e.answer)]
+    return turns
+
+
+def _results(solved: Solved) -> list[ToolResult]:
+    if not solved.result:
+        return []
+    return [ToolResult(ToolCall(solved.tool, solved.arguments or {}), solved.result, None, 0.0)]
+
+
+def _lesson(reply: Mapping[str, Any]) -> dict[str, Any]:
+    if "learningInstruction" not in reply:
+        return dict(reply)
+    query, response = reply["learningInstruction"]
+    instruction = {"command": "LEARN_SIMPLE_PHRASE", "query": query, "response": response}
+    return {"userResponse": reply["userResponse"], "learningInstruction": instruction}
+
+
+def _assistant(text: str) -> dict[str, str]:
+    return {"role": "assistant", "content": text}
