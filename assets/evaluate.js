@@ -1,0 +1,295 @@
+/*
+ * Evaluate: shows what pages/evaluate.py (or a report) says of a question set: summary, figures, threshold, disagreements.
+ * All text goes in by textContent. Leaves out running (the server) and drawing (charts.js).
+ *
+ * Switchyard.evaluation(element)           take over the results' template
+ * Switchyard.evaluated(panel)              show one panel (baselines/figures/panel.py), or its growth figures
+ * Switchyard.evaluate(element, send, page) take over the form; send(name, data) reaches Python
+ * Switchyard.evaluateMessage(message)      show one message of the page: estimate | running | done | refused | file
+ */
+(function () {
+  "use strict";
+  const Switchyard = (window.Switchyard = window.Switchyard || {});
+  const { h, say } = Switchyard;
+  const state = { root: null, panel: null, form: null, send: null, running: false, timer: 0, asked: 0 };
+
+  const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(0) + " %");
+  const number = (value) => (value === null || value === undefined ? "–" : say.count(value));
+  const text = (element, value) => { if (element.textContent !== value) element.textContent = value || ""; };
+
+  const FIGURES = [
+    ["cost_quality", "Cost against quality", "Up and to the left is better. The line is the router at other thresholds."],
+    ["accuracy", "Right tool, right result, right answer", "Bars: share of questions. Whiskers: 95 % bootstrap intervals."],
+    ["tokens", "Tokens a question", "Input and output of all calls, retries included, in o200k tokens."],
+    ["latency", "Time to the whole answer", "How many questions were answered within a time."],
+    ["stability", "Asked again", "How often a path called other tools, or answered in other words."],
+    ["payback", "When it pays back", "What was spent once on the router (its training's CPU time, at $0.05 a core-hour by default), against what each query saves."],
+  ];
+  const GROWTH = [
+    ["tokens", "Tokens a question", "By tools on offer, one line for each path, one panel for each number of tools needed."],
+    ["context", "What one call sees", "The largest context of one LLM call, for questions that need one tool."],
+    ["cost", "Cost", "Questions that need two tools, at full input prices and with prompt caching: the best counter-argument."],
+    ["calls", "LLM calls", "By tools that the question needs."],
+    ["seconds", "Time", "Questions that need two tools. Computed, not measured: 0.4 s a call, 5,000 tokens read and 60 written a second."],
+  ];
+
+  /* ---- results ---- */
+
+  Switchyard.evaluation = function (element) {
+    state.root = element.querySelector(".ev");
+    const slider = find(".ev-threshold input");
+    slider.addEventListener("input", () => frame(Number(slider.value)));
+    for (const button of state.root.querySelectorAll("[data-file]")) {
+      button.addEventListener("click", () => state.send && state.send("save", { kind: button.dataset.file }));
+    }
+  };
+
+  Switchyard.evaluated = function (panel) {
+    if (!panel || !state.root) return;
+    if (panel.growth) growth(panel.growth);
+    if (!panel.summary || !Object.keys(panel.summary).length) return;
+    state.panel = panel;
+    find(".ev-result").hidden = false;
+    const meta = panel.meta[panel.meta.length - 1] || {};
+    text(find(".ev-result h2"), say.plural(panel.questions, "question") + (meta.lm ? " with " + meta.lm : ""));
+    text(find(".ev-result .ev-source"), [meta.date && meta.date.slice(0, 10), meta.commit && "commit " + meta.commit,
+      "costs " + (panel.priced_as ? "priced as " + panel.priced_as : "by the model's own price")].filter(Boolean).join(" · "));
+    const frames = panel.frames || [];
+    const box = find(".ev-threshold");
+    box.hidden = frames.length < 2;
+    if (!box.hidden) {
+      const slider = box.querySelector("input");
+      slider.max = frames.length - 1;
+      slider.value = frames.findIndex((f) => f.threshold === panel.own_threshold);
+    }
+    box.hidden ? show(panel, null) : frame(Number(box.querySelector("input").value));
+    disagreements(panel.disagreements);
+    provenance(panel.meta);
+  };
+
+  function frame(index) {
+    const chosen = state.panel.frames[index];
+    const own = chosen.threshold === state.panel.own_threshold;
+    const router = chosen.summary.router || {};
+    text(find(".ev-threshold output"), chosen.threshold.toFixed(2) + (own ? " (as it was run)" : ""));
+    find(".ev-threshold input").setAttribute("aria-valuetext", "threshold " + chosen.threshold.toFixed(2));
+    text(find(".ev-threshold .ev-note"), "The LLM chooses the tool on " + percent(router.abstained) + " of the questions. " +
+      (chosen.missing.length
+        ? say.plural(chosen.missing.length, "question") + " cannot be replayed, because that branch was not run; the router's figures leave them out."
+        : "Replayed from what was run; nothing is asked again."));
+    show(own ? { ...state.panel } : { ...state.panel, ...chosen, figures: { ...state.panel.figures, ...chosen.figures } }, chosen);
+  }
+
+  function show(panel) {
+    find(".ev-sentences").replaceChildren(...panel.sentences.map((s) => h("li", null, s)));
+    table(panel);
+    grid(find(".ev-result .ev-grid"), FIGURES, panel.figures);
+  }
+
+  function grid(box, kinds, figures) {
+    for (const [key, title, note] of kinds) {
+      let card = box.querySelector('[data-figure="' + key + '"]');
+      if (!figures[key]) { if (card) card.closest("figure").remove(); continue; }
+      if (!card) {
+        card = h("div", { class: "plot", "data-figure": key });
+        box.append(h("figure", { class: "panel" }, h("figcaption", null, h("h3", null, title), h("p", null, note)), card));
+      }
+      Switchyard.draw(card, figures[key]);
+    }
+  }
+
+  function table(panel) {
+    const money = (v) => (v === null || v === undefined ? "no known price" : say.money(v));
+    const within = (s, key, make) => { const i = s.intervals[key]; return i ? make(i[0]) + " – " + make(i[1]) : ""; };
+    const columns = [
+      ["Runs", (s) => [number(s.runs), s.errors ? say.plural(s.errors, "error") : ""]],
+      ["LLM calls", (s) => [s.calls_per_question.toFixed(2), "a question"]],
+      ["Tokens", (s) => [number(s.tokens_per_question), within(s, "tokens_per_question", number)]],
+      ["Cost", (s) => [money(s.cost_usd_per_question), s.cost_usd_per_question === null ? "" : "a question"]],
+      ["Per right answer", (s) => [s.answer_accuracy === 0 ? "none right" : money(s.cost_per_right_answer), within(s, "cost_per_right_answer", say.money)]],
+      ["Half within", (s) => [say.seconds(s.seconds.p50), "95 % within " + say.seconds(s.seconds.p95)]],
+      ["First word", (s) => [say.seconds(s.first_token.p50) || "–", ""]],
+      ["Right tool", (s) => [percent(s.tool_accuracy), within(s, "tool_accuracy", percent)]],
+      ["Right result", (s) => [percent(s.result_accuracy), within(s, "result_accuracy", percent)]],
+      ["Right answer", (s) => [percent(s.answer_accuracy), within(s, "answer_accuracy", percent)]],
+    ];
+    if (Object.values(panel.summary).some((s) => s.judged_accuracy !== null)) {
+      columns.push(["Judged right", (s) => [percent(s.judged_accuracy), within(s, "judged_accuracy", percent)]]);
+    }
+    const box = find(".ev-table");
+    box.querySelector("thead").replaceChildren(h("tr", null, h("th", { scope: "col" }, "Path"),
+      ...columns.map(([title]) => h("th", { scope: "col" }, title))));
+    box.querySelector("tbody").replaceChildren(...Object.entries(panel.summary).map(([path, s]) =>
+      h("tr", { "data-path": path }, h("th", { scope: "row" }, panel.names[path] || path),
+        ...columns.map(([, make]) => { const [value, more] = make(s); return h("td", null, value, more ? h("small", null, more) : ""); }))));
+    const judges = Object.entries(panel.summary).filter(([, s]) => s.judge).map(([path, s]) =>
+      (panel.names[path] || path) + " " + say.plural(s.judge.calls, "call") + ", " + money(s.judge.cost_usd));
+    text(box.querySelector(".ev-note"), judges.length ? "The judge is paid apart: " + judges.join("; ") + "." : "");
+  }
+
+  function disagreements(found) {
+    const box = find(".ev-disagree");
+    box.hidden = !found;
+    if (!found) return;
+    text(box.querySelector("p"), found.length
+      ? say.plural(found.length, "question") + " on which the paths called other tools, or not all were right."
+      : "They called the same tools and were right or wrong together on every question.");
+    box.querySelector("div").replaceChildren(...found.map((item) => h("details", null,
+      h("summary", null, Switchyard.clip(item.question, 140),
+        ...Object.entries(item.paths).map(([path, view]) => h("span", { class: "ev-mark", "data-path": path,
+          title: (state.panel.names[path] || path) + ": " + verdict(view) }, mark(view)))),
+      h("p", { class: "ev-wanted" }, wanted(item)),
+      h("div", { class: "ev-sides" }, ...Object.entries(item.paths).map(([path, view]) => h("div", { "data-path": path },
+        h("h4", null, (state.panel.names[path] || path) + ": " + verdict(view)),
+        ...view.tools.map(([tool, result]) => h("code", null, tool + " → " + result)),
+        h("p", null, view.answer === null ? view.error : view.answer)))))));
+  }
+
+  const right = (view) => (view.error !== null ? false : view.answer_right === null ? view.tool_right : view.answer_right);
+  const mark = (view) => (right(view) === null ? "?" : right(view) ? "✓" : "✗");
+  const verdict = (view) => view.error !== null ? "failed" : view.answer_right !== null
+    ? (view.answer_right ? "right" : "wrong") : view.tool_right === null ? "not known" : view.tool_right ? "right tool" : "wrong tool";
+  const wanted = (item) => [item.tools && ("Needs " + (item.tools.length ? item.tools.join(", ") : "no tool")),
+    item.reference.length && ("a right answer contains " + item.reference.join(" or "))].filter(Boolean).join("; ") + ".";
+
+  function provenance(metas) {
+    const rows = [];
+    const put = (name, value) => {
+      if (value === null || value === undefined) return;
+      if (typeof value === "object" && !Array.isArray(value)) {
+        for (const [key, part] of Object.entries(value)) put(name + " " + key, part);
+      } else rows.push(h("dt", null, name), h("dd", null, Array.isArray(value) ? value.join(", ") : String(value)));
+    };
+    metas.forEach((meta, i) => Object.entries(meta).forEach(([k, v]) => put(metas.length > 1 ? "session " + (i + 1) + " " + k : k, v)));
+    find(".ev-meta").hidden = !rows.length;
+    find(".ev-meta dl").replaceChildren(...rows);
+  }
+
+  function growth(panel) {
+    find(".ev-growth").hidden = false;
+    text(find(".ev-growth .ev-source"), panel.note);
+    grid(find(".ev-growth .ev-grid"), GROWTH, panel.figures);
+  }
+
+  /* ---- the form ---- */
+
+  Switchyard.evaluate = function (element, send, page) {
+    const form = (state.form = element.querySelector("form"));
+    state.send = (name, data) => send(name, data || {});
+    form.lm.value = page.lm;
+    form.spent_once.value = page.spent_once;
+    form.priced_as.replaceChildren(h("option", { value: "" }, "the model itself"),
+      ...page.priced_as.map((name) => h("option", { value: name, selected: name === page.priced }, name)));
+    form.querySelector(".ev-paths").append(...Object.entries(page.paths).map(([path, name]) =>
+      h("label", { class: "ev-check", "data-path": path }, h("input", { type: "checkbox", name: "path", value: path, checked: true }), h("span", null, name))));
+    if (page.most) form.limit.max = page.most;
+    form.addEventListener("input", () => { for (const part of form.querySelectorAll(".ev-file, .ev-format")) part.hidden = form.set.value !== "own"; later(); });
+    form.addEventListener("submit", (event) => { event.preventDefault(); start(); });
+    form.halt.addEventListener("click", () => { state.send("halt", { run: state.run }); form.halt.disabled = true; });
+    form.load.addEventListener("click", () => form.saved.click());
+    form.saved.addEventListener("change", async () => {
+      const file = await read(form.saved.files[0]);
+      form.saved.value = "";
+      if (file) { fault(""); state.send("open", { file, ...priced() }); }
+    });
+    for (const field of [form.priced_as, form.cached, form.spent_once]) field.addEventListener("change", () => state.panel && !state.running && state.send("reprice", priced()));
+    busy(false); // the template's button waits for this script; method="dialog" keeps a key out of the address bar
+    state.send("greet");
+    later();
+  };
+
+  const priced = () => ({ priced_as: state.form.priced_as.value, cached: state.form.cached.checked,
+    spent_once: state.form.spent_once.value });
+
+  async function order() {
+    const form = state.form;
+    const own = form.set.value === "own";
+    const file = own ? await read(form.file.files[0]) : null;
+    return {
+      own, file, ...priced(), limit: Number(form.limit.value), repeats: Number(form.repeats.value), lm: form.lm.value.trim(),
+      judge: form.judge.value.trim(), branches: form.branches.checked,
+      paths: [...form.querySelectorAll("[name=path]:checked")].map((box) => box.value),
+    };
+  }
+
+  async function start() {
+    if (state.running) return;
+    fault("");
+    const data = await order();
+    if (data.own && !data.file) return fault("Choose a JSONL or CSV file first.");
+    state.run = String(Date.now());
+    busy(true);
+    state.send("start", { ...data, key: state.form.key.value, run: state.run });
+  }
+
+  function later() {
+    clearTimeout(state.timer);
+    state.timer = setTimeout(async () => {
+      if (state.running) return;
+      const data = await order();
+      if (!data.own || data.file) state.send("estimate", data);
+    }, 350);
+  }
+
+  const MOST = 5e6;
+  const readings = new WeakMap();
+  async function read(file) {
+    if (!file) return null;
+    if (file.size > MOST * 10) { fault(file.name + " has " + say.count(file.size) + " bytes; at most " + say.count(MOST * 10) + " can be read here. Use the command line."); return null; }
+    if (!readings.has(file)) readings.set(file, file.text());
+    return { name: file.name, text: await readings.get(file) };
+  }
+
+  Switchyard.evaluateMessage = function (message) {
+    if (!message || !state.form) return;
+    if (message.phase === "file") return download(message.file);
+    if (message.phase === "refused") { busy(false); return fault(message.message); }
+    if (message.phase === "estimate") return estimate(message);
+    if (message.phase === "idle") return Switchyard.evaluated(message.panel);
+    const box = state.form.querySelector(".ev-progress");
+    if (message.progress) {
+      const { done, total, left } = message.progress;
+      box.hidden = false;
+      box.querySelector("progress").max = Math.max(1, total);
+      box.querySelector("progress").value = done;
+      text(box.querySelector("p"), message.phase === "running"
+        ? done + " of " + say.plural(total, "run") + (left === null ? "" : ", about " + say.duration(left) + " left")
+        : message.stopped ? "Stopped after " + done + " of " + say.plural(total, "run") + ". What was finished is below." : say.plural(done, "run") + " done.");
+    } else box.hidden = true;
+    busy(message.phase === "running");
+    Switchyard.evaluated(message.panel);
+  };
+
+  function estimate(message) {
+    const list = state.form.querySelector(".ev-estimate");
+    list.replaceChildren(...message.items.map(([name, value, more]) =>
+      h("div", null, h("dt", null, name), h("dd", null, value), more ? h("dd", { class: "more" }, more) : "")));
+    text(state.form.querySelector(".ev-basis"), message.basis);
+    const problems = state.form.querySelector(".ev-problems");
+    problems.hidden = !message.problems.length;
+    problems.replaceChildren(h("strong", null, say.plural(message.problems.length, "row") + " left out"),
+      h("ul", null, ...message.problems.slice(0, 50).map((p) => h("li", null, p))),
+      message.problems.length > 50 ? "and " + (message.problems.length - 50) + " more" : "");
+  }
+
+  function busy(on) {
+    state.running = on;
+    state.form.start.disabled = on;
+    state.form.halt.disabled = !on;
+    state.form.load.disabled = on;
+  }
+
+  function fault(words) {
+    const box = state.form.querySelector(".ev-fault");
+    box.hidden = !words;
+    text(box, words);
+  }
+
+  function download(file) {
+    const link = h("a", { href: URL.createObjectURL(new Blob([file.text], { type: file.type })), download: file.name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  const find = (selector) => state.root.querySelector(selector);
+})();

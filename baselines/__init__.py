@@ -1,0 +1,1 @@
+"""What the router is raced against, and the race itself."""

@@ -1,0 +1,319 @@
+"""Cases that traces are made of: a question, the call that serves it, the call in words, and what the tool says.
+
+Leaves out prompts and answers. Questions come from ``router.synthetic``; every call is run on the real tool, and a case
+whose call the tool refuses, or whose words the tool's parser reads otherwise, is dropped. So a case is right by test,
+not by hope. A part of the results is altered afterwards: a model that has to copy a wrong result learns to copy.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from router import synthetic
+from router.tools import Tool
+from router.tools.numbers import plain
+from router.types import Example, ToolCall, ToolResult
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+_SKIES = (
+    "clear sky", "partly cloudy", "overcast", "fog", "light rain", "rain", "heavy rain", "light snow", "snow",
+    "rain showers", "thunderstorm", "drizzle", "mainly clear",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """``words`` is the chain's input for the tool; ``fit_for_call`` is False where the arguments hold more than the
+    question tells (the year of "23 May"), so that only the words can be asked of a model."""
+
+    question: str
+    words: str
+    result: ToolResult
+    fit_for_call: bool
+    source: str
+
+
+def cases(tools: Mapping[str, Tool], label: str, count: int, seed: int, held_out: bool) -> Iterator[Case]:
+    """At most ``count`` cases of the tool ``label``, from one side of the templates' split."""
+    tool = tools[label]
+    for example in synthetic.generate(label, count, seed, held_out, noise=0.45):
+        case = _case(tool, example)
+        if case is not None:
+            yield case
+
+
+def _case(tool: Tool, example: Example) -> Case | None:
+    arguments = _arguments(tool, example)
+    if arguments is None or any(value == "" for value in arguments.values()):
+        return None
+    result = tool.call(arguments)
+    if result.output is None and tool.name != "weather":
+        return None
+    if tool.name == "search" and "score 1.00" not in (result.output or ""):
+        return None
+    if tool.name == "unit_converter":
+        arguments = _short_units(arguments, result.text)
+        if tool.call(arguments).output != result.output:
+            return None
+    words = _words(tool, arguments, example.question, result)
+    if words is None:
+        return None
+    told = set(re.findall(r"\d+", plain(example.question.lower()) + " " + example.question.replace(",", "")))
+    years = re.findall(r"\b(\d{4})-\d\d-\d\d\b", " ".join(str(v) for v in arguments.values()))
+    result = ToolResult(ToolCall(tool.name, arguments), result.output, result.error, result.seconds)
+    return Case(example.question, words, result, all(year in told for year in years), example.source)
+
+
+def _arguments(tool: Tool, example: Example) -> dict[str, Any] | None:
+    if example.arguments is None:
+        return None
+    known = dict(example.arguments)
+    parsed = _parse(tool, example.question)
+    if tool.name == "calculator":
+        known["expression"] = re.sub(r"(?<=\d)\.0\b", "", str(known["expression"])).replace(" ", "")
+    if tool.name == "calendar":
+        if known.get("operation") == "days_since":
+            known["operation"] = "days_until"
+        needs_date = known.get("operation") in ("weekday", "days_until", "week_number", "add_days", "days_in_month")
+        if needs_date and not {"date", "holiday"} & known.keys():
+            if not parsed or parsed["operation"] != known["operation"]:
+                return None
+            known = parsed
+        if re.search(r"\b(?:next|last) year\b", example.question):
+            return None
+    if tool.name == "text" and known.get("operation") in ("upper", "lower", "title"):
+        known["operation"] = {"upper": "uppercase", "lower": "lowercase", "title": "title_case"}[known["operation"]]
+    return known
+
+
+def _parse(tool: Tool, text: str) -> dict[str, Any] | None:
+    try:
+        return tool.parse(text)
+    except Exception:  # noqa: BLE001 - a parser that fails on one question costs one case, not the run
+        return None
+
+
+def _short_units(arguments: Mapping[str, Any], output: str) -> dict[str, Any]:
+    """The arguments with the symbols that the tool's output shows: ``degree_Fahrenheit`` becomes ``°F``."""
+    left, _, right = output.partition(" = ")
+    units = [side.partition(" ")[2] or side.lstrip("-0123456789.,e+") for side in (left, right)]
+    if not all(units):
+        return dict(arguments)
+    return {"value": arguments["value"], "from_unit": units[0], "to_unit": units[1]}
+
+
+def _words(tool: Tool, arguments: Mapping[str, Any], question: str, result: ToolResult) -> str | None:
+    """The call in few words that the tool's parser reads as the same call, or the question if only that is read."""
+    for words in (*_PHRASINGS[tool.name](dict(arguments)), question):
+        parsed = _parse(tool, words)
+        if parsed is None:
+            continue
+        if parsed == arguments or _tail(tool.call(parsed).text) == _tail(result.text):
+            return words
+    return None
+
+
+def _tail(text: str) -> str:
+    """What a result says, without the way its question was written."""
+    return text if text.startswith("Error") else text.rpartition(" = ")[2]
+
+
+def _calculator(a: Mapping[str, Any]) -> Iterator[str]:
+    yield a["expression"]
+
+
+def _unit_converter(a: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{a['value']} {a['from_unit']} to {a['to_unit']}"
+
+
+def _clock(a: Mapping[str, Any]) -> Iterator[str]:
+    place, other = a.get("place"), a.get("other_place")
+    if a.get("time"):
+        yield f"{a['time']} in {place} to {other}"
+        yield f"if it is {a['time']} in {place} what time is it in {other}"
+    elif a["ask"] == "difference":
+        yield f"time difference between {place} and {other}"
+    elif place:
+        yield f"{a['ask']} in {place}"
+        yield f"what {a['ask']} is it in {place}"
+    else:
+        yield f"{a['ask']} now"
+        yield f"what is the {a['ask']}"
+
+
+def _day(text: str) -> str:
+    match = re.fullmatch(r"(\d+)-(\d\d)-(\d\d)", text)
+    return f"{int(match[3])} {MONTHS[int(match[2]) - 1]} {match[1]}" if match else text
+
+
+def _calendar(a: Mapping[str, Any]) -> Iterator[str]:
+    what = a.get("holiday") or _day(a.get("date") or "today")
+    if a.get("holiday"):
+        what += f" in {a['country']}" if a.get("country") else ""
+        what += f" {a['year']}" if a.get("year") else ""
+    operation = a["operation"]
+    if operation == "weekday":
+        yield f"weekday of {what}"
+        yield f"what day of the week is {what}"
+    elif operation == "days_between":
+        yield f"days from {what} to {_day(a.get('other_date') or 'today')}"
+    elif operation == "days_until":
+        bare = re.sub(r" \d{4}$", "", what)
+        yield from (f"days until {bare}", f"days until {what}", f"days since {what}", f"how many days since {what}")
+    elif operation == "add_days":
+        count, unit = (a["days"], "days") if a.get("days") else (a.get("months") or 0, "months")
+        yield f"{what} {'-' if count < 0 else '+'} {abs(count)} {unit}"
+        yield f"{abs(count)} {unit} {'before' if count < 0 else 'after'} {what}"
+        if count > 0:
+            yield f"what date is it in {count} {unit}"
+        yield f"what date was {abs(count)} {unit} ago"
+    elif operation == "holiday_date":
+        yield what
+        yield f"when is {what}"
+        yield f"date of {what}"
+    elif operation == "leap_year":
+        yield f"leap year {a['year']}" if a.get("year") else "is this a leap year"
+    elif operation == "age":
+        yield f"age of someone born {what}" + (f" on {_day(a['other_date'])}" if a.get("other_date") else "")
+    elif operation == "days_in_month":
+        yield f"days in {what.partition(' ')[2]}"
+    elif operation == "week_number":
+        yield f"week number of {what}"
+
+
+def _currency(a: Mapping[str, Any]) -> Iterator[str]:
+    day = f" on {_day(a['date'])}" if a.get("date") else ""
+    yield f"{a['amount']} {a['from_currency']} to {a['to_currency']}{day}"
+
+
+def _search(a: Mapping[str, Any]) -> Iterator[str]:
+    yield a["query"]
+
+
+def _weather(a: Mapping[str, Any]) -> Iterator[str]:
+    day = f" {a['day']}" if a.get("day") else ""
+    yield f"{a['place']}{day}"
+    yield f"weather in {a['place']}{day}"
+
+
+def _text(a: Mapping[str, Any]) -> Iterator[str]:
+    quoted, operation = f'"{a["text"]}"', a["operation"]
+    yield {
+        "count_letter": f"letter {a.get('letter')} in {quoted}",
+        "count_letters": f"letters in {quoted}",
+        "count_words": f"words in {quoted}",
+        "count_vowels": f"vowels in {quoted}",
+        "count_consonants": f"consonants in {quoted}",
+        "reverse": f"reverse {quoted}",
+        "palindrome": f"is {quoted} a palindrome",
+        "uppercase": f"uppercase {quoted}",
+        "lowercase": f"lowercase {quoted}",
+        "title_case": f"title case {quoted}",
+        "spell": f"spell {quoted}",
+    }[operation]
+    if operation == "count_letter":
+        yield f"how many {a.get('letter')} in {quoted}"
+    elif operation.startswith("count_"):
+        yield f"how many {operation.removeprefix('count_')} in {quoted}"
+
+
+_PHRASINGS = {
+    "calculator": _calculator, "unit_converter": _unit_converter, "clock": _clock, "calendar": _calendar,
+    "currency": _currency, "search": _search, "weather": _weather, "text": _text,
+}  # fmt: skip
+
+
+def altered(case: Case, rng: random.Random) -> Case:
+    """``case`` with another result of the same form: other numbers, times, weekdays, months, names."""
+    text = case.result.output
+    if text is None:
+        return case
+    if case.result.call.tool == "search":
+        text = _other_fact(text, rng)
+    elif case.result.call.tool == "clock":
+        text = _other_numbers(text, rng)
+    elif " = " in text and "yes (" not in text and "no (" not in text:
+        left, right = text.rsplit(" = ", 1)
+        text = f"{left} = {_other_numbers(right, rng)}"
+    return replace(case, result=replace(case.result, output=text))
+
+
+def _other_numbers(text: str, rng: random.Random) -> str:
+    def number(match: re.Match[str]) -> str:
+        digits = "".join(rng.choice("0123456789") if c.isdigit() else c for c in match[0])
+        return re.sub(r"^0(?=\d)", str(rng.randint(1, 9)), digits)
+
+    def clock(match: re.Match[str]) -> str:
+        return f"{rng.randint(0, 23):02}:{rng.randint(0, 59):02}"
+
+    text = re.sub(r"\b\d\d:\d\d\b", clock, text)
+    text = re.sub(r"(?<![\d:+-])\d[\d,.]*(?![\d:])\b", number, text) if not re.search(r"\d:\d", text) else text
+    text = re.sub(r"\b(?:" + "|".join(WEEKDAYS) + r")\b", lambda _: rng.choice(WEEKDAYS), text)
+    return re.sub(r"\b(?:" + "|".join(MONTHS) + r")\b", lambda _: rng.choice(MONTHS), text)
+
+
+_NAMES = (
+    "Paris", "Lima", "Oslo", "Hanoi", "Quito", "Vienna", "Cairo", "Dakar", "Bergen", "Krakow", "Porto", "Tampere",
+    "Valparaiso", "Kumasi", "Mombasa", "Izmir", "Pune", "Cebu", "Osaka", "Perth", "Adelaide", "Calgary", "Leeds",
+)  # fmt: skip
+
+
+def _other_fact(text: str, rng: random.Random) -> str:
+    """The passage with other digits, or with another name after "is"."""
+    fact, _, tail = text.rpartition(" (source:")
+    if re.search(r"\d", fact):
+        return f"{_other_numbers(fact, rng)} (source:{tail}"
+    name = rng.choice(_NAMES)
+    return re.sub(r"^(The capital of .+ is ).+\.$", lambda m: f"{m[1]}{name}.", fact) + f" (source:{tail}"
+
+
+def forecast(case: Case, rng: random.Random) -> Case:
+    """A weather case with a forecast in the form that the tool gives when it is online."""
+    arguments = case.result.call.arguments
+    day = arguments.get("day", "today")
+    low = rng.randint(-15, 30)
+    high = low + rng.randint(1, 12)
+    parts = [rng.choice(_SKIES), f"{low} to {high} °C"]
+    parts += [f"now {rng.randint(low, high)} °C"] if day == "today" else []
+    rain = round(rng.choice((0.0, 0.0, rng.uniform(0.1, 3), rng.uniform(1, 30))), 1)
+    parts.append(f"rain {rain:g} mm ({rng.randint(0, 100)}% chance)")
+    parts.append(f"wind up to {rng.randint(3, 70)} km/h")
+    place = str(arguments["place"]).title()
+    output = f"weather in {place} {day} = {', '.join(parts)} (Open-Meteo)"
+    return replace(case, result=replace(case.result, output=output, error=None))
+
+
+_FAULTS = (
+    "{tool} failed: TimeoutError: timed out after {n} s",
+    "{tool} did not answer within {n} s. Check the connection and try again.",
+    "The service answered with status {n}. Try again later.",
+    "{tool} is not available right now. Try again later.",
+    "Too many requests: the limit is {n} an hour. Try again later.",
+    "The {slot} {value} is not known. Give another one.",
+    "{value} cannot be read as {slot}. Write it in another form.",
+)
+_FITTING: dict[str, tuple[str, ...]] = {
+    "calculator": (
+        "Division by zero in {value}. Give a divisor other than 0.",
+        "The result of {value} is too large; the limit is 1e300. Give smaller numbers.",
+    ),
+    "clock": ("The place {value} is not known; cities of 15,000 people and more are. Give a larger city nearby.",),
+    "currency": ("The European Central Bank quotes no rate of {value}; it knows 41 currencies. Give one of them.",),
+}
+
+
+def broken(case: Case, rng: random.Random) -> Case:
+    """``case`` with an error in place of its result."""
+    call = case.result.call
+    slot, value = rng.choice(sorted(call.arguments.items()))
+    pattern = rng.choice(_FAULTS + 2 * _FITTING.get(call.tool, ()))
+    error = pattern.format(tool=call.tool, n=rng.choice((5, 8, 10, 30, 429, 500, 503)), slot=slot, value=repr(value))
+    return replace(case, result=replace(case.result, output=None, error=error))

@@ -1,0 +1,225 @@
+"""The README's result tables, made from the rows that are committed. A test runs the check, which fails on drift.
+
+Leaves out measuring: ``run`` and ``bench`` write ``assets/results``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from baselines.evaluate.growth import cells, ratios, read_growth
+from baselines.evaluate.runs import Row, read_rows
+from baselines.evaluate.statistics import StatisticsConfig, summarise
+from baselines.evaluate.wording import NAMES, comparison_sentences
+from router.lms import price
+
+RESULTS = Path(__file__).resolve().parents[2] / "assets" / "results"
+PRICED_AS = "gpt-4o"
+_MARKED = re.compile(r"(<!-- results:(?P<name>[\w-]+) -->\n)(?P<text>.*?)(\n?<!-- /results -->)", re.DOTALL)
+
+
+def tables(folder: Path = RESULTS) -> dict[str, str]:
+    """Every table whose rows are there: name → Markdown."""
+    made: dict[str, str] = {}
+    for name, (file, make) in _TABLES.items():
+        if (folder / file).is_file():
+            made[name] = make(folder / file)
+    return made
+
+
+def check(readme: Path) -> int:
+    """0 where every marked table of ``readme`` is what the rows say; else says which is not, and 1."""
+    made = tables()
+    marked = {m["name"]: m["text"].strip() for m in _MARKED.finditer(readme.read_text(encoding="utf-8"))}
+    differ = [name for name, text in marked.items() if made.get(name, "").strip() != text or name not in made]
+    for name in differ:
+        why = "differs from the rows" if name in made else f"has no rows in {RESULTS.name}"
+        remedy = f"Run: python -m baselines tables --write {readme.name}"
+        print(f"{readme.name}: the table {name} {why}. {remedy}", file=sys.stderr)
+    print(json.dumps({"tables": list(marked), "differ": len(differ)}))
+    return 1 if differ else 0
+
+
+def write(readme: Path) -> int:
+    """Put every table between its markers in ``readme``."""
+    made = tables()
+    text = readme.read_text(encoding="utf-8")
+    new = _MARKED.sub(lambda m: m[1] + made.get(m["name"], m["text"]).strip() + "\n<!-- /results -->", text)
+    readme.write_text(new, encoding="utf-8")
+    print(json.dumps({"written": [m["name"] for m in _MARKED.finditer(new) if m["name"] in made]}))
+    return 0
+
+
+def race_table(path: Path) -> str:
+    """The paths on a question set: what they cost and how often they were right, and the comparisons in words."""
+    rows, _ = read_rows(path)
+    summary = summarise(rows, _priced())
+    lines = _head(
+        "path|LLM calls a question:|tokens a question:|cost of 1,000 questions:|half within:|95 % within:|right tool:|"
+        "right result:|right answer:|errors:"
+    )
+    for name, s in summary.items():
+        tokens = f"{s['tokens_per_question']:,.0f} {_range(s['intervals']['tokens_per_question'], ',.0f')}"
+        shares = (_share(s, f"{key}_accuracy") for key in ("tool", "result", "answer"))
+        time = (f"{s['seconds'][quantile]:.1f} s" for quantile in ("p50", "p95"))
+        cost = _dollars(s["cost_usd_per_question"])
+        lines.append(
+            _line(NAMES.get(name, name), f"{s['calls_per_question']:.2f}", tokens, cost, *time, *shares, s["errors"])
+        )
+    said = "\n".join(f"- {sentence}" for sentence in comparison_sentences(summary))
+    return "\n".join([*lines, "", said, "", _ratios_of(summary), "", _source(rows, path)])
+
+
+def growth_table(path: Path) -> str:
+    """Tokens a question over tools needed and on offer, with calls, the largest context and whether all tools ran."""
+    rows, meta = read_growth(path)
+    found = {(c["needed"], c["registry"], c["path"]): c for c in cells(rows, PRICED_AS)}
+    sizes = sorted({size for _, size, _ in found})
+    shown = [s for s in sizes if s in (10, 50, 200)] or sizes
+    offers = "|".join(f"tokens, {s} tools on offer:" for s in shown)
+    lines = _head(
+        f"tools needed:|path|LLM calls:|{offers}|context of one call, {shown[-1]}:|ran just the tools needed:"
+    )
+    for needed in sorted({needed for needed, _, _ in found}):
+        for name in dict.fromkeys(p for _, _, p in found):
+            last = found[needed, shown[-1], name]
+            tokens = (f"{found[needed, s, name]['tokens']:,.0f}" for s in shown)
+            calls = f"{found[needed, shown[0], name]['calls']:.1f}"
+            context, right = f"{last['context']:,.0f}", f"{last['right_tools']:.0%}"
+            lines.append(_line(needed, NAMES.get(name, name), calls, *tokens, context, right))
+    note = (
+        f"The real paths with a model that never errs, {meta.get('date', '')[:10]}, commit {meta.get('commit')}: "
+        "calls, tokens (o200k) and context are measured, over 5 questions for each number of tools."
+    )
+    return "\n".join([*lines, "", note])
+
+
+def claim_table(path: Path) -> str:
+    """ "At least three times cheaper": the other paths' sums over the router's, with intervals."""
+    rows, _ = read_growth(path)
+    shown = [c for c in ratios(rows, PRICED_AS) if c["registry"] in (10, 50)]
+    served = {(c["needed"], c["registry"]): c["right_tools"] for c in cells(rows, PRICED_AS) if c["path"] == "router"}
+    lines = _head(
+        "tools needed:|on offer:|router against|calls:|tokens:|cost:|cost, cached input:|three times cheaper?"
+    )
+    for c in shown:
+        low, high = (c.get("cost") or {}).get("interval") or (0.0, 0.0)
+        verdict = "yes" if low >= 3 else "no" if high < 3 else "not certain"
+        if (share := served[c["needed"], c["registry"]]) < 1:
+            verdict += f", but the router ran the tools needed on {share:.0%} only"
+        values = (_ratio(c.get(key)) for key in ("calls", "tokens", "cost", "cost_cached"))
+        lines.append(_line(c["needed"], c["registry"], NAMES[c["against"]], *values, verdict))
+    note = (
+        f"Ratios of sums, 95 % bootstrap intervals over 5 questions; costs computed from {PRICED_AS}'s list prices, "
+        "with a model that never errs. A question whose tools did not all run is cheap and not answered: there the "
+        "claim fails."
+    )
+    return "\n".join([*lines, "", note])
+
+
+def day_table(path: Path) -> str:
+    """Self-delegation over the scripted day."""
+    day = json.loads(path.read_text(encoding="utf-8"))
+    meta, spent, saved = day["meta"], day["tokens_sent"], day["tokens_saved"]
+    lines = _head(
+        "messages:|answered in the browser:|sent to the model:|LLM calls:|tokens used:|tokens saved:|"
+        "lessons accepted:|refused:"
+    )
+    browser = f"{day['in_browser']} ({day['share']:.0%})"
+    share = f"{saved:,} ({saved / max(1, spent + saved):.0%})"
+    lessons = (day["lessons_accepted"], day["lessons_refused"])
+    lines.append(_line(day["messages"], browser, day["sent"], day["calls_sent"], f"{spent:,}", share, *lessons))
+    note = (
+        f"A scripted day ([{meta['script']}]({meta['script']})), not a recorded one, with {meta['lm']} on "
+        f"{meta['date'][:10]}. Saved: for each phrase answered in the browser, the tokens of the call that "
+        "had taught it."
+    )
+    return "\n".join([*lines, "", note])
+
+
+def rules_table(path: Path) -> str:
+    """The gatekeeper's rule beside the one it replaces: hits on variants of taught phrases, false answers on traps."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    lines = ["| rule | hits | with the reply that was taught | false answers |", "|---|---:|---:|---:|"]
+    for row in found["rows"]:
+        lines.append(
+            f"| {row['rule']} | {row['hits']} of {row['variants']} | {row['hits_with_the_taught_reply']} "
+            f"| {row['false_answers']} of {row['traps']} |"
+        )
+    note = (
+        f"{found['taught']} phrases taught; both sets of phrases were written beside the rule, so they guard it and do not "
+        "estimate it. `node tests/gatekeeper/compare.mjs --write` makes the rows."
+    )
+    return "\n".join([*lines, "", note])
+
+
+_TABLES: Mapping[str, tuple[str, Callable[[Path], str]]] = {
+    "race": ("race_embedded.jsonl", race_table),
+    "race-base": ("race_embedded_base.jsonl", race_table),
+    "growth": ("growth.jsonl", growth_table),
+    "claim": ("growth.jsonl", claim_table),
+    "day": ("delegation_day.json", day_table),
+    "rules": ("gatekeeper_rules.json", rules_table),
+}
+
+
+def _priced() -> StatisticsConfig:
+    return StatisticsConfig(price=lambda usage: price(usage, PRICED_AS, cached=False), priced_as=PRICED_AS)
+
+
+def _ratios_of(summary: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = _head("router against|calls:|tokens:|cost:|time:|right answers:")
+    for other, versus in summary.get("router", {}).get("versus", {}).items():
+        values = (_ratio(versus["ratios"].get(key)) for key in ("calls", "tokens", "cost", "seconds"))
+        gap = versus["differences"].get("answer_accuracy")
+        low, high = (gap or {}).get("interval") or (0.0, 0.0)
+        points = f"{gap['value'] * 100:+.0f} points ({low * 100:+.0f} to {high * 100:+.0f})" if gap else "–"
+        lines.append(_line(NAMES.get(other, other), *values, points))
+    return "\n".join(lines)
+
+
+def _source(rows: Sequence[Row], path: Path) -> str:
+    meta = next((row.meta for row in rows if row.meta), {})
+    machine = meta.get("machine") or {}
+    number = len({row.case for row in rows})
+    return (
+        f"{number} questions, model {meta.get('lm')}, commit {meta.get('commit')}, {str(meta.get('date', ''))[:10]}, "
+        f"{machine.get('processor')} with {machine.get('cores')} cores; tokens counted with o200k_base and priced as "
+        f"{PRICED_AS}, full input prices; in brackets 95 % bootstrap intervals. "
+        f"Rows: [{path.name}](assets/results/{path.name})."
+    )
+
+
+def _head(columns: str) -> list[str]:
+    """Head and rule of a table from ``name|name:``; a colon sets a column to the right."""
+    names = columns.split("|")
+    rule = ("---:" if name.endswith(":") else "---" for name in names)
+    return [_line(*(name.removesuffix(":") for name in names)), f"|{'|'.join(rule)}|"]
+
+
+def _line(*values: Any) -> str:
+    return f"| {' | '.join(map(str, values))} |"
+
+
+def _share(summary: Mapping[str, Any], key: str) -> str:
+    value, interval = summary[key], summary["intervals"][key]
+    return "–" if value is None else f"{value:.0%} {_range(interval, '.0%')}"
+
+
+def _range(interval: tuple[float, float] | None, form: str) -> str:
+    return f"({interval[0]:{form}}–{interval[1]:{form}})" if interval else ""
+
+
+def _ratio(found: Mapping[str, Any] | None) -> str:
+    if not found or found["value"] is None:
+        return "–"
+    return f"{found['value']:.1f}× {_range(found['interval'], '.1f')}".strip()
+
+
+def _dollars(cost: float | None) -> str:
+    return "no known price" if cost is None else f"${1000 * cost:.2f}"

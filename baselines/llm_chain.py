@@ -1,0 +1,155 @@
+"""LLMChain: the language model plans a tool, reads its result and answers; 2k+1 calls for k tools.
+
+The transcript grows with every call, as an agent's context does. Leaves out any local knowledge of which tool serves:
+that is what the router is raced against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import dspy
+
+from router import prompts
+from router.lms import ask, ask_json, capabilities, metered
+from router.lms.calling import run_tool
+from router.prompts import ChainStep
+from router.tools import Tool
+from router.trace import Trace
+from router.types import NONE, ToolCall, ToolResult
+
+PATH = "llm_chain"
+
+
+@dataclass(frozen=True)
+class ChainConfig:
+    """``limit``: tools after which the chain must answer."""
+
+    limit: int = 4
+
+
+class LLMChain(dspy.Module):
+    """plan → tool → interpret, again while the plan asks for another tool, then answer.
+
+    ``forward(question)`` gives a Prediction with ``answer``, ``tool_results`` and ``usage``. The LM is the one of the
+    context; capable models are asked through DSPy signatures, others with the prompts of ``router.prompts``.
+    """
+
+    def __init__(self, tools: Mapping[str, Tool], config: ChainConfig = ChainConfig()) -> None:
+        super().__init__()
+        self.tools, self.config = dict(tools), config
+
+    def forward(self, question: str, trace: Trace | None = None) -> dspy.Prediction:
+        """Answer ``question``. Events go to ``trace``, the last of them ``answer``.
+
+        Raises dspy's LMError, MalformedReply, Cancelled.
+        """
+        trace = trace or Trace(PATH, question)
+        lm = dspy.settings.lm
+        voice: _Voice = (_Signed if capabilities(lm).signatures else _Prompted)(lm, question, self.tools, trace)
+        steps: list[ChainStep] = []
+        while len(steps) < self.config.limit and not (steps and steps[-1].done):
+            tool, words = voice.plan(steps)
+            if tool == NONE:
+                break
+            steps.append(ChainStep(tool, words, self._run(tool, words, trace).text))
+            finding, done = voice.interpret(steps)
+            steps[-1] = replace(steps[-1], finding=finding, done=done)
+        trace.answer(voice.conclude(steps))
+        run = trace.result()
+        return dspy.Prediction(answer=run.answer, tool_results=run.tool_results, usage=run.usage)
+
+    def _run(self, name: str, words: str, trace: Trace) -> ToolResult:
+        """Run a tool on an input in words, read by the tool's own parser."""
+        tool = self.tools.get(name)
+        arguments = tool.parse(words) if tool else {}
+        if arguments is not None:
+            return run_tool(trace, self.tools, ToolCall(name, arguments), dict.fromkeys(arguments, "llm"))
+        with trace.step("tool", tool=name, arguments={"input": words}, sources={"input": "llm"}) as outcome:
+            fault = f"{name} cannot read the input {words!r}. Write it like: {tool.description}"
+            outcome |= {"output": None, "error": fault, "seconds": 0.0}
+        return ToolResult(ToolCall(name, {"input": words}), None, fault, 0.0)
+
+
+class _Voice(Protocol):
+    def plan(self, steps: Sequence[ChainStep]) -> tuple[str, str]: ...
+
+    def interpret(self, steps: Sequence[ChainStep]) -> tuple[str, bool]: ...
+
+    def conclude(self, steps: Sequence[ChainStep]) -> str: ...
+
+
+class _Prompted:
+    """The chain in the words of ``router.prompts``, replies bound to their schemas."""
+
+    def __init__(self, lm: dspy.LM, question: str, tools: Mapping[str, Tool], trace: Trace) -> None:
+        self._lm, self._question, self._tools, self._trace = lm, question, tools, trace
+
+    def plan(self, steps: Sequence[ChainStep]) -> tuple[str, str]:
+        reply = ask_json(self._lm, prompts.plan(self._question, self._tools, steps), self._trace)
+        return reply["tool"], reply["input"]
+
+    def interpret(self, steps: Sequence[ChainStep]) -> tuple[str, bool]:
+        reply = ask_json(self._lm, prompts.interpret(self._question, self._tools, steps), self._trace)
+        return reply["finding"], reply["done"]
+
+    def conclude(self, steps: Sequence[ChainStep]) -> str:
+        return ask(self._lm, prompts.conclude(self._question, self._tools, steps), self._trace, stream=True)
+
+
+class Plan(dspy.Signature):
+    """Plan the next step towards the answer: the tool to use and its input in words, or none."""
+
+    question: str = dspy.InputField()
+    tools: dict[str, str] = dspy.InputField()
+    steps: list[str] = dspy.InputField(desc="what was done so far")
+    tool: str = dspy.OutputField()
+    input: str = dspy.OutputField(desc="what the tool is to work on, in words")
+
+
+class Interpret(dspy.Signature):
+    """Say what the last result means for the question, and whether it can be answered now."""
+
+    question: str = dspy.InputField()
+    steps: list[str] = dspy.InputField(desc="what was done so far")
+    finding: str = dspy.OutputField()
+    done: bool = dspy.OutputField()
+
+
+class Conclude(dspy.Signature):
+    __doc__ = prompts.ANSWER
+    question: str = dspy.InputField()
+    steps: list[str] = dspy.InputField(desc="what was done so far")
+    answer: str = dspy.OutputField()
+
+
+class _Signed:
+    """The chain in DSPy signatures."""
+
+    def __init__(self, lm: dspy.LM, question: str, tools: Mapping[str, Tool], trace: Trace) -> None:
+        self._lm, self._question, self._trace = lm, question, trace
+        self._tools = {t.name: t.description for t in tools.values()} | {NONE: "no tool is needed"}
+        choice = Literal[tuple(self._tools)]  # type: ignore[valid-type]
+        self._plan = dspy.Predict(Plan.with_updated_fields("tool", type_=choice))
+        self._interpret, self._conclude = dspy.Predict(Interpret), dspy.Predict(Conclude)
+
+    def plan(self, steps: Sequence[ChainStep]) -> tuple[str, str]:
+        with metered(self._lm, self._trace, "plan"):
+            reply = self._plan(question=self._question, tools=self._tools, steps=_told(steps))
+        return reply.tool, reply.input
+
+    def interpret(self, steps: Sequence[ChainStep]) -> tuple[str, bool]:
+        with metered(self._lm, self._trace, "interpret"):
+            reply = self._interpret(question=self._question, steps=_told(steps))
+        return reply.finding, reply.done
+
+    def conclude(self, steps: Sequence[ChainStep]) -> str:
+        with metered(self._lm, self._trace, "conclude", stream="answer"):
+            return self._conclude(question=self._question, steps=_told(steps)).answer.strip()
+
+
+def _told(steps: Sequence[ChainStep]) -> list[str]:
+    """Each step as one line: the call, its result and what was found."""
+    return [f"{s.tool}({s.input}): {s.result}" + (f" → {s.finding}" if s.finding else "") for s in steps]

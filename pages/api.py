@@ -1,0 +1,84 @@
+"""The page's programming interface: ``/route`` and ``/race`` for ``gradio_client`` and plain HTTP."""
+
+from __future__ import annotations
+
+import time
+
+import gradio as gr
+
+from pages.live import scrub, scrub_event
+from pages.services import PATHS, RaceOptions, Services
+from pages.settings import check_model, check_question
+from pages.throttle import Throttle
+from pages.trace_view import Race
+from router.types import to_json
+
+
+def build(services: Services, throttle: Throttle) -> None:
+    """Add the endpoints to the ``gr.Blocks`` under construction."""
+    endpoints = Endpoints(services, throttle)
+    for function in (endpoints.route, endpoints.race):
+        gr.api(function, api_name=function.__name__, api_description=function.__doc__, concurrency_limit=4)
+
+
+class Endpoints:
+    """Functions whose parameters are the interface: Gradio reads their names and types."""
+
+    def __init__(self, services: Services, throttle: Throttle) -> None:
+        self.services = services
+        self.throttle = throttle
+
+    def route(self, question: str) -> dict:
+        """Which tool the router chooses for a question, and its arguments. No language model is asked."""
+        try:
+            question = check_question(question, self.services.limits)
+        except ValueError as fault:
+            raise gr.Error(str(fault)) from None
+        started = time.perf_counter()
+        decision = self.services.router.decide(question)
+        spent = time.perf_counter() - started
+        return {
+            "question": question,
+            "tool": decision.tool,
+            "arguments": self.services.arguments(question, decision.tool),
+            "confidence": decision.confidence,
+            "abstained": decision.abstained,
+            "probabilities": dict(decision.probabilities),
+            "microseconds": round(spent * 1e6, 1),
+        }
+
+    def race(
+        self,
+        question: str,
+        lm: str = "",
+        api_key: str = "",
+        paths: str = "llm_chain,tool_calling,router",
+        sequential: bool = True,
+    ) -> dict:
+        """Run a question down the paths. Returns {path: RunResult}: answer or error, tool results, usage, seconds.
+
+        lm: as in --lm, empty for the page's own model; api_key: used for this call only; paths: comma-separated.
+        """
+        try:
+            question = check_question(question, self.services.limits)
+            chosen = tuple(dict.fromkeys(name.strip() for name in paths.split(",") if name.strip()))
+            unknown = [name for name in chosen if name not in PATHS]
+            if unknown or not chosen:
+                raise ValueError(f"Paths {unknown or paths!r} do not exist. Choose from {', '.join(PATHS)}.")
+            spec, key = lm.strip() or self.services.default_lm, api_key.strip() or None
+            check_model(spec, key, self.services)
+            self.throttle.admit()
+            model = self.services.make_lm(spec, key)
+        except (ValueError, OSError) as fault:
+            raise gr.Error(scrub(str(fault), api_key.strip())) from None
+        run = Race.of("api", question, "", lm, "", chosen)
+        options = RaceOptions(chosen, sequential, timeout_s=self.services.limits.timeout_s)
+        try:
+            for event in self.services.race(question, model, options):
+                run.add(scrub_event(event, key) if key else event)
+        finally:
+            options.stop.set()
+        found = {path: to_json(result) for path, result in run.results.items()}
+        for result in found.values():
+            del result["path"]  # it is the key, and Gradio's client takes any object with a "path" for a file
+        return found

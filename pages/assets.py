@@ -1,0 +1,60 @@
+"""Where the page's scripts and styles are, and how a component asks for them.
+
+Everything below ``assets/`` is public, and so is the ``plotly.min.js`` that the plotly package ships: nothing comes
+from another host.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import gradio as gr
+
+from pages.services import ASSETS
+
+SCRIPTS = ("gatekeeper.js", "page.js", "charts.js", "cards.js", "board.js", "composer.js")
+
+
+@cache
+def plotly_script() -> Path:
+    """The ``plotly.min.js`` inside the plotly package, found without importing it."""
+    spec = find_spec("plotly")
+    if spec is None or not spec.origin:
+        raise ModuleNotFoundError("The package plotly is missing: it holds plotly.min.js. Run: pip install plotly")
+    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
+
+
+def address(file: Path) -> str:
+    """A public file's address, relative to the page: it survives a reverse proxy's prefix."""
+    return "gradio_api/file=" + quote(str(file))
+
+
+def head() -> str:
+    """The ``head=`` of every ``gr.HTML`` that uses our scripts; Gradio loads each file once and waits for it.
+
+    Scripts then offer ``Gatekeeper.shared()``, ``Switchyard.draw(element, figure)`` and the parts of the live page.
+    """
+    scripts = "".join(f'<script src="{address(ASSETS / name)}"></script>' for name in SCRIPTS)
+    return f'<script>window.SwitchyardPlotly = "{address(plotly_script())}";</script>{scripts}'
+
+
+def style() -> str:
+    """The stylesheet, for the page's own head: it is there before anything is painted."""
+    return f'<link rel="stylesheet" href="{address(ASSETS / "style.css")}">'
+
+
+def template(name: str) -> str:
+    """A static template from ``assets/``. Raises ValueError where Gradio would read code in it."""
+    text = (ASSETS / name).read_text(encoding="utf-8")
+    for code in ("`", "${", "{{", "\\"):
+        if code in text:
+            raise ValueError(f"assets/{name} contains {code!r}, which Gradio would evaluate. Keep templates static.")
+    return text
+
+
+def publish() -> None:
+    """Let Gradio serve what the page loads, and nothing else."""
+    gr.set_static_paths([ASSETS, plotly_script()])

@@ -1,0 +1,152 @@
+"""Messages to the board: JSON values that ``assets/board.js`` shows. Pure functions of a session and its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from baselines.figures import live as draw
+from baselines.figures.style import Figure, count, money, seconds
+from pages.services import Services
+from pages.settings import Settings
+from pages.trace_view import Price, Race, Session, card, history_row
+from pages.verdict import medians, verdict
+from router.types import RunResult, Usage
+
+Parts = Callable[[RunResult], list[tuple[str, float | None]]]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One chart of the live page: how to read it from a run, how to say a value, and its axis."""
+
+    parts: Parts
+    say: Callable[[float], str]
+    tick: Mapping[str, Any]
+
+
+def price_of(services: Services, settings: Settings) -> Price:
+    """The price of a usage under the visitor's settings: a chosen model's, or the model's own (None where unknown)."""
+    if not settings.priced_as:
+        return lambda usage: usage.cost_usd
+    return lambda usage: services.price(usage, settings.priced_as, settings.cached)
+
+
+def price_note(settings: Settings) -> str:
+    """The small print of every cost."""
+    if settings.priced_as:
+        cached = "cached-input prices" if settings.cached else "full input prices"
+        return f"priced as {settings.priced_as}, from o200k counts, {cached}"
+    return "the model's own price and token counts; “no known price” where there is none"
+
+
+def metrics(price: Price, settings: Settings) -> dict[str, Metric]:
+    """Tokens, cost and latency. Tokens are counted by one tokenizer, the one that the visitor chose."""
+
+    def tokens(run: RunResult) -> list[tuple[str, float | None]]:
+        use = run.usage
+        own = settings.counts == "own"
+        return [
+            ("input", use.input_tokens if own else use.o200k_input),
+            ("output", use.output_tokens if own else use.o200k_output),
+        ]
+
+    return {
+        "tokens": Metric(tokens, count, {"tickformat": ",d"}),
+        "cost": Metric(lambda r: [("cost", _cost(r.usage, price))], money, {"tickprefix": "$", "tickformat": "~g"}),
+        "latency": Metric(lambda r: [("seconds", r.seconds)], seconds, {"ticksuffix": " s"}),
+    }
+
+
+def charts(session: Session, race: Race, metric: Metric) -> dict[str, Figure]:
+    """One metric three ways: this question, question by question, and summed over the session."""
+    results = race.results
+    bars = {path: metric.parts(results[path]) if path in results else [] for path in race.events}
+    paths = list(dict.fromkeys(path for r in session.races for path in r.events)) or list(race.events)
+    runs = [r.results for r in session.races]
+    values = {path: [_sum(metric, found.get(path)) for found in runs] for path in paths}
+    return {
+        "one": draw.one_question(bars, metric.say),
+        "each": draw.by_question(values, metric.say, metric.tick),
+        "total": draw.running_total(values, metric.say, metric.tick),
+    }
+
+
+def figures(session: Session, race: Race, services: Services, settings: Settings) -> dict[str, Any]:
+    """All figures for ``race``, with the session around it."""
+    price = price_of(services, settings)
+    found: dict[str, Any] = {key: charts(session, race, m) for key, m in metrics(price, settings).items()}
+    return found | {"timeline": draw.timeline(race.events)}
+
+
+def cards(race: Race, services: Services, settings: Settings) -> dict[str, Any]:
+    """Every path's card; the router's also says why."""
+    price = price_of(services, settings)
+    views = {path: card(run, price) for path, run in race.events.items()}
+    if "router" in views:
+        views["router"]["why"] = race.why
+    return views
+
+
+def finished(session: Session, race: Race, services: Services, settings: Settings) -> dict[str, Any]:
+    """Everything the board shows of a race that has ended, and of the session so far."""
+    price = price_of(services, settings)
+    rows = [history_row(r, price) for r in session.races]
+    return {
+        "phase": "done",
+        "race": race.id,
+        "question": race.question,
+        "lm": race.lm,
+        "mode": race.mode,
+        "seconds": race.seconds,
+        "paths": cards(race, services, settings),
+        "figures": figures(session, race, services, settings),
+        "verdict": asdict(verdict(race.results, race.mode == "sequential")) if race.events else None,
+        "history": rows,
+        "medians": medians(rows),
+        "price": {"label": settings.price_label, "note": price_note(settings)},
+        "counts": settings.counts,
+        "lesson": priced_lesson(race, price),
+    }
+
+
+def priced_lesson(race: Race, price: Price) -> dict[str, Any] | None:
+    """The race's lesson, with what the phrase cost under the visitor's prices: that is what each later hit saves."""
+    lesson = race.lesson
+    if not lesson or not lesson.get("usage"):
+        return lesson and dict(lesson)
+    usage = Usage(**lesson["usage"])
+    return {**lesson, "usage": {**lesson["usage"], "cost_usd": _cost(usage, price)}}
+
+
+def running(race: Race, services: Services, settings: Settings, elapsed: float) -> dict[str, Any]:
+    """The cards while the race runs."""
+    return {
+        "phase": "running",
+        "race": race.id,
+        "question": race.question,
+        "lm": race.lm,
+        "mode": race.mode,
+        "seconds": elapsed,
+        "paths": cards(race, services, settings),
+        "price": {"label": settings.price_label, "note": price_note(settings)},
+        "counts": settings.counts,
+    }
+
+
+def refused(message: str, race: str | None = None) -> dict[str, Any]:
+    """One clear sentence instead of a race; the page keeps the visitor's text."""
+    return {"phase": "refused", "race": race, "message": message}
+
+
+def _cost(usage: Usage, price: Price) -> float | None:
+    return price(usage) if usage.calls else 0.0
+
+
+def _sum(metric: Metric, run: RunResult | None) -> float | None:
+    parts: Sequence[float | None] = [] if run is None else [value for _, value in metric.parts(run)]
+    return None if not parts or None in parts else sum(parts)
+
+
+__all__ = ["cards", "figures", "finished", "price_of", "refused", "running"]

@@ -1,0 +1,389 @@
+"""The Evaluate tab: a question set through the paths, its figures while it runs and after, the threshold, the report.
+
+Leaves out the engine (``baselines.evaluate``) and the drawing (``assets/evaluate.js``).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import gradio as gr
+
+from baselines.evaluate.estimate import REMOTE_CALL_S, estimate, one_off
+from baselines.evaluate.growth import cells, read_growth
+from baselines.evaluate.provenance import provenance
+from baselines.evaluate.questions import Question, parse_questions, read_questions
+from baselines.evaluate.runs import ABSTAINED, Row, RunConfig, parse_rows, read_rows, rows_text, run
+from baselines.evaluate.statistics import StatisticsConfig
+from baselines.figures import growth as draw_growth
+from baselines.figures import panel as panels
+from baselines.figures.report import render
+from baselines.figures.style import money, seconds
+from pages import assets
+from pages.live import scrub, scrub_event
+from pages.services import ASSETS, PATHS, RaceOptions, Services
+from router.network import DEFAULT_ROUTER
+from router.types import TraceEvent
+
+log = logging.getLogger(__name__)
+
+BUNDLED = ASSETS / "questions.jsonl"
+MEASURED = ASSETS / "results" / "race_embedded.jsonl"
+GROWTH = ASSETS / "results" / "growth.jsonl"
+DRAWS_PER_SECOND = 1.0
+MOST_QUESTIONS = 10_000
+MOST_REPEATS = 10
+PRICED_AS = "gpt-4o"
+
+
+class Evaluation:
+    """What a visitor's tab holds: the rows of the run that is shown, and how they are priced."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.config = StatisticsConfig()
+        self.spent_once = 0.0
+        self.problems: list[str] = []
+
+    def panel(self) -> dict[str, Any]:
+        return panels.panel(self.rows, self.config, self.spent_once)
+
+    def price(self, services: Services, data: Mapping[str, Any]) -> None:
+        """Take the prices that the form says. Raises ValueError."""
+        self.config = pricing(services, str(data.get("priced_as") or ""), bool(data.get("cached")))
+        self.spent_once = _dollars(data.get("spent_once"))
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the visitor asked for, checked."""
+
+    questions: list[Question]
+    problems: list[str]
+    paths: tuple[str, ...]
+    lm: str
+    key: str | None = field(repr=False)
+    repeats: int
+    branches: bool
+    judge: str
+    priced_as: str
+    cached: bool
+
+
+def build(services: Services) -> None:
+    """The tab's components and events. Call it inside a ``gr.Blocks``."""
+    held = gr.State(Evaluation())
+    page = {
+        "lm": services.default_lm,
+        "paths": PATHS,
+        "priced_as": list(services.priced_as),
+        "priced": PRICED_AS if PRICED_AS in services.priced_as else "",
+        "spent_once": round(one_off(DEFAULT_ROUTER).usd, 4),
+        "most": services.limits.questions_per_session,
+    }
+    form = gr.HTML(
+        value=page,
+        html_template=assets.template("evaluate.html"),
+        js_on_load="Switchyard.evaluate(element, (name, data) => trigger(name, data), props.value)"
+        " /* trigger('greet') trigger('estimate') trigger('start') trigger('halt')"
+        " trigger('open') trigger('reprice') trigger('save') */",
+        head=head(),
+        apply_default_css=False,
+        elem_classes="sy-evaluate",
+    )
+    view = gr.HTML(
+        value={"phase": "idle"},
+        html_template=assets.template("evaluation.html"),
+        js_on_load="Switchyard.evaluation(element); watch('value', () => Switchyard.evaluateMessage(props.value));",
+        head=head(),
+        apply_default_css=False,
+        elem_classes="sy-evaluation",
+    )
+    aside = gr.HTML(  # a component of its own: of two messages at once, a component shows the last only
+        value={"phase": "idle"},
+        html_template="<div hidden></div>",
+        js_on_load="watch('value', () => Switchyard.evaluateMessage(props.value));",
+        head=head(),
+        apply_default_css=False,
+        elem_classes="sy-evaluation",
+    )
+    tab = Evaluate(services)
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    form.start(tab.start, held, view, concurrency_limit=2, **quiet)
+    form.greet(tab.greet, None, view, **quiet)
+    form.halt(tab.halt, None, None, queue=False, **quiet)
+    form.estimate(tab.foresee, None, aside, **quiet)
+    form.open(tab.open_saved, held, view, **quiet)
+    form.reprice(tab.reprice, held, view, **quiet)
+    form.save(tab.save, held, view, **quiet)
+
+
+def head() -> str:
+    """The page's scripts and style, and the tab's own."""
+    script, style = (assets.address(ASSETS / name) for name in ("evaluate.js", "evaluate.css"))
+    return f'{assets.head()}<link rel="stylesheet" href="{style}"><script src="{script}"></script>'
+
+
+class Evaluate:
+    """The tab's events, as Gradio calls them: with what the visitor's tab holds and what the browser sent."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.stops: dict[str, threading.Event] = {}
+
+    def greet(self) -> Iterator[dict[str, Any]]:
+        """What is shown before anything was run; made when the tab is first opened, the quicker part first."""
+        yield {"phase": "idle", "panel": bundled_growth()}
+        yield {"phase": "idle", "panel": bundled_panel()}
+
+    def start(self, held: Evaluation, event: gr.EventData) -> Iterator[dict[str, Any]]:
+        """Run the set and yield the figures as they change. What was finished when it is stopped stays."""
+        data = event._data or {}
+        run_id = str(data.get("run") or "")[:64]
+        stop = self.stops[run_id] = threading.Event()
+        key = None
+        try:
+            order = read_order(data, self.services)
+            key = order.key
+            lm = self.services.make_lm(order.lm, key)
+            held.price(self.services, data)
+            held.rows, held.problems = [], order.problems
+            yield from follow(self.services, held, order, lm, stop)
+        except (ValueError, OSError) as fault:
+            yield {"phase": "refused", "message": scrub(str(fault), key)}
+        except Exception:
+            log.exception("The evaluation failed")
+            yield {
+                "phase": "refused",
+                "message": "The run broke off because of a fault in this program; the server's log says more.",
+            }
+        finally:
+            stop.set()
+            self.stops.pop(run_id, None)
+
+    def halt(self, event: gr.EventData) -> None:
+        """Ask a run to stop; what it finished stays."""
+        stop = self.stops.get(str((event._data or {}).get("run") or ""))
+        if stop is not None:
+            stop.set()
+
+    def foresee(self, event: gr.EventData) -> dict[str, Any]:
+        """Calls, tokens, time and cost of the run that the form describes, and the rows that would be left out."""
+        try:
+            order = read_order(event._data or {}, self.services)
+        except ValueError as fault:
+            return {"phase": "estimate", "items": [], "basis": str(fault), "problems": []}
+        runs = {path: len(order.questions) * order.repeats for path in order.paths}
+        if order.branches and "router" in runs:
+            runs[ABSTAINED] = runs["router"]
+        local = order.lm.startswith(("embedded", "hf:")) or order.lm.endswith(".gguf")
+        found = estimate(measured(), runs, local, pricing(self.services, order.priced_as, order.cached, order.lm).price)
+        number = f"{len(order.questions)} question{'s' if len(order.questions) != 1 else ''}"
+        if found is None:
+            basis = f"{number}. There is no measured run to estimate from; the first rows will show the time left."
+            return {"phase": "estimate", "items": [], "basis": basis, "problems": order.problems}
+        items = [
+            ["Runs", f"{found.runs:,}", number],
+            ["LLM calls", f"{found.calls:,.0f}", ""],
+            [
+                "Tokens",
+                f"{found.input_tokens + found.output_tokens:,.0f}",
+                f"{found.output_tokens:,.0f} of them output",
+            ],
+            ["Time", seconds(found.seconds) if found.seconds < 120 else f"{found.seconds / 60:,.0f} min", ""],
+            ["Cost", "no known price" if found.cost_usd is None else money(found.cost_usd), order.priced_as],
+        ]
+        pace = "" if local else f"; time at an assumed {REMOTE_CALL_S:g} s a call"
+        basis = f"Scaled from the measured run on {found.measured_on} questions with the embedded model{pace}."
+        return {"phase": "estimate", "items": items, "basis": basis, "problems": order.problems}
+
+    def open_saved(self, held: Evaluation, event: gr.EventData) -> dict[str, Any]:
+        """Show a saved run again: no model, no key, no call."""
+        data = event._data or {}
+        file = data.get("file") or {}
+        rows, problems = parse_rows(str(file.get("text") or "").split("\n"))
+        if not rows:
+            first = f" {problems[0]}" if problems else ""
+            return {
+                "phase": "refused",
+                "message": f"{str(file.get('name'))[:80]} holds no runs.{first} Choose a file of rows from a run.",
+            }
+        try:
+            held.price(self.services, data)
+        except ValueError as fault:
+            return {"phase": "refused", "message": str(fault)}
+        held.rows, held.problems = rows, problems
+        return {"phase": "done", "panel": held.panel()}
+
+    def reprice(self, held: Evaluation, event: gr.EventData) -> dict[str, Any]:
+        """The same rows at other prices."""
+        data = event._data or {}
+        if not held.rows:
+            return {"phase": "idle"}
+        try:
+            held.price(self.services, data)
+        except ValueError as fault:
+            return {"phase": "refused", "message": str(fault)}
+        return {"phase": "done", "panel": held.panel()}
+
+    def save(self, held: Evaluation, event: gr.EventData) -> dict[str, Any]:
+        """The report or the rows, as a file."""
+        rows = held.rows or measured()
+        if (event._data or {}).get("kind") == "rows":
+            file = {"name": "switchyard-runs.jsonl", "type": "application/jsonl", "text": rows_text(rows)}
+        else:
+            config = held.config if held.rows else pricing(self.services, PRICED_AS, False)
+            file = {
+                "name": "switchyard-report.html",
+                "type": "text/html",
+                "text": render(rows, config, held.spent_once, held.problems),
+            }
+        return {"phase": "file", "file": file, "at": time.time()}
+
+
+def follow(
+    services: Services, held: Evaluation, order: Order, lm: Any, stop: threading.Event
+) -> Iterator[dict[str, Any]]:
+    """The run's messages: figures at most once a second, the whole panel at the end."""
+    sequential = services.is_local(lm)
+    options = RaceOptions(sequential=sequential, timeout_s=services.limits.timeout_s, stop=stop)
+
+    def race(question: str, names: Sequence[str]) -> Iterator[TraceEvent]:
+        events = services.race(question, lm, replace(options, paths=tuple(names)))
+        return (scrub_event(e, order.key) for e in events) if order.key else events
+
+    meta = provenance(
+        lm=order.lm,
+        threshold=services.router.threshold,
+        tools=sorted(services.tools),
+        mode="one path after another" if sequential else "all paths at once",
+        seed=held.config.seed,
+    )
+    config = RunConfig(order.paths, None, order.repeats, order.branches, judge_of(services, order), meta, stop)
+    total = len(order.questions) * len(order.paths) * order.repeats
+    began = drawn = time.perf_counter()
+    done = 0
+    yield {"phase": "running", "progress": {"done": 0, "total": total, "left": None}, "panel": None}
+    for row in run(order.questions, race, config):
+        held.rows.append(row)
+        done += "/" not in row.path
+        now = time.perf_counter()
+        if now - drawn >= 1 / DRAWS_PER_SECOND:
+            drawn = now
+            left = (now - began) / done * (total - done) if done else None
+            progress = {"done": done, "total": total, "left": left}
+            yield {"phase": "running", "progress": progress, "panel": panels.live(held.rows, held.config)}
+    progress = {"done": done, "total": total, "left": 0.0}
+    yield {"phase": "done", "stopped": done < total, "progress": progress, "panel": held.panel()}
+
+
+def read_order(data: Mapping[str, Any], services: Services) -> Order:
+    """The form's fields. Raises ValueError with the value, the limit and the remedy."""
+    most = services.limits.questions_per_session or MOST_QUESTIONS
+    limit = _whole(data.get("limit"), "First", most)
+    if data.get("own"):
+        file = data.get("file") or {}
+        questions, problems = parse_questions(
+            str(file.get("text") or ""), str(file.get("name") or "file"), tuple(services.tools)
+        )
+    else:
+        questions, problems = read_questions(BUNDLED)
+    if not questions:
+        first = f" ({problems[0]})" if problems else ""
+        raise ValueError(
+            f"The file holds no question that can be run{first}. Put one JSON object with a question on each line."
+        )
+    paths = tuple(p for p in PATHS if p in (data.get("paths") or ()))
+    if not paths:
+        raise ValueError(f"No path is chosen. Choose at least one of {', '.join(PATHS.values())}.")
+    lm = str(data.get("lm") or "").strip() or services.default_lm
+    if len(lm) > 200:
+        raise ValueError(f"The model's name has {len(lm)} characters; at most 200 are allowed. Write provider/model.")
+    return Order(
+        questions=questions[:limit],
+        problems=problems,
+        paths=paths,
+        lm=lm,
+        key=str(data.get("key") or "").strip() or None,
+        repeats=_whole(data.get("repeats"), "Times each", MOST_REPEATS),
+        branches=bool(data.get("branches")) and "router" in paths,
+        judge=str(data.get("judge") or "").strip()[:200],
+        priced_as=str(data.get("priced_as") or ""),
+        cached=bool(data.get("cached")),
+    )
+
+
+def pricing(services: Services, priced_as: str, cached: bool, lm: str = "") -> StatisticsConfig:
+    """Prices as a chosen model's, else the model's own bill. ``lm``: price runs not made yet by that model's list."""
+    model = priced_as if priced_as in services.priced_as else lm
+    if not model:
+        return StatisticsConfig()
+    return StatisticsConfig(
+        price=lambda usage: services.price(usage, model, cached),
+        priced_as=model + (", cached-input prices" if cached else ""),
+    )
+
+
+def judge_of(services: Services, order: Order) -> Any:
+    if not order.judge:
+        return None
+    from baselines.evaluate.judge import make_judge
+
+    return make_judge(services.make_lm(order.judge, order.key), order.judge)
+
+
+@cache
+def measured() -> tuple[Row, ...]:
+    """The rows of the run that ships, to estimate from and to show before anything was run."""
+    return tuple(read_rows(MEASURED)[0]) if MEASURED.is_file() else ()
+
+
+@cache
+def bundled_panel() -> dict[str, Any]:
+    """The run that ships, where there is one."""
+    from router.lms.metering import price
+
+    if not measured():
+        return {}
+    config = StatisticsConfig(price=lambda usage: price(usage, PRICED_AS, False), priced_as=PRICED_AS)
+    return panels.panel(measured(), config, one_off(DEFAULT_ROUTER).usd)
+
+
+@cache
+def bundled_growth() -> dict[str, Any]:
+    """The growth benchmark that ships, where there is one."""
+    if not GROWTH.is_file():
+        return {}
+    rows, meta = read_growth(GROWTH)
+    found = cells(rows, PRICED_AS)
+    note = (
+        "The real paths with a model that never errs. Tokens, calls and context are measured; costs are computed "
+        f"from the list prices of {PRICED_AS}, {meta.get('date', '')[:10]}. {draw_growth.coverage(found)}"
+    )
+    return {"growth": {"figures": draw_growth.figures(found), "note": note}}
+
+
+def _dollars(value: Any) -> float:
+    try:
+        number = float(value or 0)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number <= 1e9:
+        raise ValueError(f"“Spent once” is {value!r}; give dollars from 0 to 1,000,000,000.")
+    return number
+
+
+def _whole(value: Any, name: str, most: int) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if not 1 <= number <= most:
+        raise ValueError(f"“{name}” is {value!r}; give a whole number from 1 to {most:,}.")
+    return number

@@ -1,0 +1,75 @@
+"""What stands around the tabs: the header, the theme, which tabs there are, and the launch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import gradio as gr
+
+from pages import assets, evaluate, rules
+from pages.services import Services
+
+FONT = ["Inter", "ui-sans-serif", "system-ui", "sans-serif"]
+MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "monospace"]
+
+
+def header() -> None:
+    """Name, promise and the switch between light and dark."""
+    gr.HTML(
+        html_template=assets.template("header.html"),
+        js_on_load="Switchyard.header(element)",
+        head=assets.head(),
+        apply_default_css=False,
+        elem_classes="sy-header",
+    )
+
+
+def more_tabs() -> list[tuple[str, Callable[[Services], None]]]:
+    """The tabs beside the race, by name."""
+    return [("Rules", rules.build), ("Evaluate", evaluate.build)]
+
+
+def launch(page: gr.Blocks, services: Services, host: str, port: int | None, share: bool = False) -> None:
+    """Serve ``page`` until interrupted, saying where; the default model is loaded while the visitor reads."""
+    try:
+        address, link = serve(page, host, port, share)
+    except OSError as fault:  # Gradio's own words for a taken port name settings that this page does not have
+        wanted = f"Port {port} on {host} is" if port else f"All ports from 7860 on {host} are"
+        raise SystemExit(f"{wanted} taken, or not to be had: {str(fault).split('.')[0]}. Choose another with --port.") from None
+    print(f"Switchyard is ready: {address}", flush=True)
+    if link:
+        print(f"Public address, for a week at most: {link}", flush=True)
+    elif share:
+        print("No public address: gradio.live cannot be reached from here. The local address works.", flush=True)
+    threading.Thread(target=warm, args=(services,), daemon=True, name="warm").start()
+    page.block_thread()
+
+
+def serve(page: gr.Blocks, host: str, port: int | None, share: bool = False) -> tuple[str, str | None]:
+    """Start the server and return its local address and its public one."""
+    assets.publish()
+    page.queue(default_concurrency_limit=8, max_size=64)
+    _, address, link = page.launch(
+        server_name=host,
+        server_port=port,
+        share=share,
+        quiet=True,
+        prevent_thread_lock=True,
+        ssr_mode=False,
+        run_history=False,
+        show_error=True,
+        max_file_size="20mb",
+        footer_links=["api"],
+        head=assets.style(),  # css_paths= would rewrite the selectors
+        theme=gr.themes.Base(font=FONT, font_mono=MONO),
+    )
+    return address, link
+
+
+def warm(services: Services) -> None:
+    """Load the default model, so that the first question need not wait for it."""
+    try:
+        services.make_lm(services.default_lm, None)
+    except Exception as fault:  # the page says it again, to whoever asks
+        print(f"The model {services.default_lm!r} is not ready: {fault}", flush=True)

@@ -1,0 +1,89 @@
+"""The page's services on the real rooms. Heavy imports wait for the first use, so that the page is up before them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pages.services import PRICED_AS, Limits, Options, RaceOptions, Services
+from router.lms.metering import price
+from router.lms.model_file import ADAPTER
+from router.network import DEFAULT_ROUTER, Router
+from router.tools import Tool, ToolConfig, default_tools
+from router.types import NON_TOOLS, TraceEvent, Usage
+
+
+def load_services(options: Options, limits: Limits = Limits()) -> Services:
+    """Load the router and the tools. Raises ValueError where an option names something unfit."""
+    router = Router.from_pretrained(options.router or DEFAULT_ROUTER)
+    tools = default_tools(ToolConfig(knowledge=options.knowledge, online=options.online))
+    return Services(
+        router=router,
+        tools=tools,
+        default_lm=options.lm,
+        make_lm=make_lm,
+        is_local=is_local,
+        race=partial(race, router, tools),
+        explain=partial(explain, router),
+        arguments=partial(arguments, tools),
+        price=price,
+        priced_as=tuple(model for model in PRICED_AS if price(Usage(1, 1, 1, 0, 1, 1), model) is not None),
+        limits=limits,
+        model_note=model_note(options.lm),
+    )
+
+
+def model_note(spec: str, adapter: Path = ADAPTER) -> tuple[str, str]:
+    """What the default model is, and how its adapter did on held-out questions, from the record beside it."""
+    if not spec.startswith("embedded"):
+        return f"The model here is {spec}.", ""
+    record = adapter.with_suffix(".json")
+    if spec != "embedded" or not adapter.is_file() or not record.is_file():
+        return "The embedded model, SmolLM2-135M, is a stand-in.", ""
+    roles = json.loads(record.read_text(encoding="utf-8"))["held_out"]["roles"]
+    shown = (("plan", "plans"), ("call", "tool calls"), ("write", "answers from a result"))
+    shares = [f"{100 * roles[role]['right']:.0f} % of {what}" for role, what in shown if role in roles]
+    trained = "It has an adapter trained for these tools on synthetic traces"
+    right = f": right on held-out questions are {', '.join(shares)}." if shares else "."
+    return "The embedded model, SmolLM2-135M, is a stand-in.", trained + right
+
+
+def make_lm(spec: str, api_key: str | None) -> Any:
+    from router.lms import make_lm
+
+    return make_lm(spec, api_key)
+
+
+def is_local(lm: Any) -> bool:
+    from router.lms import capabilities
+
+    return capabilities(lm).local
+
+
+def race(
+    router: Router, tools: Mapping[str, Tool], question: str, lm: Any, options: RaceOptions
+) -> Iterator[TraceEvent]:
+    """Race ``question`` down the chosen paths."""
+    from baselines import race as room
+
+    paths = room.build_paths(options.paths, tools, router, options.direct)
+    config = room.RaceConfig(options.sequential, options.timeout_s, options.stop, options.previous_turn)
+    return room.race(question, lm, paths, config)
+
+
+def explain(router: Router, question: str) -> Any:
+    from router.explain import explain
+
+    return explain(router, question)
+
+
+def arguments(tools: Mapping[str, Tool], question: str, tool: str) -> Mapping[str, Any] | None:
+    """What the local parsers fill without the LLM; None where no tool runs."""
+    if tool in NON_TOOLS or tool not in tools:
+        return None
+    from router.arguments import fill
+
+    return fill(question, tools[tool]).arguments
