@@ -70,6 +70,9 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--faults", action="store_true", help="a run against a model server that fails at every tenth call"
     )
+    which.add_argument(
+        "--speed", action="store_true", help="the embedded model's time to first token and tokens a second, by prompt"
+    )
     bench.add_argument("--out", type=Path, help="where the measured rows go")
     bench.add_argument("--limit", type=_positive, default=1000, help="questions of --faults")
     bench.add_argument("--lm", default="embedded", help="model of --day")
@@ -114,9 +117,25 @@ def _bench(chosen: argparse.Namespace) -> int:
         from baselines.evaluate.day import day_command
 
         return day_command(chosen.out, chosen.lm, chosen.priced_as or "gpt-4o")
+    if chosen.speed:
+        return _speed(chosen.out)
     from baselines.evaluate.faults import faults_command
 
     return faults_command(chosen.out, chosen.limit)
+
+
+def _speed(out: Path | None) -> int:
+    from baselines.evaluate.provenance import provenance
+    from router.lms.speed import measure
+    from router.tools import default_tools
+
+    document = {"meta": provenance(lm="embedded"), "rows": measure(default_tools())}
+    for row in document["rows"]:
+        print("  ".join(f"{key} {value}" for key, value in row.items()))
+    if out:
+        out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(document))
+    return 0
 
 
 def _report(chosen: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(table(rows))
     document = {"dataset": data.name, "machine": machine(), "rows": rows}
     if args.out:
+        about = {"dataset": data.name, "date": date.today().isoformat(), "machine": document["machine"]}
         with open(args.out, "a", encoding="utf-8") as file:
-            file.writelines(json.dumps({"dataset": data.name, **row}) + "\n" for row in rows)
+            file.writelines(json.dumps(about | row) + "\n" for row in rows)
     print(json.dumps(document))
     return 0
 

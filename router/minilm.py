@@ -169,9 +169,11 @@ class MiniLM(nn.Module):
         return model.eval(), labels
 
     def _run(self, h: torch.Tensor, padded: torch.Tensor | None, layers: Sequence[nn.Module]) -> torch.Tensor:
-        for layer in layers:
-            h = layer(h, src_key_padding_mask=padded)
-        return h
+        """The layers, in bfloat16 where the processor multiplies it by itself: twice as fast."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported()):
+            for layer in layers:
+                h = layer(h, src_key_padding_mask=padded)
+        return h.float()
 
 
 def _norm(weights: dict[str, torch.Tensor], name: str) -> nn.LayerNorm:

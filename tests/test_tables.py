@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from baselines.evaluate import tables
+from baselines.evaluate.router_tables import peers_table, rewards_table
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -28,3 +30,33 @@ def test_a_table_without_rows_is_a_fault(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("<!-- results:nothing -->\n<!-- /results -->\n", encoding="utf-8")
     assert tables.check(readme) == 1
+
+
+def test_the_peers_table_has_a_row_a_model_and_says_how_the_latencies_compare(tmp_path: Path) -> None:
+    about = {"dataset": "clinc150", "date": "2026-01-02", "machine": {"cores": 2}}
+    speed = {"p99_us": 90.0, "batch_qps": 20_000.0, "train_cpu_s": 12.0, "size_mb": 9.0, "ece": 0.0123}
+    rows = [
+        about | speed | {"model": "fasttext", "accuracy": 0.886, "p50_us": 25.0, "oos_auroc": None},
+        about
+        | speed
+        | {"model": "switchyard-distilled", "accuracy": 0.951, "p50_us": 50.0, "oos_auroc": 0.9612}
+        | {"oos_recall_at_95": 0.83, "seeds": 3, "spread": {"accuracy": 0.0014}},
+    ]
+    path = tmp_path / "bench.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    table = peers_table(path)
+    assert "| CLINC150 | fastText | 88.6% | 0.012 | – | – | 25 µs |" in table
+    assert "| 95.1% ± 0.1 | 0.012 | 0.961 | 83% | 50 µs |" in table
+    assert "fastText takes 0.5× as long" in table and "mean of 3 seeds" in table
+
+
+def test_the_rewards_table_joins_the_seeds_of_a_condition(tmp_path: Path) -> None:
+    shared = {"corruption": "random", "rewards": "prompt", "clean_labels": 0.91}
+    rows = [
+        shared | {"before": 0.60, "after": 0.80, "lowest": 0.59},
+        shared | {"before": 0.62, "after": 0.84, "lowest": 0.61},
+    ]
+    path = tmp_path / "rewards.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    table = rewards_table(path)
+    assert "| random | prompt | 61.0% | 82.0% (80.0%–84.0%) | 60.0% | 2 |" in table and "91.0%" in table

@@ -7,10 +7,12 @@ not by hope. A part of the results is altered afterwards: a model that has to co
 
 from __future__ import annotations
 
+import math
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from router import synthetic
@@ -18,6 +20,8 @@ from router.tools import Tool
 from router.tools.numbers import plain
 from router.types import Example, ToolCall, ToolResult
 
+_OTHER_TEXT = 0.7
+"""Share of the text tool's questions that are given other words to work on."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -44,10 +48,64 @@ class Case:
 def cases(tools: Mapping[str, Tool], label: str, count: int, seed: int, held_out: bool) -> Iterator[Case]:
     """At most ``count`` cases of the tool ``label``, from one side of the templates' split."""
     tool = tools[label]
+    rng = random.Random(f"{seed}/texts/{held_out}")
     for example in synthetic.generate(label, count, seed, held_out, noise=0.45):
+        if label == "text" and rng.random() < _OTHER_TEXT:
+            example = _with_other_text(example, rng)
         case = _case(tool, example)
         if case is not None:
             yield case
+
+
+def balanced(found: Sequence[Case], count: int) -> list[Case]:
+    """About ``count`` of ``found``, where a kind of call that is four times as common gets twice as many places."""
+    kinds: dict[str, list[Case]] = {}
+    for case in found:
+        kinds.setdefault(_kind(case), []).append(case)
+    share = count / sum(len(cases) ** 0.5 for cases in kinds.values())
+    return [case for cases in kinds.values() for case in cases[: math.ceil(share * len(cases) ** 0.5)]]
+
+
+def _kind(case: Case) -> str:
+    """What is asked of the tool: its operation and the arguments given, or the form of an expression."""
+    arguments = case.result.call.arguments
+    if "expression" in arguments:
+        return re.sub(r"\d+(?:\.\d+)?", "n", arguments["expression"])
+    return f"{arguments.get('operation', arguments.get('ask'))} {' '.join(sorted(arguments))}"
+
+
+def _with_other_text(example: Example, rng: random.Random) -> Example:
+    """``example`` about other words than the few of its slot's list, so that copying is learned and not a list."""
+    text = str((example.arguments or {}).get("text", ""))
+    if not text or example.question.count(text) != 1:
+        return example
+    if " " in text:
+        other = " ".join(_word(rng) for _ in range(rng.randint(2, 13)))
+    else:
+        other = _word(rng) if rng.random() < 0.6 else _word(rng) + _word(rng)[:6]
+    arguments = {**(example.arguments or {}), "text": other}
+    if "letter" in arguments:
+        arguments["letter"] = rng.choice(other.replace(" ", ""))
+    before = (example.arguments or {}).get("letter")
+    question = example.question
+    if before:
+        found = re.compile(rf"\b{re.escape(str(before))}(?=\b|'?s\b)")
+        head, _, tail = question.partition(text)
+        if len(found.findall(head)) + len(found.findall(tail)) != 1:
+            return example
+        question = found.sub(arguments["letter"], head) + text + found.sub(arguments["letter"], tail)
+    return replace(example, question=question.replace(text, other), arguments=arguments)
+
+
+@cache
+def _vocabulary() -> tuple[str, ...]:
+    """Words to write about: those of the templates of questions."""
+    patterns = (re.sub(r"\{.*?\}", "", t.pattern) for label in ("none", "search") for t in synthetic.templates(label))
+    return tuple(sorted({word for pattern in patterns for word in re.findall(r"\b[a-z]{2,14}\b", pattern)}))
+
+
+def _word(rng: random.Random) -> str:
+    return rng.choice(_vocabulary())
 
 
 def _case(tool: Tool, example: Example) -> Case | None:
@@ -69,14 +127,22 @@ def _case(tool: Tool, example: Example) -> Case | None:
     told = set(re.findall(r"\d+", plain(example.question.lower()) + " " + example.question.replace(",", "")))
     years = re.findall(r"\b(\d{4})-\d\d-\d\d\b", " ".join(str(v) for v in arguments.values()))
     result = ToolResult(ToolCall(tool.name, arguments), result.output, result.error, result.seconds)
-    return Case(example.question, words, result, all(year in told for year in years), example.source)
+    fit = all(number in told for number in (*years, *_given(tool, arguments)))
+    if tool.name == "unit_converter" and not fit:
+        words = example.question
+    return Case(example.question, words, result, fit, example.source)
+
+
+def _given(tool: Tool, arguments: Mapping[str, Any]) -> list[str]:
+    """Digits that a call must have from its question: those of a quantity, which "5 foot 11" gives only by reckoning."""
+    return re.findall(r"\d+", str(arguments["value"])) if tool.name == "unit_converter" else []
 
 
 def _arguments(tool: Tool, example: Example) -> dict[str, Any] | None:
-    if example.arguments is None:
-        return None
-    known = dict(example.arguments)
     parsed = _parse(tool, example.question)
+    if example.arguments is None:  # templates without a call, where the tool's own parser may be trusted
+        return parsed if tool.name in ("calculator", "unit_converter") else None
+    known = dict(example.arguments)
     if tool.name == "calculator":
         known["expression"] = re.sub(r"(?<=\d)\.0\b", "", str(known["expression"])).replace(" ", "")
     if tool.name == "calendar":

@@ -9,6 +9,9 @@ the prefix and itself, and positions of every branch go on after the prefix. The
 gradient flows through it, and its keys and values are computed anew only when ``forget_prefixes`` says so. Below
 ``first_layer`` nothing is trained, so no graph is kept there.
 
+Products with the frozen weights, and those of attention, are taken in bfloat16 where the processor multiplies it by
+itself: twice as fast, and finer than the 8-bit activations that llama.cpp multiplies with its 4-bit weights.
+
 LoRA: Hu et al. 2021, https://arxiv.org/abs/2106.09685. Llama: Touvron et al. 2023, https://arxiv.org/abs/2302.13971.
 """
 
@@ -73,6 +76,11 @@ class Group:
     branches: tuple[Branch, ...]
 
 
+def fast_products() -> torch.dtype:
+    """The number format in which this processor multiplies matrices fastest: bfloat16 where it has an instruction."""
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+
+
 def read_gguf(path: Path) -> tuple[Shape, dict[str, Tensor], ChatTokenizer]:
     """Shape, float32 weights by GGUF name, and tokenizer of a Llama-type GGUF file.
 
@@ -101,11 +109,20 @@ def read_gguf(path: Path) -> tuple[Shape, dict[str, Tensor], ChatTokenizer]:
 class LoraLlama(nn.Module):
     """A frozen Llama with trainable LoRA pairs in its layers from ``config.first_layer`` on."""
 
-    def __init__(self, shape: Shape, weights: dict[str, Tensor], config: LoraConfig = LoraConfig()) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        weights: dict[str, Tensor],
+        config: LoraConfig = LoraConfig(),
+        products: torch.dtype = torch.float32,
+    ) -> None:
         super().__init__()
-        self.shape, self.config, self._weights = shape, config, weights
+        self.shape, self.config, self._weights, self._products = shape, config, weights, products
         self._embedding = weights["token_embd.weight"]  # [vocabulary, width], also the output matrix
         self._head = weights.get("output.weight", self._embedding)
+        self._linear = {
+            name: weight.to(products) for name, weight in weights.items() if name.split(".")[-2] in LINEARS
+        }
         self._frozen: dict[tuple[int, ...], tuple[list[tuple[Tensor, Tensor]], Tensor]] = {}
         self._prefixes: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = {}
         dice = torch.Generator().manual_seed(config.seed)
@@ -164,7 +181,7 @@ class LoraLlama(nn.Module):
                 self._rope(len(ids) + 1),
                 self.config.first_layer,
             )
-            empty = torch.empty(0, self.shape.kv_heads, self.shape.head)
+            empty = torch.empty(0, self.shape.kv_heads, self.shape.head, dtype=self._products)
             if ids not in self._frozen:
                 x, kept = self._embedding[pack.ids], []
                 for layer in range(first):
@@ -194,17 +211,20 @@ class LoraLlama(nn.Module):
         q = _rotate(q.view(-1, self.shape.heads, head), rope, places)
         k = _rotate(k.view(-1, self.shape.kv_heads, head), rope, places)
         v = v.view(-1, self.shape.kv_heads, head)
+        q, k, v = (each.to(self._products) for each in (q, k, v))
         if kept is not None:
             kept.append((k, v))
         parts = zip(packs, q.split(sizes), k.split(sizes), v.split(sizes), prefixes)
         outputs = [_attend(q_own, k_own, v_own, prefix, pack) for pack, q_own, k_own, v_own, prefix in parts]
-        x = x + self._linears(layer, ("attn_output",), torch.cat(outputs))[0]
+        x = x + self._linears(layer, ("attn_output",), torch.cat(outputs).to(x.dtype))[0]
         h = self._norm(x, f"blk.{layer}.ffn_norm")
         gate, up = self._linears(layer, ("ffn_gate", "ffn_up"), h)
         return x + self._linears(layer, ("ffn_down",), F.silu(gate) * up)[0]
 
     def _linears(self, layer: int, names: Sequence[str], x: Tensor) -> list[Tensor]:
-        base = [x @ self._weights[f"blk.{layer}.{name}.weight"].T for name in names]
+        weights = [self._linear[f"blk.{layer}.{name}.weight"] for name in names]
+        x_low = x.to(weights[0].dtype)
+        base = [(x_low @ weight.T).to(x.dtype) for weight in weights]
         if layer < self.config.first_layer:
             return base
         down = x @ torch.cat([self.lora[f"{layer}:{name}:a"] for name in names]).T  # [tokens, rank * len(names)]
@@ -262,7 +282,8 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, prefix: tuple[Tensor, Tensor], pack
     on_prefix = rows @ k_pre.permute(1, 2, 0)  # [kv, branches * share * longest, prefix]
     on_own = rows.view(kv, branches, share * longest, head) @ own_k.transpose(2, 3)
     on_own = on_own.view(kv, branches, share, longest, longest).masked_fill(pack.future, -math.inf)
-    weights = torch.cat((on_prefix.view(kv, branches, share, longest, len(k_pre)), on_own), dim=-1).softmax(-1)
+    scores = torch.cat((on_prefix.view(kv, branches, share, longest, len(k_pre)), on_own), dim=-1)
+    weights = scores.softmax(-1, dtype=torch.float32).to(q.dtype)
     from_prefix, from_own = weights.split((len(k_pre), longest), dim=-1)
     y = (from_prefix.reshape(kv, rows.shape[1], len(k_pre)) @ v_pre.transpose(0, 1)).view(
         kv, branches, share, longest, head

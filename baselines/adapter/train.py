@@ -23,7 +23,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 import torch.nn.functional as F
 
-from baselines.adapter.model import Branch, Group, LoraConfig, LoraLlama, Shape, read_gguf
+from baselines.adapter.model import Branch, Group, LoraConfig, LoraLlama, Shape, fast_products, read_gguf
 from baselines.adapter.tokenizer import ChatTokenizer
 from baselines.adapter.traces import Trace
 
@@ -44,7 +44,7 @@ class TrainConfig:
     decay: int = 69
     minutes: float | None = None
     traces_per_step: int = 12
-    prefix_every: int = 4
+    prefix_every: int = 8
     rate: float = 1.5e-3
     warm_up: int = 8
     clip: float = 1.0
@@ -178,7 +178,7 @@ def _work(
     if config.processes > 1:
         dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=config.processes)
     shape, weights = base
-    model = LoraLlama(shape, weights, lora)
+    model = LoraLlama(shape, weights, lora, fast_products())
     parameters = list(model.lora.values())
     optimizer = torch.optim.AdamW(parameters, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
     state = _resume(model, optimizer, checkpoint, samples, config)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from baselines.evaluate.growth import cells, ratios, read_growth
+from baselines.evaluate.growth import cells, prompts_table, ratios, read_growth
+from baselines.evaluate.router_tables import peers_table, rewards_table
 from baselines.evaluate.runs import Row, read_rows
 from baselines.evaluate.statistics import StatisticsConfig, summarise
 from baselines.evaluate.wording import NAMES, comparison_sentences
@@ -24,8 +25,8 @@ _MARKED = re.compile(r"(<!-- results:(?P<name>[\w-]+) -->\n)(?P<text>.*?)(\n?<!-
 
 
 def tables(folder: Path = RESULTS) -> dict[str, str]:
-    """Every table whose rows are there: name → Markdown."""
-    made: dict[str, str] = {}
+    """Every table whose rows are there, and that of the prompts: name → Markdown."""
+    made = {"prompts": prompts_table()}
     for name, (file, make) in _TABLES.items():
         if (folder / file).is_file():
             made[name] = make(folder / file)
@@ -158,6 +159,25 @@ def rules_table(path: Path) -> str:
     return "\n".join([*lines, "", note])
 
 
+def speed_table(path: Path) -> str:
+    """The embedded model's time to first token and tokens a second, by role and threads."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    lines = _head(
+        "prompt|its tokens:|threads:|first token, prefix cached:|first token, cold:|prompt tokens a second:|"
+        "reply tokens a second:"
+    )
+    for row in document["rows"]:
+        role = row["role"] + (" (after a result)" if row["turns"] > 1 and row["role"] == "call" else "")
+        times = (f"{row[key]:.2f} s" for key in ("first_token_warm_s", "first_token_cold_s"))
+        lines.append(_line(role, row["input_tokens"], row["threads"], *times, row["prompt_per_s"], row["reply_per_s"]))
+    meta = document["meta"]
+    note = (
+        f"Medians over three questions, {meta['date'][:10]}, {meta['machine']['processor']} with {meta['machine']['cores']} "
+        "cores; tokens are the model's own. `python -m baselines bench --speed` makes the rows."
+    )
+    return "\n".join([*lines, "", note])
+
+
 _TABLES: Mapping[str, tuple[str, Callable[[Path], str]]] = {
     "race": ("race_embedded.jsonl", race_table),
     "race-base": ("race_embedded_base.jsonl", race_table),
@@ -165,6 +185,9 @@ _TABLES: Mapping[str, tuple[str, Callable[[Path], str]]] = {
     "claim": ("growth.jsonl", claim_table),
     "day": ("delegation_day.json", day_table),
     "rules": ("gatekeeper_rules.json", rules_table),
+    "peers": ("router_bench.jsonl", peers_table),
+    "rewards": ("router_rewards.jsonl", rewards_table),
+    "speed": ("speed.json", speed_table),
 }
 
 

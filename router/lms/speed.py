@@ -1,6 +1,6 @@
 """How fast the embedded model is here: tokens per second and time to first token, by threads and by role.
 
-Leaves out quality. ``python -m baselines bench --lm`` prints what ``measure`` gives.
+Leaves out quality. ``python -m baselines bench --speed`` prints what ``measure`` gives.
 """
 
 from __future__ import annotations

@@ -1,0 +1,100 @@
+"""README tables of what ``python -m router bench`` measures: the router beside its peers, and learning from rewards.
+
+Leaves out measuring; ``tables.py`` puts the tables into the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+NAMES: Mapping[str, str] = {
+    "article": "article's minimal network",
+    "fasttext": "fastText",
+    "tfidf": "TF-IDF + logistic regression",
+    "wordllama": "WordLlama mean + logistic regression",
+    "minilm": "MiniLM, frozen + logistic regression",
+    "minilm-finetuned": "MiniLM, fine-tuned (the teacher)",
+    "switchyard": "**Switchyard**, labels only",
+    "switchyard-distilled": "**Switchyard**, distilled",
+    "switchyard-cascade": "**Switchyard**, distilled, with the teacher behind it",
+}
+DATASETS: Mapping[str, str] = {"clinc150": "CLINC150", "banking77": "BANKING77"}
+
+
+def peers_table(path: Path) -> str:
+    """Accuracy, calibration, rejection, speed and size of every model, by data set."""
+    rows = _read(path)
+    lines = [
+        "| data | model | accuracy | ECE | out of scope: AUROC | found at 95 % coverage | one question, half within "
+        "| 99 % within | questions a second, batch | training, CPU | size |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        spread = (row.get("spread") or {}).get("accuracy")
+        cells = (
+            DATASETS.get(row["dataset"], row["dataset"]),
+            NAMES.get(row["model"], row["model"]),
+            f"{row['accuracy']:.1%}" + (f" ± {spread * 100:.1f}" if spread is not None else ""),
+            f"{row['ece']:.3f}",
+            "–" if row.get("oos_auroc") is None else f"{row['oos_auroc']:.3f}",
+            "–" if row.get("oos_recall_at_95") is None else f"{row['oos_recall_at_95']:.0%}",
+            _micro(row["p50_us"]),
+            _micro(row["p99_us"]),
+            f"{row['batch_qps']:,.0f}",
+            f"{row['train_cpu_s']:,.0f} s",
+            f"{row['size_mb']:.1f} MB",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    first = rows[0]
+    seeds = max((row.get("seeds") or 1) for row in rows)
+    note = (
+        f"{first['date']}, {first['machine']['cores']} cores, one thread a model. Ours: mean of {seeds} seeds, ± their "
+        "standard deviation; latencies from string to decision, models taking turns in one run. Hyper-parameters were "
+        f"chosen on validation data. Rows: [{path.name}](assets/results/{path.name})."
+    )
+    return "\n".join([*lines, "", *_speed_sentences(rows), "", note])
+
+
+def rewards_table(path: Path) -> str:
+    """Accuracy before and after learning from rewards alone, by how labels were spoiled and rewards came back."""
+    rows = _read(path)
+    lines = [
+        "| labels spoiled (40 %) | rewards | before | after 4,000 episodes | lowest on the way | seeds |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for corruption, rewards in dict.fromkeys((row["corruption"], row["rewards"]) for row in rows):
+        chosen = [row for row in rows if (row["corruption"], row["rewards"]) == (corruption, rewards)]
+        after = [row["after"] for row in chosen]
+        span = f" ({min(after):.1%}–{max(after):.1%})" if len(after) > 1 else ""
+        shares = (f"{mean(row[key] for row in chosen):.1%}" for key in ("before", "after", "lowest"))
+        before, learned, lowest = shares
+        lines.append(f"| {corruption} | {rewards} | {before} | {learned}{span} | {lowest} | {len(chosen)} |")
+    clean = mean(row["clean_labels"] for row in rows)
+    note = (
+        f"Ten synthetic labels, 600 training questions; with right labels the same network reaches {clean:.1%}. Curves of "
+        f"every seed: [{path.name}](assets/results/{path.name}), made by `python -m router bench --reinforce`."
+    )
+    return "\n".join([*lines, "", note])
+
+
+def _speed_sentences(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The router's latency beside those of the quickest peer, the best linear one and the teacher, by data set."""
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        times = {row["model"]: row["p50_us"] for row in rows if row["dataset"] == dataset}
+        ours = times.get("switchyard-distilled", times.get("switchyard"))
+        others = [name for name in ("fasttext", "tfidf", "minilm-finetuned") if name in times]
+        if ours and others:
+            said = ", ".join(f"{NAMES[name]} takes {times[name] / ours:,.1f}× as long" for name in others)
+            yield f"- {DATASETS.get(dataset, dataset)}: half of the decisions within {_micro(ours)}; {said}."
+
+
+def _micro(microseconds: float) -> str:
+    return f"{microseconds:.0f} µs" if microseconds < 1_000 else f"{microseconds / 1_000:.1f} ms"
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
