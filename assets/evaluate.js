@@ -245,7 +245,7 @@
     if (message.phase === "file") return download(message.file);
     if (message.phase === "refused") { busy(false); return fault(message.message); }
     if (message.phase === "estimate") return estimate(message);
-    if (message.phase === "idle") return Switchyard.evaluated(message.panel);
+    if (message.phase === "idle") return greeted(message.panel);
     const box = state.form.querySelector(".ev-progress");
     if (message.progress) {
       const { done, total, left } = message.progress;
@@ -259,6 +259,12 @@
     busy(message.phase === "running");
     Switchyard.evaluated(message.panel);
   };
+
+  /* What ships, unless the visitor was quicker and a run of their own is shown already. */
+  function greeted(panel) {
+    const own = state.panel !== null || state.running;
+    Switchyard.evaluated(own && panel ? { growth: panel.growth } : panel);
+  }
 
   function estimate(message) {
     const list = state.form.querySelector(".ev-estimate");

@@ -105,23 +105,28 @@ def build(services: Services) -> None:
         apply_default_css=False,
         elem_classes="sy-evaluation",
     )
-    aside = gr.HTML(  # a component of its own: of two messages at once, a component shows the last only
-        value={"phase": "idle"},
+    tab = Evaluate(services)
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    form.start(tab.start, held, view, concurrency_limit=2, **quiet)
+    form.greet(tab.greet, None, mailbox(), **quiet)
+    form.halt(tab.halt, None, None, queue=False, **quiet)
+    form.estimate(tab.foresee, None, mailbox(), **quiet)
+    form.open(tab.open_saved, held, mailbox(), **quiet)
+    form.reprice(tab.reprice, held, mailbox(), **quiet)
+    form.save(tab.save, held, mailbox(), **quiet)
+
+
+def mailbox() -> gr.HTML:
+    """An invisible component that hands its messages to the page: one for each event that may come while another is
+    under way, because of two values at once a component shows the last only."""
+    return gr.HTML(
+        value={"phase": "none"},
         html_template="<div hidden></div>",
         js_on_load="watch('value', () => Switchyard.evaluateMessage(props.value));",
         head=head(),
         apply_default_css=False,
         elem_classes="sy-evaluation",
     )
-    tab = Evaluate(services)
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    form.start(tab.start, held, view, concurrency_limit=2, **quiet)
-    form.greet(tab.greet, None, view, **quiet)
-    form.halt(tab.halt, None, None, queue=False, **quiet)
-    form.estimate(tab.foresee, None, aside, **quiet)
-    form.open(tab.open_saved, held, view, **quiet)
-    form.reprice(tab.reprice, held, view, **quiet)
-    form.save(tab.save, held, view, **quiet)
 
 
 def head() -> str:
@@ -140,7 +145,7 @@ class Evaluate:
     def greet(self) -> Iterator[dict[str, Any]]:
         """What is shown before anything was run; made when the tab is first opened, the quicker part first."""
         yield {"phase": "idle", "panel": bundled_growth()}
-        yield {"phase": "idle", "panel": bundled_panel()}
+        yield {"phase": "idle", "panel": bundled_growth() | bundled_panel()}
 
     def start(self, held: Evaluation, event: gr.EventData) -> Iterator[dict[str, Any]]:
         """Run the set and yield the figures as they change. What was finished when it is stopped stays."""
@@ -222,15 +227,13 @@ class Evaluate:
         return {"phase": "done", "panel": held.panel()}
 
     def reprice(self, held: Evaluation, event: gr.EventData) -> dict[str, Any]:
-        """The same rows at other prices."""
-        data = event._data or {}
-        if not held.rows:
-            return {"phase": "idle"}
+        """The same rows at other prices: the visitor's, or those of the run that ships."""
         try:
-            held.price(self.services, data)
+            held.price(self.services, event._data or {})
         except ValueError as fault:
             return {"phase": "refused", "message": str(fault)}
-        return {"phase": "done", "panel": held.panel()}
+        rows = held.rows or measured()
+        return {"phase": "done", "panel": panels.panel(rows, held.config, held.spent_once) if rows else None}
 
     def save(self, held: Evaluation, event: gr.EventData) -> dict[str, Any]:
         """The report or the rows, as a file."""
