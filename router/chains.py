@@ -12,19 +12,20 @@ of one tool costs one decision and a few regular expressions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
 from router.arguments import ASSUMED, PARSE, Filled, fill
+from router.clauses import crowded, points_back, requests, unused
 from router.network import Router
 from router.readers import readers_of
-from router.tools import Tool
+from router.tools import Tool, shorten
 from router.tools.dates import find_dates
 from router.tools.places import find as find_place
 from router.tools.values import number_in, value_of
-from router.types import NON_TOOLS, Decision, ToolResult
+from router.types import NON_TOOLS, Decision, ToolCall, ToolResult
 
 MAX_STEPS = 4
 MAX_LENGTH = 300
@@ -74,11 +75,51 @@ def resolve(
     ``decision`` is the router's on the question, where the caller has it already (perhaps under its own threshold).
     """
     decision = router.decide(question) if decision is None else decision
+    parts = requests(question) if len(question) <= MAX_LENGTH else [question]
+    if len(parts) > 1 and decision.tool not in NON_TOOLS and not _is_text(parts, decision, tools):
+        return _each(parts, decision, router, tools, max_steps)
+    return _one(question, decision, router, tools, max_steps)
+
+
+def _is_text(parts: Sequence[str], decision: Decision, tools: Mapping[str, Tool]) -> bool:
+    """Whether what looks like a further request is text to work on: "count the words in what is it and how is it"."""
+    if decision.tool != "text" or "text" not in tools:
+        return False
+    return parts[-1].rstrip("?!. ") in str(fill(" and ".join(parts), tools["text"]).arguments.get("text", ""))
+
+
+def _each(
+    parts: Sequence[str], decision: Decision, router: Decides, tools: Mapping[str, Tool], max_steps: int
+) -> Resolution:
+    """The requests of one question, each resolved by itself; abstained where one cannot be."""
+    found: list[Resolution] = []
+    for part in parts:
+        if found and points_back(part):
+            return Resolution((), decision, True, f"{shorten(part, 80)!r} builds on an answer that is not there yet.")
+        found.append(_one(part, router.decide(part), router, tools, max_steps))
+        if not found[-1].steps:
+            return Resolution((), decision, True, f"Of several requests, {shorten(part, 80)!r} is not sure.")
+    if sum(len(one.steps) for one in found) > max_steps:
+        return Resolution((), decision, True, f"More than {max_steps} tools would have to run.")
+    return Resolution(
+        tuple(step for one in found for step in one.steps),
+        decision,
+        spans=tuple(span for one in found for span in one.spans),
+        sources=tuple(sources for one in found for sources in one.sources),
+    )
+
+
+def _one(
+    question: str, decision: Decision, router: Decides, tools: Mapping[str, Tool], max_steps: int
+) -> Resolution:
+    """One request: by a chain of tools, by one tool, by none; or abstained."""
     composed = len(question) <= MAX_LENGTH and _composed(question)
     if composed:
         attempt = _Attempt(router, tools)
         steps = attempt.solve(" ".join(question.split()), max_steps)
         if steps and len(steps) > 1:
+            if left := unused(question, [s.result.call for s in steps]):
+                return Resolution((), decision, True, f"No step takes {left!r} in.")
             return Resolution(
                 tuple(s.result for s in steps),
                 decision,
@@ -100,8 +141,12 @@ def resolve(
     ):
         return Resolution((), decision, True, "The question needs several tools, and one of the steps is not sure.")
     filled = fill(question, tools[decision.tool], readers_of(router) if isinstance(router, Router) else None)
+    if filled.missing and crowded(question, tools[decision.tool]):
+        return Resolution((), decision, True, f"The question holds more than one call of {decision.tool} takes in.")
     if filled.missing:
         return Resolution((), decision, pending=filled, reason=f"Open slots: {', '.join(filled.missing)}.")
+    if left := unused(question, [ToolCall(decision.tool, filled.arguments)]):
+        return Resolution((), decision, True, f"{decision.tool} does not take {left!r} in.")
     result = tools[decision.tool].call(filled.arguments)
     return Resolution((result,), decision, spans=(question,), sources=(filled.sources,))
 

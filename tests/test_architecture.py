@@ -32,6 +32,7 @@ ROOMS = (
     "router.explain",
     "router.synthetic",
     "router.data",
+    "router.clauses",
     "router.chains",
     "router.shipped",
     "router.lms",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -127,3 +128,80 @@ def test_the_number_of_steps_is_limited() -> None:
 def test_odd_questions_end_quietly(question: str) -> None:
     resolution = resolve(question, ROUTER, TOOLS)
     assert len(resolution.steps) <= MAX_STEPS
+
+
+# Written before the rules of clauses.py were tried on them.
+WITH_SURPLUS = """
+I'm 34 and would like to know the capital of Peru
+my son is 7 and asks how many km are 10 miles
+what is 12 * 12 please, I have to hand it in by 5pm
+ok so I need 250 grams in ounces, thanks a lot
+convert 6 feet 2 inches to cm
+how heavy is 11 stone 3 in kg
+what's fifteen percent of two hundred and forty
+split 120 dollars between 4 people
+how many days are there between 3 may 2021 and 9 june 2021
+what date is 45 days after 1 march 2024
+100 euros in yen on 5 may 2015
+if it's 3pm in Lisbon what time is it in Tokyo
+time difference between Rome and Oslo
+how many letters are in the word bookkeeper
+count the words in salt and pepper are what we need
+average of 3, 4 and 5
+how many people live in Bosnia and Herzegovina
+what was the weekday of the 4th of july 1976
+spell the word rhythm and blues
+is 2024 a leap year
+"""
+TWO_REQUESTS = """
+what's 18% of 64.50 and what day of the week was 9 november 1989
+what is the capital of Peru and what time is it in Tokyo
+how many km are 5 miles? and what is 12 * 12?
+what is the population of Malta, and how many days are there until christmas
+convert 10 kg to pounds and tell me what 15% of 80 is
+spell accommodation; also how many letters are in bookkeeper
+what's the time in Lima and what is 100 usd in eur
+how many cups are 2 litres and what's the square root of 144
+what is the currency of Japan? then convert 3 stone to kg
+when is easter 2027 and what weekday is 1 may 2027
+"""
+ONE_TOOL_IS_NOT_ENOUGH = """
+i drive 40 miles a day, how many km is that in 30 days
+what were 200 dollars in euros on 3 march 2020 plus 7 % fee
+how much larger is the population of Spain than that of Portugal
+5 kg of apples cost 3 dollars a pound, what is that in euros
+how many days from 1 may to 9 june 2024 and how many hours is that
+take 12 percent of 900 grams and give it in ounces, then multiply by 3
+a run of 26.2 miles at 9 minutes a mile takes how many hours
+if 3 tickets cost 12 dollars each what is the total in pounds sterling
+is the area of France more than twice that of Italy
+the meeting is at 4pm in Berlin and lasts 90 minutes, when does it end in Tokyo
+"""
+
+
+def test_harmless_surplus_does_not_keep_one_tool_from_answering() -> None:
+    found = {q: resolve(q, ROUTER, TOOLS) for q in WITH_SURPLUS.strip().splitlines()}
+    served = [q for q, r in found.items() if len(r.steps) == 1 and r.steps[0].output]
+    assert len(served) >= 18, set(found) - set(served)
+
+
+def test_two_requests_in_one_question_are_both_served_or_handed_over() -> None:
+    found = {q: resolve(q, ROUTER, TOOLS) for q in TWO_REQUESTS.strip().splitlines()}
+    assert not [q for q, r in found.items() if len(r.steps) == 1 or r.pending]
+    served = [q for q, r in found.items() if len(r.steps) == 2 and all(step.output for step in r.steps)]
+    assert len(served) >= 8, set(found) - set(served)
+
+
+def test_a_question_that_one_tool_cannot_answer_is_not_answered_by_one() -> None:
+    found = {q: resolve(q, ROUTER, TOOLS) for q in ONE_TOOL_IS_NOT_ENOUGH.strip().splitlines()}
+    assert sum(len(r.steps) == 1 or r.pending is not None for r in found.values()) <= 1, found
+
+
+def test_no_growth_question_is_answered_in_part_only() -> None:
+    rows = [json.loads(line) for line in CHAINS.with_name("growth.jsonl").read_text("utf-8").splitlines()]
+    for row in rows:
+        found, needed = resolve(row["question"], ROUTER, TOOLS), [step["tool"] for step in row["steps"]]
+        if found.abstained:
+            continue
+        whole = sorted(s.call.tool for s in found.steps) == sorted(needed) or "weeks" in found.steps[0].text
+        assert whole, (row["question"], found.reason)
