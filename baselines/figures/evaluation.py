@@ -71,6 +71,7 @@ def cost_quality(
             }
         )
     told = []
+    all_spent = [x for s in summary.values() if (x := _price_or_tokens(s, priced)) is not None]
     for path, values in summary.items():
         right, spent = values["answer_accuracy"], _price_or_tokens(values, priced)
         if right is None or spent is None:
@@ -85,8 +86,8 @@ def cost_quality(
                 "name": name(path),
                 "x": [spent],
                 "y": [right],
-                "text": [f"  {label}"],
-                "textposition": "middle right",
+                "text": [f"  {label}  "],
+                "textposition": f"middle {_free_side(spent, all_spent)}",
                 "textfont": {"color": color(path)},
                 "customdata": [said],
                 "hovertemplate": f"{name(path)}<br>%{{y:.0%}} right<br>%{{customdata}}<extra></extra>",
@@ -259,6 +260,12 @@ def changed(stability: Mapping[str, Mapping[str, Any]]) -> Figure:
     return figure(traces, layout, f"Asked again: {listing(told) or 'no question was asked twice'}.")
 
 
+def _free_side(x: float, others: Sequence[float]) -> str:
+    """Where a point's label does not run into the next point: "left" where one follows closely."""
+    width = max(others)
+    return "left" if x > 0.4 * width and any(0 < other - x < 0.3 * width for other in others) else "right"
+
+
 def payback(costs: Mapping[str, float], one_off_usd: float, after: Mapping[str, int | None]) -> Figure:
     """What each path has cost after so many queries, the router's one-off cost included.
 
@@ -281,19 +288,23 @@ def payback(costs: Mapping[str, float], one_off_usd: float, after: Mapping[str, 
                 "hovertemplate": f"{name(path)}: $%{{y:,.4f}} after %{{x:,d}} queries<extra></extra>",
             }
         )
+    crossed: dict[int, list[str]] = {}
+    for path, n in after.items():
+        if n and path in costs:
+            crossed.setdefault(n, []).append(path)
     notes = [
         {
             "x": n,
-            "y": costs[path] * n,
-            "text": f"{count(n)} {'query' if n == 1 else 'queries'}",
+            "y": max(costs[path] for path in paths) * n,
+            "text": f"{listing([name(p) for p in paths])}: after {count(n)} {'query' if n == 1 else 'queries'}",
             "showarrow": True,
-            "arrowcolor": color(path),
-            "font": {"color": color(path)},
-            "ax": 40,
-            "ay": -26 - 26 * i,
+            "arrowcolor": color(paths[0]),
+            "font": {"color": color(paths[0])},
+            "xanchor": "left",
+            "ax": 20,
+            "ay": -30 - 26 * i,
         }
-        for i, (path, n) in enumerate(after.items())
-        if n and path in costs
+        for i, (n, paths) in enumerate(crossed.items())
     ]
     told = (
         f"against {name(p)} after {count(n)} queries" if n is not None else f"against {name(p)} never"
