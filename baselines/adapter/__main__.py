@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(16 << 30)}
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
 """glibc, in the training's processes: keep freed memory. Giving it back at every step is a third of their time."""
 PACKAGES = ("torch", "gguf", "tokenizers", "xllamacpp", "numpy")
 
