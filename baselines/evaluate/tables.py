@@ -95,7 +95,8 @@ def growth_table(path: Path) -> str:
             lines.append(_line(needed, NAMES.get(name, name), calls, *tokens, context, right))
     note = (
         f"The real paths with a model that never errs, {meta.get('date', '')[:10]}, commit {meta.get('commit')}: "
-        "calls, tokens (o200k) and context are measured, over 5 questions for each number of tools."
+        f"calls, tokens (o200k) and context are measured, over {_questions(rows)}. Of those that need several tools, half "
+        "join requests or nest facts, and half are word problems."
     )
     return "\n".join([*lines, "", note])
 
@@ -116,11 +117,20 @@ def claim_table(path: Path) -> str:
         values = (_ratio(c.get(key)) for key in ("calls", "tokens", "cost", "cost_cached"))
         lines.append(_line(c["needed"], c["registry"], NAMES[c["against"]], *values, verdict))
     note = (
-        f"Ratios of sums, 95 % bootstrap intervals over 5 questions; costs computed from {PRICED_AS}'s list prices, "
-        "with a model that never errs. A question whose tools did not all run is cheap and not answered: there the "
+        f"Ratios of sums, 95 % bootstrap intervals over {_questions(rows)}; costs computed from {PRICED_AS}'s list prices, "
+        "with a model that never errs. A question that the router hands over costs what tool calling costs: there the "
         "claim fails."
     )
     return "\n".join([*lines, "", note])
+
+
+def _questions(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How many questions a number of tools has: ``5 to 10 questions for each number of tools``."""
+    by_needed: dict[int, set[str]] = {}
+    for row in rows:
+        by_needed.setdefault(row["needed"], set()).add(row["question"])
+    sizes = sorted({len(questions) for questions in by_needed.values()})
+    return f"{' to '.join(map(str, {sizes[0]: 0, sizes[-1]: 0}))} questions for each number of tools"
 
 
 def day_table(path: Path) -> str:
