@@ -51,9 +51,9 @@ class DistillationConfig:
             label_smoothing=0.05,
         )
     )
-    hard_share: float = 0.5
+    hard_share: float = 0.3
     temperature: float = 1.0
-    pool: int = 12_000
+    pool: int = 40_000
     pool_seed: int = 0
     precision: str = "int8"
 

@@ -158,10 +158,10 @@ def _kept_traces(checkpoint: Path, tools: Any, count: int, seed: int) -> list[An
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m baselines train-adapter", description=__doc__)
     top.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[2] / "assets" / "lm" / "adapter.gguf")
-    top.add_argument("--traces", type=int, default=9_000, help="synthetic traces to make")
+    top.add_argument("--traces", type=int, default=16_000, help="synthetic traces to make")
     top.add_argument("--held-out", type=int, default=240, help="traces from held-out templates to measure with")
-    top.add_argument("--steps", type=int, default=213, help="optimizer steps of 12 traces")
-    top.add_argument("--decay", type=int, default=69, help="steps at the end that lower the rate to nothing")
+    top.add_argument("--steps", type=int, default=986, help="optimizer steps of 12 traces")
+    top.add_argument("--decay", type=int, default=165, help="steps at the end that lower the rate to nothing")
     top.add_argument(
         "--minutes", type=float, help="end about then, in place of after --steps; the last fifth lowers the rate"
     )
