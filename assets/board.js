@@ -100,7 +100,7 @@
       message.mode === "sequential"
         ? "One path after another, so that none slows the others: the seconds are each path's own."
         : "All paths at once: the seconds include each other's load.";
-    return how + " Model: " + message.lm + ".";
+    return how + " Model: " + say.model(message.lm) + ".";
   }
 
   /* ---- charts ---- */
@@ -140,11 +140,11 @@
     text(box.querySelector(".number"), n === 1 ? "1 question" : say.count(n) + " questions");
     text(
       box.querySelector(".basis"),
-      "Computed from the medians of this session's " +
+      "Computed, not measured: the medians of this session's " +
         say.plural(asked, "question") +
         ", at the price of " +
         state.message.price.label +
-        ".",
+        ", times the number.",
     );
     const least = Math.min(...paths.map((p) => found[p].tokens));
     fill(box.querySelector("tbody"), paths, (path) =>

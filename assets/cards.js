@@ -12,6 +12,8 @@
   const Switchyard = (window.Switchyard = window.Switchyard || {});
   const { h, say, text, clip } = Switchyard;
   const NAMES = { llm_chain: "LLM chain", tool_calling: "Tool calling", router: "Router" };
+  const NOT_TOOLS = { none: "no tool", smalltalk: "small talk" };
+  const label = (tool) => NOT_TOOLS[tool] || tool;
   const GHOSTS = {
     llm_chain: {
       line: "The model plans, reads the result, then answers.",
@@ -25,7 +27,7 @@
     },
     router: {
       line: "A small network picks the tool; the model only answers.",
-      calls: "1 LLM call",
+      calls: "1 LLM call for one tool",
       stops: ["Route", "Tool", "Answer"],
     },
   };
@@ -87,7 +89,7 @@
     element.dataset.state = view.state;
     text(element.querySelector(".status"), status(view));
     steps(parts.steps, view.steps);
-    route(parts.route, view);
+    route(parts.route, view, message.question);
     const streaming = view.state === "running" && view.answer;
     parts.answer.toggleAttribute("data-streaming", Boolean(streaming));
     parts.answer.setAttribute("aria-busy", streaming ? "true" : "false");
@@ -119,11 +121,12 @@
     };
     const counted = message.counts === "own" ? view.own : view.tokens;
     const tokenizer = message.counts === "own" ? "the model's own tokenizer" : "o200k_base";
+    const nothing = view.state !== "done" && !view.calls; // no call has ended: a zero would look like a victory
     put("calls", String(view.calls));
     put(
       "tokens",
-      say.count(counted[0] + counted[1]),
-      say.count(counted[0]) + " in · " + say.count(counted[1]) + " out",
+      nothing ? "–" : say.count(counted[0] + counted[1]),
+      nothing ? "" : say.count(counted[0]) + " in · " + say.count(counted[1]) + " out",
       "Counted by " +
         tokenizer +
         (view.cached ? "; " + say.count(view.cached) + " input tokens came from the model's prompt cache" : ""),
@@ -137,8 +140,8 @@
     );
     put(
       "cost",
-      view.cost === null ? "–" : say.money(view.cost),
-      view.cost === null ? "no known price" : say.money(view.cost * 1e6) + " per million",
+      nothing || view.cost === null ? "–" : say.money(view.cost),
+      nothing ? "" : view.cost === null ? "no known price" : say.money(view.cost * 1e6) + " per million",
       message.price.note,
     );
   }
@@ -197,7 +200,7 @@
       rows.push(h("code", { class: "call" }, view.title, "(", ...given.flat(), ")"));
       if (view.output) rows.push(h("code", { class: "result" }, view.output));
     }
-    if (view.error) rows.push(h("code", { class: "result wrong" }, view.error));
+    if (view.error && view.error !== "Stopped.") rows.push(h("code", { class: "result wrong" }, view.error));
     const facts = [];
     if (view.tokens) facts.push(say.count(view.tokens[0]) + " in · " + say.count(view.tokens[1]) + " out");
     if (view.wait > 0.05) facts.push("waited " + say.seconds(view.wait) + " for the model");
@@ -212,7 +215,7 @@
 
   /* ---- the router's decision ---- */
 
-  function route(box, view) {
+  function route(box, view, question) {
     const found = view.route;
     box.hidden = !found;
     if (!found) return;
@@ -221,13 +224,12 @@
     box.key = key;
     const percent = (p) => (100 * p).toFixed(p > 0.9995 || p < 0.1 ? 1 : 0) + " %";
     const sure = found.abstained ? "unsure" : "sure";
-    const label =
-      percent(found.confidence) + " " + (found.abstained ? "– below the threshold, so the LLM chooses" : "confident");
+    const told = percent(found.confidence) + (found.abstained ? " sure: too unsure, so the LLM chooses" : " sure");
     const top = Object.entries(found.probabilities)
       .sort((a, b) => b[1] - a[1])
       .slice(0, 3);
     box.replaceChildren(
-      h("div", { class: "choice" }, h("strong", null, found.tool), h("span", null, label)),
+      h("div", { class: "choice" }, h("strong", null, label(found.tool)), h("span", null, told)),
       h(
         "div",
         {
@@ -238,7 +240,7 @@
         h("i", { style: "width:" + 100 * found.confidence + "%" }),
         h("b", { style: "left:" + 100 * found.threshold + "%" }),
       ),
-      h("small", { class: "scale" }, "threshold " + percent(found.threshold)),
+      h("small", { class: "scale" }, "below " + percent(found.threshold) + " the LLM chooses"),
       h(
         "ul",
         { class: "odds", "aria-label": "Probabilities" },
@@ -246,20 +248,25 @@
           h(
             "li",
             null,
-            h("span", null, name),
+            h("span", null, label(name)),
             h("i", { style: "--p:" + p, "aria-hidden": "true" }),
             h("em", null, percent(p)),
           ),
         ),
       ),
-      view.why ? reasons(view.why) : "",
+      view.why ? reasons(view.why, question) : "",
     );
   }
 
-  function reasons(why) {
+  /* Words as they stand in the question: "64.50" is five of the router's words, and is read as one. */
+  function reasons(why, question) {
     const reach = Math.max(...why.words.map(([, weight]) => Math.abs(weight)), 1e-9);
-    const words = why.words.flatMap(([word, weight]) => [
-      h(
+    let at = 0;
+    const words = why.words.flatMap(([word, weight], i) => {
+      const found = question.toLowerCase().indexOf(word.toLowerCase(), at);
+      const joined = i && found === at;
+      if (found >= 0) at = found + word.length;
+      return [joined ? "" : " ", h(
         "span",
         {
           class: weight >= 0 ? "for" : "against",
@@ -267,10 +274,9 @@
           title: (weight >= 0 ? "+" : "−") + Math.abs(weight).toFixed(2),
         },
         word,
-      ),
-      " ",
-    ]);
-    const names = why.runner_up ? why.tool + " and not " + why.runner_up : why.tool;
+      )];
+    });
+    const names = label(why.tool) + (why.runner_up ? " and not " + label(why.runner_up) : "");
     const strongest = why.words
       .filter(([, w]) => w > 0)
       .sort((a, b) => b[1] - a[1])

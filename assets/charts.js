@@ -51,7 +51,12 @@
   function theme() {
     const style = getComputedStyle(document.querySelector(".sy") || document.body);
     const read = (name) => style.getPropertyValue(name).trim();
-    const line = { gridcolor: read("--sy-line"), linecolor: read("--sy-line"), zerolinecolor: read("--sy-line") };
+    const line = {
+      gridcolor: read("--sy-line"),
+      linecolor: read("--sy-line"),
+      zerolinecolor: read("--sy-line"),
+      title: { font: { size: 12 } },
+    };
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     return {
       layout: {

@@ -61,7 +61,8 @@
     });
     settings();
     pill();
-    put(read(DRAFT) || "");
+    put(box.value || read(DRAFT) || ""); // a quick visitor has typed before this script was there
+    busy(false); // the template's buttons wait for this script
     if (document.querySelector(".sy-board .card")) ready();
     else document.addEventListener("sy:board", ready, { once: true });
     setInterval(silence, 1000);
@@ -273,18 +274,22 @@
 
   function pill() {
     const stats = state.gate.stats();
-    find(".pill .count").textContent = say.plural(stats.rules, "rule") + " · " + say.plural(stats.hits, "hit");
+    find(".pill .count").textContent = "In your browser: " + say.plural(stats.rules, "rule") + " · " + say.plural(stats.hits, "hit");
     const plot = document.querySelector('[data-figure="browser"]');
     if (!plot) return;
     const history = stats.history || [];
     const figure = JSON.parse(JSON.stringify(state.page.browser));
     const x = [0, ...history.map((_, i) => i + 1)];
-    figure.data[0].x = figure.data[1].x = x;
-    figure.data[0].y = [0, ...history.map((p) => p.hits)];
-    figure.data[1].y = [0, ...history.map((p) => p.misses)];
+    ["hits", "misses", "savedTokens"].forEach((key, i) => {
+      const trace = figure.data[i];
+      Object.assign(trace, { x, y: [0, ...history.map((p) => p[key])] });
+      const shown = document.querySelector(".sy-board .key ." + key);
+      if (shown) shown.textContent = say.count(trace.y.at(-1)) + " " + trace.name;
+    });
     const step = (values) => Math.max(1, Math.ceil(Math.max(...values) / 5));
     Object.assign(figure.layout.xaxis, { dtick: step(x) });
     Object.assign(figure.layout.yaxis, { dtick: step([...figure.data[0].y, ...figure.data[1].y]) });
+    if (!stats.savedTokens) Object.assign(figure.layout.yaxis2, { dtick: 1, range: [0, 1] });
     figure.summary =
       say.plural(stats.hits, "message") +
       " answered in the browser, " +
@@ -342,7 +347,7 @@
     const now = chosen();
     const timing = { auto: "fair timing", sequential: "one after another", concurrent: "all at once" }[now.mode];
     const priced = now.priced_as ? "priced as " + now.priced_as + (now.cached ? " (cached)" : "") : "own price";
-    find(".chosen").textContent = [now.lm, timing, priced].join(" · ");
+    find(".chosen").textContent = [say.model(now.lm), timing, priced].join(" · ");
   }
 
   /* ---- keeping over a reload ---- */
@@ -409,6 +414,7 @@
     find(".stop").hidden = !on;
     find(".stop").disabled = false;
     find(".send").hidden = on;
+    find(".send").disabled = false;
     for (const chip of state.element.querySelectorAll(".chips button")) chip.disabled = on;
   }
 

@@ -5,7 +5,7 @@
  * Switchyard.h(tag, attributes, ...children)   an element; strings among the children stay text
  * Switchyard.text(element, value)              set its text, if it is another
  * Switchyard.clip(value, limit)                cut with an ellipsis
- * Switchyard.say                               count, seconds, money, duration, plural: numbers for a person
+ * Switchyard.say                               count, seconds, money, duration, plural, model: numbers and names for a person
  */
 (function () {
   "use strict";
@@ -52,6 +52,7 @@
       return say.seconds(s);
     },
     plural: (n, word) => n + " " + word + (n === 1 ? "" : "s"),
+    model: (spec) => (spec.startsWith("embedded") ? spec + " (a 135M stand-in)" : spec),
   };
   Switchyard.say = say;
 

@@ -94,7 +94,8 @@
       hits + misses ? ` ${say.count(hits)} of ${say.plural(hits + misses, "message")} answered here.` : "";
     if (!teachingTokens && !hits) return "Nothing taught yet. Send “thx” twice in the Race tab.";
     if (!teachingTokens) return "Taught by hand, at no cost." + answered;
-    if (savedTokens >= teachingTokens)
+    if (savedTokens === teachingTokens) return "Teaching has just paid for itself." + answered;
+    if (savedTokens > teachingTokens)
       return `Teaching has paid back ${(savedTokens / teachingTokens).toFixed(1)} times over.` + answered;
     const left = teachingTokens - savedTokens;
     const each = rules ? meanTokens() : 0;
@@ -402,7 +403,7 @@
               r.response ? h("span", null, " → " + r.response) : null,
             ),
             h("p", null, r.reason),
-            h("small", null, r.taughtBy + " · " + moment(r.at)),
+            h("small", null, (r.taughtBy === "visitor" ? "taught by you" : r.taughtBy) + " · " + moment(r.at)),
           ),
         ),
       ),

@@ -15,6 +15,12 @@ import gradio as gr
 
 from pages.services import ASSETS
 
+ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 44 44' fill='none' stroke-width='5' stroke-linecap='round'>"
+    "<path d='M3 36H14C24 36 22 8 32 8H41' stroke='#dd5a45'/><path d='M3 36H16C26 36 24 22 33 22H41' stroke='#d99a1c'/>"
+    "<path d='M3 36H41' stroke='#119a86'/></svg>"
+)
+"""The header's rails, for the browser's tab."""
 SCRIPTS = ("gatekeeper.js", "page.js", "charts.js", "cards.js", "board.js", "composer.js")
 
 
@@ -42,8 +48,13 @@ def head() -> str:
 
 
 def style() -> str:
-    """The stylesheet, for the page's own head: it is there before anything is painted."""
-    return f'<link rel="stylesheet" href="{address(ASSETS / "style.css")}">'
+    """The page's own head: the stylesheet, there before anything is painted, the tab's icon and what the page is."""
+    icon = "data:image/svg+xml," + quote(ICON)
+    return (
+        f'<link rel="stylesheet" href="{address(ASSETS / "style.css")}"><link rel="icon" href="{icon}">'
+        '<meta name="description" content="One question, three ways to answer it: what it costs when the language '
+        'model chooses its tools, and what it costs when a small local network does.">'
+    )
 
 
 def template(name: str) -> str:

@@ -54,18 +54,26 @@ def metrics(price: Price, settings: Settings) -> dict[str, Metric]:
 
     return {
         "tokens": Metric(tokens, count, {"tickformat": ",d"}),
-        "cost": Metric(lambda r: [("cost", _cost(r.usage, price))], money, {"tickprefix": "$", "tickformat": "~g"}),
+        "cost": Metric(lambda r: [("cost", _cost(r.usage, price))], money, {"tickprefix": "$", "tickformat": "~f"}),
         "latency": Metric(lambda r: [("seconds", r.seconds)], seconds, {"ticksuffix": " s"}),
     }
 
 
-def charts(session: Session, race: Race, metric: Metric) -> dict[str, Figure]:
+def parts_of(key: str, metric: Metric, run: RunResult) -> list[tuple[str, float | None]]:
+    """A run's parts. A path that failed has no time to the whole answer, and without a call it has spent nothing: a zero
+    would look like a victory."""
+    if run.error is not None and (key == "latency" or not run.usage.calls):
+        return [(label, None) for label, _ in metric.parts(run)]
+    return metric.parts(run)
+
+
+def charts(session: Session, race: Race, key: str, metric: Metric) -> dict[str, Figure]:
     """One metric three ways: this question, question by question, and summed over the session."""
     results = race.results
-    bars = {path: metric.parts(results[path]) if path in results else [] for path in race.events}
+    bars = {path: parts_of(key, metric, results[path]) if path in results else [] for path in race.events}
     paths = list(dict.fromkeys(path for r in session.races for path in r.events)) or list(race.events)
     runs = [r.results for r in session.races]
-    values = {path: [_sum(metric, found.get(path)) for found in runs] for path in paths}
+    values = {path: [_sum(key, metric, found.get(path)) for found in runs] for path in paths}
     return {
         "one": draw.one_question(bars, metric.say),
         "each": draw.by_question(values, metric.say, metric.tick),
@@ -76,7 +84,7 @@ def charts(session: Session, race: Race, metric: Metric) -> dict[str, Figure]:
 def figures(session: Session, race: Race, services: Services, settings: Settings) -> dict[str, Any]:
     """All figures for ``race``, with the session around it."""
     price = price_of(services, settings)
-    found: dict[str, Any] = {key: charts(session, race, m) for key, m in metrics(price, settings).items()}
+    found: dict[str, Any] = {key: charts(session, race, key, m) for key, m in metrics(price, settings).items()}
     return found | {"timeline": draw.timeline(race.events)}
 
 
@@ -144,8 +152,8 @@ def _cost(usage: Usage, price: Price) -> float | None:
     return price(usage) if usage.calls else 0.0
 
 
-def _sum(metric: Metric, run: RunResult | None) -> float | None:
-    parts: Sequence[float | None] = [] if run is None else [value for _, value in metric.parts(run)]
+def _sum(key: str, metric: Metric, run: RunResult | None) -> float | None:
+    parts: Sequence[float | None] = [] if run is None else [value for _, value in parts_of(key, metric, run)]
     return None if not parts or None in parts else sum(parts)
 
 

@@ -19,6 +19,8 @@ from router.types import RunResult, TraceEvent, Usage, to_json
 Price = Callable[[Usage], float | None]
 
 STOPPED = "Stopped."
+NOT_TOOLS = {"none": "no tool", "smalltalk": "small talk"}
+"""What the router's two labels that are no tools are called on screen; ``assets/cards.js`` says the same."""
 
 
 @dataclass
@@ -125,7 +127,7 @@ def _route_step(event: TraceEvent) -> dict[str, Any]:
     unsure = " – unsure, so the LLM chooses" if data["abstained"] else ""
     return {
         "kind": "route",
-        "title": f"Route: {data['tool']}{unsure}",
+        "title": f"Route: {NOT_TOOLS.get(data['tool'], data['tool'])}{unsure}",
         "state": "done",
         "start": max(0.0, event.elapsed_s - data["microseconds"] / 1e6),
         "seconds": data["microseconds"] / 1e6,

@@ -30,10 +30,12 @@ def verdict(results: Mapping[str, RunResult], sequential: bool) -> Verdict:
     """
     failed = [LABELS.get(p, p) for p, r in results.items() if r.error is not None]
     answered = {p: r for p, r in results.items() if r.error is None}
-    notes = [
-        f"{listing(failed).capitalize()} did not finish, so {'it is' if len(failed) == 1 else 'they are'} not compared."
-    ]
-    notes = notes if failed else []
+    notes = []
+    if failed:
+        who = listing(failed)  # not capitalize(): it would write "The llm chain"
+        notes = [
+            f"{who[0].upper()}{who[1:]} did not finish, so {'it is' if len(failed) == 1 else 'they are'} not compared."
+        ]
     router = answered.get("router")
     rivals = {p: r for p, r in answered.items() if p != "router"}
     if router is None or not rivals:
@@ -96,8 +98,13 @@ def _same(router: RunResult, rival: RunResult) -> str:
     failed = [who for who, (last,) in (("the router's", ours), ("its", theirs)) if last.output is None]
     if failed:
         return "both tool calls failed" if len(failed) == 2 else f"{failed[0]} tool call failed"
-    same = ours[0].text.strip() == theirs[0].text.strip()
+    same = _value(ours[0].text) == _value(theirs[0].text)
     return "same tool result" if same else "different tool results – compare them in the cards"
+
+
+def _value(text: str) -> str:
+    """What a tool found, without the question that it repeats: ``18% of 64.50 = 11.61`` and ``18%*64.50 = 11.61`` agree."""
+    return text.rpartition(" = ")[2].strip()
 
 
 def _ratio(theirs: float, ours: float, less: str, more: str, equal: str) -> str:

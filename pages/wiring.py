@@ -47,7 +47,7 @@ def model_note(spec: str, adapter: Path = ADAPTER) -> tuple[str, str]:
     shown = (("plan", "plans"), ("call", "tool calls"), ("write", "answers from a result"))
     shares = [f"{100 * roles[role]['right']:.0f} % of {what}" for role, what in shown if role in roles]
     trained = "It has an adapter trained for these tools on synthetic traces"
-    right = f": right on held-out questions are {', '.join(shares)}." if shares else "."
+    right = f"; on questions kept back from training it gets {', '.join(shares)} right." if shares else "."
     return "The embedded model, SmolLM2-135M, is a stand-in.", trained + right
 
 

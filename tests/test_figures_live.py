@@ -88,6 +88,13 @@ def test_questions_stand_on_whole_numbers() -> None:
     assert figure["layout"]["xaxis"]["dtick"] == 1
 
 
+def test_a_calls_name_stands_in_its_bar_and_a_tools_beside_it() -> None:
+    figure = live.timeline({"router": run_of("router")})
+    (trace,) = valid(figure).data
+    assert list(trace.text) == ["", "plan", ""]  # the decision, the call, the tool: 10 ms are too short for a name
+    assert figure["layout"]["uniformtext"]["mode"] == "hide"
+
+
 def test_the_browsers_chart_comes_empty() -> None:
     assert all(list(trace.x) == [] for trace in valid(live.browser_answers()).data)
 

@@ -90,6 +90,23 @@ def test_other_or_failed_tool_results_are_pointed_out() -> None:
     assert "its tool call failed" in verdict({"llm_chain": rival, "router": result("router", 90)}, True).lines[0]
 
 
+def test_one_value_in_other_words_is_the_same_tool_result() -> None:
+    ours = result("router", 90, tool="18% of 64.50 = 11.61")
+    rival = result("llm_chain", 900, 3, tool="18%*64.50 = 11.61")
+    assert "same tool result" in verdict({"llm_chain": rival, "router": ours}, True).lines[0]
+
+
+def test_nobody_is_called_the_llm_in_lower_case() -> None:
+    stopped = {path: result(path, 0, 0, answer=None, error="Stopped.") for path in ("llm_chain", "router")}
+    assert verdict(stopped, True).lines == ("The LLM chain and the router did not finish, so they are not compared.",)
+
+
+def test_a_path_that_failed_has_no_zero_that_looks_like_a_victory() -> None:
+    last = asked("broken 5")[-1]
+    for name in ("tokens", "cost", "latency"):
+        assert "Tool calling no value" in last["figures"][name]["one"]["summary"]
+
+
 def test_a_direct_answer_without_a_call_is_compared_without_dividing_by_zero() -> None:
     found = verdict({"llm_chain": result("llm_chain", 900, 3), "router": result("router", 0, 0, 0.1)}, True)
     assert found.headline == "The router answered without the LLM."

@@ -88,10 +88,13 @@ def timeline(events: Mapping[str, Sequence[TraceEvent]], now: Mapping[str, float
         "y": [name(s.path) for s in bars],
         "base": [round(s.start, 6) for s in bars],
         "x": [round(max(s.seconds, reach / 400), 6) for s in bars],  # a decision of 50 µs stays visible
-        "text": [s.label for s in bars],
-        "textposition": "none",
-        "customdata": [seconds(s.seconds) for s in bars],
-        "hovertemplate": "%{y}<br>%{text}: %{customdata}<extra></extra>",
+        "text": [s.short if s.kind == "lm" else "" for s in bars],
+        "textposition": "inside",
+        "insidetextanchor": "middle",
+        "textangle": 0,
+        "insidetextfont": {"color": "#15120e"},
+        "customdata": [[s.label, seconds(s.seconds)] for s in bars],
+        "hovertemplate": "%{y}<br>%{customdata[0]}: %{customdata[1]}<extra></extra>",
         "marker": {
             "color": [_shade(s) for s in bars],
             "pattern": {"shape": ["/" if s.kind == "wait" else "" for s in bars], "size": 5, "solidity": 0.25},
@@ -99,16 +102,10 @@ def timeline(events: Mapping[str, Sequence[TraceEvent]], now: Mapping[str, float
             "cornerradius": 4,
         },
     }
-    notes = [
-        {
-            "x": s.start + s.seconds / 2,
-            "y": name(s.path),
-            "text": s.short,
-            "showarrow": False,
-            "font": {"size": 12} | ({"color": "#15120e"} if s.kind == "lm" else {}),
-        }
+    notes = [  # on a pale bar, in the page's own ink
+        {"x": s.start + s.seconds / 2, "y": name(s.path), "text": s.short, "showarrow": False}
         for s in bars
-        if s.short and s.seconds > reach * (0.01 * len(s.short) + 0.015)
+        if s.kind == "tool" and s.seconds > reach * (0.01 * len(s.short) + 0.015)
     ]
     summary = "; ".join(
         f"{name(path)}: "
@@ -120,7 +117,8 @@ def timeline(events: Mapping[str, Sequence[TraceEvent]], now: Mapping[str, float
         {
             "barmode": "overlay",
             "annotations": notes,
-            "xaxis": axis(range=[0, reach * 1.02], ticksuffix=" s", nticks=6, tickangle=0),
+            "uniformtext": {"mode": "hide", "minsize": 12},  # a call whose bar is too short for its name goes without
+            "xaxis": axis(range=[0, reach * 1.02], ticksuffix=" s", nticks=5, tickangle=0),
             "yaxis": _rows(events),
         },
         f"Timeline. {summary}.",
@@ -252,29 +250,48 @@ def running_total(values: Values, say: Callable[[float], str], tick: Mapping[str
 
 
 def browser_answers() -> Figure:
-    """The empty chart of what the gatekeeper answered; the browser fills x and y, since a hit makes no request."""
-    lines = {
-        "hits": ("Answered in the browser", COLORS["gatekeeper"], "solid", "rgba(123,108,240,.14)"),
-        "misses": ("Sent to the paths", "#8b8f98", "dot", None),
-    }
+    """The empty chart of what the gatekeeper answered, and below it the tokens that this saved, over the messages so far.
+
+    The browser fills x and y (``assets/composer.js``), since a hit makes no request.
+    """
+    lines = (
+        ("in your browser", "y", COLORS["gatekeeper"], "solid"),
+        ("sent to the paths", "y", "#8b8f98", "dot"),
+        ("tokens saved", "y2", COLORS["gatekeeper"], "solid"),
+    )
     traces = [
         {
             "type": "scatter",
-            "mode": "lines",
+            "mode": "lines+markers",
             "name": label,
             "x": [],
             "y": [],
-            "line": {"shape": "hv", "color": color, "width": 2.5, "dash": dash},
-            "hovertemplate": f"%{{y}} {label.lower()}<extra></extra>",
+            "yaxis": row,
+            "line": {"color": color, "width": 2.5, "dash": dash},
+            "marker": {"size": 4, "color": color},
+            "hovertemplate": f"%{{y:,d}} {label}<extra></extra>",
         }
-        | ({"fill": "tozeroy", "fillcolor": fill} if fill else {})
-        for label, color, dash, fill in lines.values()
+        | ({"fill": "tozeroy", "fillcolor": "rgba(123,108,240,.14)"} if row == "y2" else {})
+        for label, row, color, dash in lines
     ]
     return figure(
         traces,
         {
-            "xaxis": axis(title={"text": "messages", "standoff": 6}, rangemode="tozero", tickformat="d", nticks=6),
-            "yaxis": axis(rangemode="tozero", tickformat="d", nticks=5),
+            "xaxis": axis(title={"text": "messages", "standoff": 4}, rangemode="tozero", tickformat="d", anchor="y2"),
+            "yaxis": axis(rangemode="tozero", tickformat="d", domain=[0.52, 1]),
+            "yaxis2": axis(rangemode="tozero", tickformat=",d", nticks=3, domain=[0, 0.36]),
+            "annotations": [
+                {
+                    "xref": "paper",
+                    "yref": "paper",
+                    "x": 0.02,
+                    "y": 0.39,
+                    "text": "tokens saved",
+                    "showarrow": False,
+                    "xanchor": "left",
+                    "yanchor": "top",
+                }
+            ],
         },
         "Nothing asked yet.",
     )

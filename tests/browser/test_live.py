@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Live
 from tests.browser.scripted import HOSTILE
@@ -55,12 +55,15 @@ def test_stop_ends_the_race_and_keeps_what_was_finished(live: Live) -> None:
     expect(live.card("llm_chain").locator(".status")).to_have_text("stopped")
     expect(live.card("llm_chain").locator(".steps li.tool .result")).to_have_text("18% of 64.50 = 11.61")
     expect(live.page.locator(".headline")).to_have_text("No path answered.")
+    expect(live.page.locator(".verdict .lines")).to_contain_text("The LLM chain, tool calling and the router did not")
+    expect(live.card("llm_chain").locator(".result.wrong")).to_have_count(0)
     live.asked("12 * 12")
     expect(live.card("router").locator(".answer")).to_have_text("18% of 64.50 is 11.61.")
 
 
 def test_a_failing_provider_is_one_cards_sentence(live: Live) -> None:
     live.asked("broken 5")
+    expect(live.card("tool_calling").locator('.kpi [data-key="cost"] dd').first).to_have_text("–")
     expect(live.card("tool_calling").locator(".fault")).to_contain_text("429: too many requests")
     expect(live.card("llm_chain").locator(".answer")).to_have_text("18% of 64.50 is 11.61.")
     expect(live.page.locator(".verdict .lines")).to_contain_text("Tool calling did not finish")
@@ -156,6 +159,74 @@ def test_an_earlier_question_can_be_shown_again(live: Live) -> None:
     live.page.get_by_role("button", name="12 * 12").click()
     expect(live.page.locator(".verdict .asked")).to_have_text("“12 * 12”")
     expect(live.card("tool_calling").locator(".answer")).to_have_text("18% of 64.50 is 11.61.")
+
+
+def test_the_page_says_what_is_measured_what_is_computed_and_who_answers(live: Live) -> None:
+    page = live.page
+    notes = page.locator(".notes")
+    for said in ("is a 135M stand-in", "Calls, tokens and seconds are measured", "Costs are computed", "list price"):
+        expect(notes).to_contain_text(said)
+    live.asked("12 * 12")
+    expect(page.locator(".verdict .mode")).to_contain_text("Model: embedded (a 135M stand-in).")
+    expect(page.locator(".settings .chosen")).to_have_text("embedded (a 135M stand-in) · fair timing · priced as gpt-4o")
+    expect(page.locator(".projection .basis")).to_contain_text("Computed, not measured: the medians of")
+    expect(live.card("router").locator(".decision")).to_contain_text("below 62 % the LLM chooses")
+
+
+def test_labels_that_are_no_tools_are_named_in_words(live: Live) -> None:
+    live.asked("thx")
+    card = live.card("router")
+    expect(card.locator(".choice strong")).to_have_text("small talk")
+    expect(card.locator(".steps li.route .title")).to_have_text("Route: small talk")
+
+
+def test_a_figure_is_one_word_in_the_reasons(live: Live) -> None:
+    made = """words => {
+      const card = Switchyard.ghost("router");
+      const route = {tool: "calculator", confidence: 1, threshold: .5, abstained: false, probabilities: {calculator: 1}};
+      const why = {words: words.map(word => [word, 1]), tool: "calculator", runner_up: "", nearest: []};
+      const view = {state: "done", steps: [], route, why, answer: "", calls: 0, tokens: [0, 0], own: [0, 0], cost: 0};
+      Switchyard.card(card, "router", view, {race: "r", question: "What's 18% of 64.50?", price: {note: ""}, phase: "done"});
+      return card.querySelector(".why p").textContent.trim();
+    }"""
+    words = ["what", "'", "s", "1", "8", "%", "of", "6", "4", ".", "5", "0", "?"]
+    assert live.page.evaluate(made, words) == "what's 18% of 64.50?"
+
+
+def test_what_a_visitor_does_before_the_script_is_there_is_kept(live: Live) -> None:
+    page = live.page
+    held: list[Route] = []
+    page.route("**/composer.js", lambda route: held.append(route))
+    page.goto(live.url)
+    box = page.locator("#sy-question")
+    box.fill("12 * 12")
+    expect(page.locator(".send")).to_be_disabled()
+    expect(page.locator(".chips button").first).to_be_disabled()
+    for route in held:
+        route.continue_()
+    expect(page.locator(".send")).to_be_enabled()
+    expect(box).to_have_value("12 * 12")
+    box.press("Enter")
+    expect(live.card("router").locator(".answer")).to_have_text("18% of 64.50 is 11.61.")
+    live.answered()
+
+
+def test_the_tab_has_the_pages_own_name_and_icon(live: Live) -> None:
+    assert live.page.title() == "Switchyard"
+    assert live.page.locator('link[rel="icon"]').last.get_attribute("href").startswith("data:image/svg+xml,")
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_no_text_is_tiny_or_cut(live: Live, width: int) -> None:
+    live.page.set_viewport_size({"width": width, "height": 900})
+    live.asked("thx")
+    live.page.locator(".settings summary").click()
+    tiny = """() => [...document.querySelectorAll(".sy *")].filter(e => e.offsetParent && [...e.childNodes].some(n =>
+      n.nodeType === 3 && n.textContent.trim()) && parseFloat(getComputedStyle(e).fontSize) < 12).map(e => e.className)"""
+    assert live.page.evaluate(tiny) == []
+    cut = """() => [...document.querySelectorAll(".kpi dd, .kpi dt, .odds li span, .settings summary > span, .pill")].filter(
+      e => e.offsetParent && e.scrollWidth > e.clientWidth + 1 && e.clientWidth).map(e => e.textContent)"""
+    assert live.page.evaluate(cut) == []
 
 
 def test_the_keyboard_is_enough(live: Live) -> None:
