@@ -11,7 +11,7 @@
   "use strict";
   const Switchyard = (window.Switchyard = window.Switchyard || {});
   const { h, say } = Switchyard;
-  const state = { root: null, panel: null, form: null, send: null, running: false, timer: 0, asked: 0 };
+  const state = { root: null, panel: null, form: null, send: null, running: false, timer: 0, asked: 0, early: [] };
 
   const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(0) + " %");
   const number = (value) => (value === null || value === undefined ? "–" : say.count(value));
@@ -25,6 +25,8 @@
     ["stability", "Asked again", "How often a path called other tools, or answered in other words."],
     ["payback", "When it pays back", "What was spent once on the router (its training's CPU time, at $0.05 a core-hour by default), against what each query saves."],
   ];
+  const STAND_IN = "The embedded model is a 135M stand-in, which writes wrong tool inputs where a capable model would not. " +
+    "The gap in right answers is mostly the model's; calls, tokens and time are the paths' own.";
   const GROWTH = [
     ["tokens", "Tokens a question", "By tools on offer, one line for each path, one panel for each number of tools needed."],
     ["context", "What one call sees", "The largest context of one LLM call, for questions that need one tool."],
@@ -42,17 +44,20 @@
     for (const button of state.root.querySelectorAll("[data-file]")) {
       button.addEventListener("click", () => state.send && state.send("save", { kind: button.dataset.file }));
     }
+    state.early.splice(0).forEach(Switchyard.evaluated);
   };
 
   Switchyard.evaluated = function (panel) {
-    if (!panel || !state.root) return;
+    if (!panel) return;
+    if (!state.root) return void state.early.push(panel); // the form was ready before the results' template
     if (panel.growth) growth(panel.growth);
     if (!panel.summary || !Object.keys(panel.summary).length) return;
     state.panel = panel;
     find(".ev-result").hidden = false;
     const meta = panel.meta[panel.meta.length - 1] || {};
     text(find(".ev-result h2"), say.plural(panel.questions, "question") + (meta.lm ? " with " + meta.lm : ""));
-    text(find(".ev-result .ev-source"), [meta.date && meta.date.slice(0, 10), meta.commit && "commit " + meta.commit,
+    text(find(".ev-caveat"), (meta.lm || "").startsWith("embedded") ? STAND_IN : "");
+    text(find(".ev-result .ev-source"), [panel.shipped && "measured before, shipped with Switchyard", meta.date && meta.date.slice(0, 10), meta.commit && "commit " + meta.commit,
       "costs " + (panel.priced_as ? "priced as " + panel.priced_as : "by the model's own price")].filter(Boolean).join(" · "));
     const frames = panel.frames || [];
     const box = find(".ev-threshold");
@@ -136,8 +141,8 @@
       : "They called the same tools and were right or wrong together on every question.");
     box.querySelector("div").replaceChildren(...found.map((item) => h("details", null,
       h("summary", null, Switchyard.clip(item.question, 140),
-        ...Object.entries(item.paths).map(([path, view]) => h("span", { class: "ev-mark", "data-path": path,
-          title: (state.panel.names[path] || path) + ": " + verdict(view) }, mark(view)))),
+        h("span", { class: "ev-marks" }, ...Object.entries(item.paths).map(([path, view]) => h("span", { class: "ev-mark", "data-path": path,
+          title: (state.panel.names[path] || path) + ": " + verdict(view) }, mark(view))))),
       h("p", { class: "ev-wanted" }, wanted(item)),
       h("div", { class: "ev-sides" }, ...Object.entries(item.paths).map(([path, view]) => h("div", { "data-path": path },
         h("h4", null, (state.panel.names[path] || path) + ": " + verdict(view)),
@@ -183,20 +188,25 @@
     form.querySelector(".ev-paths").append(...Object.entries(page.paths).map(([path, name]) =>
       h("label", { class: "ev-check", "data-path": path }, h("input", { type: "checkbox", name: "path", value: path, checked: true }), h("span", null, name))));
     if (page.most) form.limit.max = page.most;
-    form.addEventListener("input", () => { for (const part of form.querySelectorAll(".ev-file, .ev-format")) part.hidden = form.set.value !== "own"; later(); });
+    const changed = () => { for (const part of form.querySelectorAll(".ev-file, .ev-format")) part.hidden = form.set.value !== "own"; later(); };
+    form.addEventListener("input", changed);
     form.addEventListener("submit", (event) => { event.preventDefault(); start(); });
     form.halt.addEventListener("click", () => { state.send("halt", { run: state.run }); form.halt.disabled = true; });
     form.load.addEventListener("click", () => form.saved.click());
-    form.saved.addEventListener("change", async () => {
-      const file = await read(form.saved.files[0]);
-      form.saved.value = "";
-      if (file) { fault(""); state.send("open", { file, ...priced() }); }
-    });
+    form.saved.addEventListener("change", open);
     for (const field of [form.priced_as, form.cached, form.spent_once]) field.addEventListener("change", () => state.panel && !state.running && state.send("reprice", priced()));
     busy(false); // the template's button waits for this script; method="dialog" keeps a key out of the address bar
     state.send("greet");
-    later();
+    changed();
+    if (form.saved.files.length) open(); // what a visitor chose before this script was there
   };
+
+  async function open() {
+    const { saved } = state.form;
+    const file = await read(saved.files[0]);
+    saved.value = "";
+    if (file) { fault(""); state.send("open", { file, ...priced() }); }
+  }
 
   const priced = () => ({ priced_as: state.form.priced_as.value, cached: state.form.cached.checked,
     spent_once: state.form.spent_once.value });
@@ -227,7 +237,7 @@
     state.timer = setTimeout(async () => {
       if (state.running) return;
       const data = await order();
-      if (!data.own || data.file) state.send("estimate", data);
+      if (!data.own || data.file) state.send("estimate", { ...data, asked: ++state.asked });
     }, 350);
   }
 
@@ -241,10 +251,10 @@
   }
 
   Switchyard.evaluateMessage = function (message) {
-    if (!message || !state.form) return;
+    if (!message || !state.form || message.phase === "none") return;
     if (message.phase === "file") return download(message.file);
     if (message.phase === "refused") { busy(false); return fault(message.message); }
-    if (message.phase === "estimate") return estimate(message);
+    if (message.phase === "estimate") return message.asked === state.asked ? estimate(message) : undefined;
     if (message.phase === "idle") return greeted(message.panel);
     const box = state.form.querySelector(".ev-progress");
     if (message.progress) {

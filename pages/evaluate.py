@@ -24,7 +24,7 @@ from baselines.evaluate.statistics import StatisticsConfig
 from baselines.figures import growth as draw_growth
 from baselines.figures import panel as panels
 from baselines.figures.report import render
-from baselines.figures.style import money, seconds
+from baselines.figures.style import money
 from pages import assets
 from pages.live import scrub, scrub_event
 from pages.services import ASSETS, PATHS, RaceOptions, Services
@@ -40,6 +40,8 @@ DRAWS_PER_SECOND = 1.0
 MOST_QUESTIONS = 10_000
 MOST_REPEATS = 10
 PRICED_AS = "gpt-4o"
+HEAR = "const hear = () => Switchyard.evaluateMessage(props.value); watch('value', hear); hear();"
+"""Show a component's messages, the one included that came before its script was there: nothing else would show it."""
 
 
 class Evaluation:
@@ -100,13 +102,14 @@ def build(services: Services) -> None:
     view = gr.HTML(
         value={"phase": "idle"},
         html_template=assets.template("evaluation.html"),
-        js_on_load="Switchyard.evaluation(element); watch('value', () => Switchyard.evaluateMessage(props.value));",
+        js_on_load="Switchyard.evaluation(element);" + HEAR,
         head=head(),
         apply_default_css=False,
         elem_classes="sy-evaluation",
     )
     tab = Evaluate(services)
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    # "multiple": a click is never dropped because the event before has not quite ended; the page asks one at a time.
+    quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
     form.start(tab.start, held, view, concurrency_limit=2, **quiet)
     form.greet(tab.greet, None, mailbox(), **quiet)
     form.halt(tab.halt, None, None, queue=False, **quiet)
@@ -121,11 +124,11 @@ def mailbox() -> gr.HTML:
     under way, because of two values at once a component shows the last only."""
     return gr.HTML(
         value={"phase": "none"},
-        html_template="<div hidden></div>",
-        js_on_load="watch('value', () => Switchyard.evaluateMessage(props.value));",
+        html_template="<div></div>",
+        js_on_load=HEAR,
         head=head(),
         apply_default_css=False,
-        elem_classes="sy-evaluation",
+        elem_classes="sy-mailbox",
     )
 
 
@@ -161,13 +164,10 @@ class Evaluate:
             held.rows, held.problems = [], order.problems
             yield from follow(self.services, held, order, lm, stop)
         except (ValueError, OSError) as fault:
-            yield {"phase": "refused", "message": scrub(str(fault), key)}
+            yield refused(scrub(str(fault), key))
         except Exception:
             log.exception("The evaluation failed")
-            yield {
-                "phase": "refused",
-                "message": "The run broke off because of a fault in this program; the server's log says more.",
-            }
+            yield refused("The run broke off because of a fault in this program; the server's log says more.")
         finally:
             stop.set()
             self.stops.pop(run_id, None)
@@ -180,33 +180,37 @@ class Evaluate:
 
     def foresee(self, event: gr.EventData) -> dict[str, Any]:
         """Calls, tokens, time and cost of the run that the form describes, and the rows that would be left out."""
+        data = event._data or {}
+        message = {"phase": "estimate", "asked": data.get("asked"), "items": [], "problems": []}
         try:
-            order = read_order(event._data or {}, self.services)
+            order = read_order(data, self.services)
         except ValueError as fault:
-            return {"phase": "estimate", "items": [], "basis": str(fault), "problems": []}
+            return message | {"basis": str(fault)}
+        message["problems"] = order.problems
         runs = {path: len(order.questions) * order.repeats for path in order.paths}
         if order.branches and "router" in runs:
             runs[ABSTAINED] = runs["router"]
         local = order.lm.startswith(("embedded", "hf:")) or order.lm.endswith(".gguf")
         found = estimate(measured(), runs, local, pricing(self.services, order.priced_as, order.cached, order.lm).price)
         number = f"{len(order.questions)} question{'s' if len(order.questions) != 1 else ''}"
+        branch = f", {runs[ABSTAINED]:,} for the other branch" if ABSTAINED in runs else ""
         if found is None:
             basis = f"{number}. There is no measured run to estimate from; the first rows will show the time left."
-            return {"phase": "estimate", "items": [], "basis": basis, "problems": order.problems}
+            return message | {"basis": basis}
         items = [
-            ["Runs", f"{found.runs:,}", number],
+            ["Runs", f"{found.runs:,}", number + branch],
             ["LLM calls", f"{found.calls:,.0f}", ""],
             [
                 "Tokens",
                 f"{found.input_tokens + found.output_tokens:,.0f}",
                 f"{found.output_tokens:,.0f} of them output",
             ],
-            ["Time", seconds(found.seconds) if found.seconds < 120 else f"{found.seconds / 60:,.0f} min", ""],
+            ["Time", f"{found.seconds:.0f} s" if found.seconds < 120 else f"{found.seconds / 60:,.0f} min", ""],
             ["Cost", "no known price" if found.cost_usd is None else money(found.cost_usd), order.priced_as],
         ]
         pace = "" if local else f"; time at an assumed {REMOTE_CALL_S:g} s a call"
-        basis = f"Scaled from the measured run on {found.measured_on} questions with the embedded model{pace}."
-        return {"phase": "estimate", "items": items, "basis": basis, "problems": order.problems}
+        basis = f"Estimate, scaled from the measured run on {found.measured_on} questions with the embedded model{pace}."
+        return message | {"items": items, "basis": basis}
 
     def open_saved(self, held: Evaluation, event: gr.EventData) -> dict[str, Any]:
         """Show a saved run again: no model, no key, no call."""
@@ -215,25 +219,23 @@ class Evaluate:
         rows, problems = parse_rows(str(file.get("text") or "").split("\n"))
         if not rows:
             first = f" {problems[0]}" if problems else ""
-            return {
-                "phase": "refused",
-                "message": f"{str(file.get('name'))[:80]} holds no runs.{first} Choose a file of rows from a run.",
-            }
+            return refused(f"{str(file.get('name'))[:80]} holds no runs.{first} Choose a file of rows from a run.")
         try:
             held.price(self.services, data)
         except ValueError as fault:
-            return {"phase": "refused", "message": str(fault)}
+            return refused(str(fault))
         held.rows, held.problems = rows, problems
-        return {"phase": "done", "panel": held.panel()}
+        return {"phase": "done", "panel": held.panel(), "at": time.time()}
 
     def reprice(self, held: Evaluation, event: gr.EventData) -> dict[str, Any]:
         """The same rows at other prices: the visitor's, or those of the run that ships."""
         try:
             held.price(self.services, event._data or {})
         except ValueError as fault:
-            return {"phase": "refused", "message": str(fault)}
+            return refused(str(fault))
         rows = held.rows or measured()
-        return {"phase": "done", "panel": panels.panel(rows, held.config, held.spent_once) if rows else None}
+        shown = panels.panel(rows, held.config, held.spent_once) | {"shipped": not held.rows} if rows else None
+        return {"phase": "done", "panel": shown, "at": time.time()}
 
     def save(self, held: Evaluation, event: gr.EventData) -> dict[str, Any]:
         """The report or the rows, as a file."""
@@ -248,6 +250,11 @@ class Evaluate:
                 "text": render(rows, config, held.spent_once, held.problems),
             }
         return {"phase": "file", "file": file, "at": time.time()}
+
+
+def refused(message: str) -> dict[str, Any]:
+    """One clear sentence; stamped, because a component does not show the same value twice."""
+    return {"phase": "refused", "message": message, "at": time.time()}
 
 
 def follow(
@@ -289,7 +296,7 @@ def follow(
 def read_order(data: Mapping[str, Any], services: Services) -> Order:
     """The form's fields. Raises ValueError with the value, the limit and the remedy."""
     most = services.limits.questions_per_session or MOST_QUESTIONS
-    limit = _whole(data.get("limit"), "First", most)
+    limit = _whole(data.get("limit"), "Only the first", most)
     if data.get("own"):
         file = data.get("file") or {}
         questions, problems = parse_questions(
@@ -355,7 +362,7 @@ def bundled_panel() -> dict[str, Any]:
     if not measured():
         return {}
     config = StatisticsConfig(price=lambda usage: price(usage, PRICED_AS, False), priced_as=PRICED_AS)
-    return panels.panel(measured(), config, one_off(DEFAULT_ROUTER).usd)
+    return panels.panel(measured(), config, one_off(DEFAULT_ROUTER).usd) | {"shipped": True}
 
 
 @cache

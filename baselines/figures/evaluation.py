@@ -30,7 +30,7 @@ Summary = Mapping[str, Mapping[str, Any]]
 
 ACCURACIES = {
     "tool_accuracy": "right tool",
-    "result_accuracy": "tool result holds the answer",
+    "result_accuracy": "right result",
     "answer_accuracy": "right answer",
 }
 MAX_STEPS = 200
@@ -102,7 +102,7 @@ def cost_quality(
         {
             "xaxis": axis(
                 title={"text": title, "standoff": 8},
-                range=[0, max(spans, default=1) * 1.32],
+                range=[0, max(spans, default=1) * 1.6],
                 nticks=6,
                 **({"tickprefix": "$"} if priced else {"tickformat": ",d"}),
             ),
@@ -135,7 +135,7 @@ def accuracy(summary: Summary) -> Figure:
                 "textposition": "inside",
                 "insidetextanchor": "start",
                 "textangle": 0,
-                "constraintext": "none",
+                "insidetextfont": {"color": "#15120e"},
                 "hovertemplate": f"{name(path)}, %{{x}}: %{{y:.1%}}<extra></extra>",
                 "marker": {"color": color(path), "line": {"width": 0}, "cornerradius": 3},
                 "error_y": _error(shares, [values["intervals"].get(key) for key in ACCURACIES], None),
@@ -144,7 +144,8 @@ def accuracy(summary: Summary) -> Figure:
     layout = LEGEND | {
         "barmode": "group",
         "bargroupgap": 0.06,
-        "xaxis": axis(),
+        "uniformtext": {"mode": "hide", "minsize": 11},  # on a phone the table above says it
+        "xaxis": axis(tickangle=0),
         "yaxis": axis(tickformat=".0%", range=[0, 1.05], nticks=6),
     }
     return figure(traces, layout, f"Accuracy: {'; '.join(told) or 'no reference to compare with yet'}.")
@@ -177,7 +178,7 @@ def latency(times: Mapping[str, Sequence[float]]) -> Figure:
     most = max((max(s) for s in times.values() if s), default=1.0)
     layout = LEGEND | {
         "xaxis": axis(
-            title={"text": "seconds from question to whole answer", "standoff": 8}, range=[0, most * 1.03], nticks=8
+            title={"text": "seconds to the whole answer", "standoff": 8}, range=[0, most * 1.03], nticks=8
         ),
         "yaxis": axis(title={"text": "questions answered", "standoff": 8}, tickformat=".0%", range=[0, 1.03], nticks=6),
     }
@@ -202,21 +203,22 @@ def per_question(summary: Summary) -> Figure:
         {
             "x": _high(summary[p]["intervals"]["tokens_per_question"], value),
             "y": name(p),
-            "text": f"<b>{count(value)}</b> in {summary[p]['calls_per_question']:.2g} calls",
+            "text": f"<b>{count(value)}</b><br>{_calls(summary[p])}",
+            "align": "left",
             "xanchor": "left",
             "xshift": 8,
             "showarrow": False,
         }
         for p, value in zip(paths, values)
     ]
-    told = (f"{name(p)} {count(v)} in {summary[p]['calls_per_question']:.2g} calls" for p, v in zip(paths, values))
+    told = (f"{name(p)} {count(v)} in {_calls(summary[p])}" for p, v in zip(paths, values))
     return figure(
         [trace],
         {
             "annotations": notes,
             "xaxis": axis(
                 title={"text": "tokens a question (o200k)", "standoff": 8},
-                range=[0, most * 1.6],
+                range=[0, most * 1.5],
                 nticks=5,
                 tickformat=",d",
             ),
@@ -292,20 +294,22 @@ def payback(costs: Mapping[str, float], one_off_usd: float, after: Mapping[str, 
     for path, n in after.items():
         if n and path in costs:
             crossed.setdefault(n, []).append(path)
-    notes = [
-        {
-            "x": n,
-            "y": max(costs[path] for path in paths) * n,
-            "text": f"{listing([name(p) for p in paths])}: after {count(n)} {'query' if n == 1 else 'queries'}",
-            "showarrow": True,
-            "arrowcolor": color(paths[0]),
-            "font": {"color": color(paths[0])},
-            "xanchor": "left",
-            "ax": 20,
-            "ay": -30 - 26 * i,
-        }
-        for i, (n, paths) in enumerate(crossed.items())
-    ]
+    note = {  # in the corner that the lines leave free
+        "xref": "paper",
+        "yref": "paper",
+        "x": 1,
+        "y": 0.15,
+        "text": "<br>".join(
+            ("pays back" if len(crossed) == 1 else listing([name(p) for p in paths]))
+            + f"<br><b>after {count(n)} {'query' if n == 1 else 'queries'}</b>"
+            for n, paths in sorted(crossed.items())
+        ),
+        "showarrow": False,
+        "align": "right",
+        "xanchor": "right",
+        "yanchor": "bottom",
+    }
+    notes = [note] if crossed else []
     told = (
         f"against {name(p)} after {count(n)} queries" if n is not None else f"against {name(p)} never"
         for p, n in after.items()
@@ -341,6 +345,11 @@ def _cost(values: Mapping[str, Any]) -> float | None:
 
 def _price_or_tokens(values: Mapping[str, Any], priced: bool) -> float | None:
     return _cost(values) if priced else values.get("tokens_per_question")
+
+
+def _calls(values: Mapping[str, Any]) -> str:
+    number = f"{values['calls_per_question']:.2g}"
+    return f"{number} call" + ("" if number == "1" else "s")
 
 
 def _high(interval: tuple[float, float] | None, value: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from scripted_race import Act, ScriptedRace
 
 from baselines.evaluate.questions import Question
@@ -23,6 +23,7 @@ def tab(browser: Browser, url: str) -> Iterator[Page]:
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
     page.on(
         "request", lambda r: faults.append(r.url) if not r.url.startswith((url.rstrip("/"), "data:", "blob:")) else None
     )
@@ -155,6 +156,46 @@ def test_a_file_that_holds_no_runs_says_so(tab: Page, tmp_path: Path) -> None:
     expect(tab.locator(".ev-fault")).to_contain_text("notes.jsonl holds no runs", timeout=PATIENT)
 
 
+def test_a_file_chosen_before_the_tabs_script_is_there_is_not_lost(browser: Browser, url: str, tmp_path: Path) -> None:
+    file = saved_run(tmp_path / "runs.jsonl")
+    page = browser.new_page()
+    held: list[Route] = []
+    page.route("**/evaluate.js", lambda route: held.append(route))
+    page.goto(url)
+    page.get_by_role("tab", name="Evaluate").click()
+    page.locator(".ev-setup [name=saved]").set_input_files(file)
+    expect(page.get_by_role("button", name="Open a saved run")).to_be_disabled()
+    assert held
+    for route in held:
+        route.continue_()
+    expect(page.locator(".ev-result h2")).to_have_text("20 questions with some-model", timeout=PATIENT)
+    page.close()
+
+
+def test_the_same_fault_twice_is_said_twice(tab: Page, tmp_path: Path) -> None:
+    file = tmp_path / "notes.jsonl"
+    file.write_text("my notes\n", encoding="utf-8")
+    fault = tab.locator(".ev-fault")
+    for _ in range(2):
+        tab.locator("[name=saved]").set_input_files(file)
+        expect(fault).to_contain_text("notes.jsonl holds no runs", timeout=PATIENT)
+        tab.evaluate("document.querySelector('.ev-fault').hidden = true")
+    tab.locator(".ev-setup [name=lm]").fill("openai/nothing")
+    for _ in range(2):
+        tab.get_by_role("button", name="Run", exact=True).click()
+        expect(fault).to_contain_text("needs a key", timeout=PATIENT)
+
+
+def test_the_estimate_is_of_the_form_as_it_stands(tab: Page) -> None:
+    runs = tab.locator(".ev-estimate dd").first
+    expect(runs).to_have_text("40", timeout=PATIENT)
+    for number in ("20", "30", "50"):
+        tab.locator("[name=limit]").fill(number)
+        tab.wait_for_timeout(400)
+    expect(runs).to_have_text("200", timeout=PATIENT)
+    expect(tab.locator(".ev-basis")).to_contain_text("Estimate, scaled from the measured run on 100 questions")
+
+
 def test_the_form_is_never_submitted_by_the_browser_itself(tab: Page) -> None:
     tab.locator(".ev-setup [name=key]").fill("sk-very-secret-key")
     before = tab.url
@@ -179,10 +220,13 @@ def test_narrow_pages_do_not_scroll_sideways(tab: Page, tmp_path: Path, width: i
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_tab_has_no_serious_accessibility_fault(tab: Page, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_tab_has_no_serious_accessibility_fault(tab: Page, tmp_path: Path, dark: bool) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     open_run(tab, saved_run(tmp_path / "runs.jsonl"))
+    if dark:
+        tab.get_by_role("button", name="Switch between light and dark").click()
     found = (
         Axe().run(tab, context=".ev-setup").response["violations"]
         + Axe().run(tab, context=".ev-result").response["violations"]
@@ -204,6 +248,15 @@ def test_a_saved_run_that_is_opened_at_once_is_not_replaced_by_the_one_that_ship
     expect(page.locator(".ev-growth .plot .main-svg").first).to_be_visible(timeout=PATIENT)
     expect(title).to_have_text("20 questions with some-model")
     page.close()
+
+
+def test_a_run_that_was_opened_with_the_stand_in_says_what_it_is(tab: Page, tmp_path: Path) -> None:
+    caveat = tab.locator(".ev-caveat")
+    expect(caveat).to_contain_text("The embedded model is a 135M stand-in", timeout=PATIENT)
+    expect(tab.locator(".ev-title .ev-source").first).to_contain_text("measured before, shipped with Switchyard")
+    open_run(tab, saved_run(tmp_path / "runs.jsonl"))
+    expect(caveat).to_be_empty()
+    expect(tab.locator(".ev-title .ev-source").first).not_to_contain_text("shipped")
 
 
 def test_another_price_reprices_the_run_that_ships(tab: Page) -> None:
