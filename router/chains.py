@@ -18,7 +18,9 @@ from datetime import date
 from typing import Protocol
 
 from router.arguments import ASSUMED, PARSE, Filled, fill
-from router.clauses import crowded, points_back, requests, unused
+from router.clauses import halves, points_back, requests
+from router.cues import FACTS, QUERY, QUOTED, composed, cues_of, embeds_fact
+from router.leftovers import cores, crowded, reckons, unused
 from router.network import Router
 from router.readers import readers_of
 from router.tools import Tool, shorten
@@ -27,6 +29,8 @@ from router.tools.places import find as find_place
 from router.tools.values import number_in, value_of
 from router.types import NON_TOOLS, Decision, ToolCall, ToolResult
 
+_READS_ONE = frozenset(("text", "unit_converter", "currency"))
+"""Tools whose parsers are content with one request of two ("100 usd in gbp and 100 usd in jpy")."""
 MAX_STEPS = 4
 MAX_LENGTH = 300
 """Characters of a question that is searched for spans."""
@@ -75,10 +79,19 @@ def resolve(
     ``decision`` is the router's on the question, where the caller has it already (perhaps under its own threshold).
     """
     decision = router.decide(question) if decision is None else decision
-    parts = requests(question) if len(question) <= MAX_LENGTH else [question]
-    if len(parts) > 1 and decision.tool not in NON_TOOLS and not _is_text(parts, decision, tools):
-        return _each(parts, decision, router, tools, max_steps)
-    return _one(question, decision, router, tools, max_steps)
+    if len(question) > MAX_LENGTH:
+        return _one(question, decision, router, tools, max_steps)
+    parts = requests(question)
+    if len(parts) > 1 and not _is_text(parts, decision, tools):
+        found = _each(parts, decision, router, tools, max_steps)
+        if found is not None:
+            return found
+    whole = _one(question, decision, router, tools, max_steps)
+    read_as_one = _certain(whole) and len(whole.steps) == 1 and decision.tool not in _READS_ONE
+    if decision.tool in NON_TOOLS or read_as_one:
+        return whole
+    joined = _joined(question, router, tools, max_steps)
+    return whole if joined is None else _concatenated(joined, decision, max_steps)
 
 
 def _is_text(parts: Sequence[str], decision: Decision, tools: Mapping[str, Tool]) -> bool:
@@ -90,15 +103,45 @@ def _is_text(parts: Sequence[str], decision: Decision, tools: Mapping[str, Tool]
 
 def _each(
     parts: Sequence[str], decision: Decision, router: Decides, tools: Mapping[str, Tool], max_steps: int
-) -> Resolution:
-    """The requests of one question, each resolved by itself; abstained where one cannot be."""
+) -> Resolution | None:
+    """The requests of one question, each resolved by itself; abstained where one cannot be. None where the question as
+    a whole needs no tool and no request in it is sure of one."""
     found: list[Resolution] = []
+    reason = ""
     for part in parts:
         if found and points_back(part):
-            return Resolution((), decision, True, f"{shorten(part, 80)!r} builds on an answer that is not there yet.")
+            reason = reason or f"{shorten(part, 80)!r} builds on an answer that is not there yet."
+            continue
         found.append(_one(part, router.decide(part), router, tools, max_steps))
         if not found[-1].steps:
-            return Resolution((), decision, True, f"Of several requests, {shorten(part, 80)!r} is not sure.")
+            reason = reason or f"Of several requests, {shorten(part, 80)!r} is not sure."
+    if decision.tool in NON_TOOLS and not any(_certain(one) for one in found):
+        return None
+    return Resolution((), decision, True, reason) if reason else _concatenated(found, decision, max_steps)
+
+
+def _joined(question: str, router: Decides, tools: Mapping[str, Tool], max_steps: int) -> list[Resolution] | None:
+    """Requests that no asking word sets apart ("time in Tokyo and capital of Japan"), each of them certain by itself
+    and with a cue of its own; None where the question is not made of such."""
+
+    def alone(text: str) -> Resolution | None:
+        if not cues_of(text):
+            return None
+        one = _one(text, router.decide(text), router, tools, max_steps)
+        return one if _certain(one) else None
+
+    for before, after in halves(question):
+        first = alone(before)
+        if first is None or any(" " in str(s.call.arguments.get("text", "")) for s in first.steps):
+            continue  # the words after "and" could be more of a text to count or to spell
+        rest = _joined(after, router, tools, max_steps) or [alone(after)]
+        if rest[0] is not None:
+            return [first, *rest]
+    return None
+
+
+def _concatenated(found: Sequence[Resolution], decision: Decision, max_steps: int) -> Resolution:
+    """Independent requests as one resolution, in the order asked."""
     if sum(len(one.steps) for one in found) > max_steps:
         return Resolution((), decision, True, f"More than {max_steps} tools would have to run.")
     return Resolution(
@@ -109,133 +152,77 @@ def _each(
     )
 
 
-def _one(
-    question: str, decision: Decision, router: Decides, tools: Mapping[str, Tool], max_steps: int
-) -> Resolution:
+def _certain(found: Resolution) -> bool:
+    """Whether tools resolved it on their parsers' own readings, and no search result is merely alike."""
+    read = all(set(sources.values()) <= {PARSE, ASSUMED} for sources in found.sources)
+    return bool(found.steps) and read and all(s.call.tool != "search" or _exact(s) for s in found.steps)
+
+
+def _one(question: str, decision: Decision, router: Decides, tools: Mapping[str, Tool], max_steps: int) -> Resolution:
     """One request: by a chain of tools, by one tool, by none; or abstained."""
-    composed = len(question) <= MAX_LENGTH and _composed(question)
-    if composed:
+    several = len(question) <= MAX_LENGTH and composed(question)
+    if several:
         attempt = _Attempt(router, tools)
         steps = attempt.solve(" ".join(question.split()), max_steps)
         if steps and len(steps) > 1:
-            if left := unused(question, [s.result.call for s in steps]):
+            left = unused(question, [s.result.call for s in steps])
+            if left is None:
+                return Resolution(
+                    tuple(s.result for s in steps),
+                    decision,
+                    spans=tuple(s.span for s in steps),
+                    sources=tuple(s.sources for s in steps),
+                )
+            if not _takes_all(question, decision, tools):
                 return Resolution((), decision, True, f"No step takes {left!r} in.")
-            return Resolution(
-                tuple(s.result for s in steps),
-                decision,
-                spans=tuple(s.span for s in steps),
-                sources=tuple(s.sources for s in steps),
-            )
     if decision.abstained:
         return Resolution((), decision, True, "The router is not sure which tool the question needs.")
+    if decision.tool in NON_TOOLS and len(question) <= MAX_LENGTH and reckons(question):
+        return Resolution((), decision, True, "Quantities are to be converted, and no tool is sure of it.")
     if decision.tool in NON_TOOLS:
         return Resolution((), decision)
     if decision.tool not in tools:
         return Resolution(
             (), decision, True, f"The router chose {decision.tool!r}, which is not among the tools given."
         )
-    if (
-        composed
-        and _embeds_fact(question)
-        and not (decision.tool == "search" and _known_fact(question, tools["search"]))
-    ):
+    if several and embeds_fact(question) and not (decision.tool == "search" and _known_fact(question, tools["search"])):
         return Resolution((), decision, True, "The question needs several tools, and one of the steps is not sure.")
     filled = fill(question, tools[decision.tool], readers_of(router) if isinstance(router, Router) else None)
+    if filled.missing:
+        filled = _core(question, tools[decision.tool]) or filled
     if filled.missing and crowded(question, tools[decision.tool]):
         return Resolution((), decision, True, f"The question holds more than one call of {decision.tool} takes in.")
     if filled.missing:
         return Resolution((), decision, pending=filled, reason=f"Open slots: {', '.join(filled.missing)}.")
     if left := unused(question, [ToolCall(decision.tool, filled.arguments)]):
-        return Resolution((), decision, True, f"{decision.tool} does not take {left!r} in.")
+        core = _core(question, tools[decision.tool])
+        if core is None or core.arguments != filled.arguments:
+            return Resolution((), decision, True, f"{decision.tool} does not take {left!r} in.")
     result = tools[decision.tool].call(filled.arguments)
+    if decision.tool == "search" and not _exact(result) and (fact := _Attempt(router, tools).closing_fact(question)):
+        return Resolution((fact.result,), decision, spans=(fact.span,), sources=(fact.sources,))
     return Resolution((result,), decision, spans=(question,), sources=(filled.sources,))
 
 
-# ------------------------------------------------------------------ cues: what could belong to which tool
-
-_OF = r"(?:of|in|for)\s+(?:the\s+)?"
-_FACT_HEADS = (
-    r"capital(?:\s+city)?|population|number\s+of\s+(?:inhabitants|people|residents)|(?:land\s+|total\s+"
-    r"|surface\s+)?area|size|currency|money"
-    r"|(?:official\s+|main\s+)?languages?|continent|(?:dialling|dialing|calling|phone|country)\s+code|internet\s+domain"
-    r"|atomic\s+(?:number|weight|mass)|(?:chemical\s+)?symbol|(?:melting|boiling)\s+point|density"
-    r"|(?:year\s+of\s+)?discovery(?:\s+year)?"
-    r"|(?:largest|biggest|most\s+populous)\s+city|(?:only\s+)?neighbou?r(?:ing\s+country)?"
-)
-_ENTITY = r"(?P<entity>[^\W\d_][\w'’.-]*(?:\s+[^\W\d_][\w'’.-]*){0,4})"
-_FACTS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"(?:\bthe\s+)?\b(?P<head>{_FACT_HEADS})\s+{_OF}{_ENTITY}",
-        rf"(?:\bthe\s+)?{_ENTITY}['’]s\s+(?P<head>{_FACT_HEADS})\b",
-        (
-            rf"(?:\bthe\s+)?\b(?P<head>(?:number\s+of\s+)?people)\s+(?:who\s+live|that\s+live"
-            rf"|living)\s+in\s+(?:the\s+)?{_ENTITY}"
-        ),
-        (
-            rf"\b(?P<head>(?:what|which)\s+languages?\s+(?:do\s+(?:they|people)\s+speak|(?:is|are)\s+spoken"
-            rf"|is\s+used))\s+in\s+(?:the\s+)?{_ENTITY}"
-        ),
-        (
-            rf"\b(?P<head>(?:what|which)\s+(?:currency|money)\s+(?:do\s+(?:they|people)\s+(?:use|pay\s+with)"
-            rf"|is\s+used))\s+in\s+(?:the\s+)?{_ENTITY}"
-        ),
-        rf"\b(?P<head>how\s+many\s+people\s+(?:live|are\s+there|are))\s+in\s+(?:the\s+)?{_ENTITY}",
-    )
-)
-_QUERY = {"size": "area", "money": "currency", "people": "population", "number of people": "population"}
-_CUES: dict[str, re.Pattern[str]] = {
-    tool: re.compile(pattern, re.IGNORECASE)
-    for tool, pattern in {
-        "search": rf"\b(?:{_FACT_HEADS})\s+(?:of|in|for)\b|['’]s\s+(?:{_FACT_HEADS})\b|\bpeople\s+(?:who\s+live"
-        rf"|that\s+live|living|live|are)\b"
-        r"|\b(?:what|which)\s+(?:languages?|currency|money)\s+(?:do|is|are)\b",
-        "calculator": r"%|\bper\s?cent\b|\d\s*[-+*/x×÷^]\s*\d|\b(?:plus|minus|times|multipl\w+|divided?|squared"
-        r"|cubed|sqrt|root|half|twice|double"
-        r"|triple|quarter|third|fifth|tenth|sum|average|mean|total|add|subtract|factorial|per\s+person|split"
-        r"|ratio|product|log)\b",
-        "unit_converter": r"\bconvert\b|\b(?:in|to|into|as|many|much)\s+(?:\w+\s+)?(?:square|cubic|sq|kilo\w+"
-        r"|miles?|mi|km²?|km2|met(?:er|re)s?|feet|foot|ft|yards?"
-        r"|inch(?:es)?|cm|mm|acres?|hectares?|pounds?|lbs?|kg|kilos?|grams?|ounces?|stone|fahrenheit|celsius"
-        r"|kelvin|°\w|[fck]\b|gallons?|lit(?:er|re)s?"
-        r"|cups?|pints?|ml|hours|minutes|seconds|weeks|mph|km/h|knots)",
-        "currency": r"[$€£¥]|\b(?:dollars?|euros?|yen|pounds?\s+sterling|francs?|usd|eur|gbp|jpy|chf|rupees?"
-        r"|pesos?|yuan|bucks|krona|zloty|exchange\s+rate)\b",
-        "clock": r"\b(?:time|clock|o'clock|date)\s+(?:\w+\s+){0,3}in\b|\btime\s+(?:difference|zone)"
-        r"|\bwhat\s+time\b|\bhow\s+late\b|\bhours?\s+(?:ahead|behind|between)\b",
-        "calendar": r"\b(?:days?|weeks|months|sleeps)\s+(?:\w+\s+){0,2}(?:until|till|to|between|from|since|after"
-        r"|before)\b|\bweekday\b|\bday\s+of\s+the\s+week\b"
-        r"|\bleap\s+year\b|\bhow\s+(?:old|long\s+until|long\s+is\s+it\s+until)\b|\bage\s+of\b|\b(?:christmas"
-        r"|easter|halloween|new\s+year)\b",
-        "text": r"\b(?:letters?|vowels|consonants|characters|backwards?|reversed?|spell(?:ed|ing)?|palindrome"
-        r"|upper\s?case|lower\s?case|capitals|caps)\b",
-        "weather": r"\b(?:weather|forecast|rain(?:ing)?|snow(?:ing)?|umbrella|temperature\s+in)\b",
-    }.items()
-}  # fmt: skip
-_QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|“[^”]*”")
-
-_ISO = re.compile(r"\b\d{4}-\d{1,2}-\d{1,2}\b")
+# ------------------------------------------------------------------ how sure a step or a request is
 
 
-def _cues(text: str) -> dict[str, int]:
-    """How often each tool's cues occur, outside quotes."""
-    text = _ISO.sub(" ", _QUOTED.sub(" ", text))
-    found = {}
-    for tool, pattern in _CUES.items():
-        count = sum(1 for _ in pattern.finditer(text))
-        if count:
-            found[tool] = count
-    return found
+def _takes_all(question: str, decision: Decision, tools: Mapping[str, Tool]) -> bool:
+    """Whether one tool's own parser uses every quantity, where a chain lost one ("add 123 days to 24 October 2000")."""
+    if decision.tool not in tools or decision.tool == "search":
+        return False
+    filled = fill(question, tools[decision.tool])
+    return set(filled.sources.values()) == {PARSE} and not unused(question, [ToolCall(decision.tool, filled.arguments)])
 
 
-def _composed(question: str) -> bool:
-    """Whether the question has the cues of two tools, or those of two facts."""
-    cues = _cues(question)
-    return len(cues) > 1 or cues.get("search", 0) > 1
-
-
-def _embeds_fact(question: str) -> bool:
-    return bool(_CUES["search"].search(_QUOTED.sub(" ", question)))
+def _core(question: str, tool: Tool) -> Filled | None:
+    """What the tool's own parser makes of the request alone, without what is told around it; None where it makes
+    nothing of it or something is left over."""
+    for core in cores(question):
+        filled = fill(core, tool)
+        if set(filled.sources.values()) == {PARSE} and not unused(core, [ToolCall(tool.name, filled.arguments)]):
+            return filled
+    return None
 
 
 def _known_fact(question: str, search: Tool) -> bool:
@@ -287,13 +274,13 @@ class _Attempt:
         if steps_left < 1 or question in self.tried:
             return None
         self.tried.add(question)
-        if _composed(question):
+        if composed(question):
             for span in self._spans(question):
                 for value in _forms(span):
                     rest = self.solve(_splice(question, span, value), steps_left - 1)
                     if rest:
                         return [span.step, *rest]
-            if _embeds_fact(question):
+            if embeds_fact(question):
                 return None
         decision = self.router.decide(question)
         if decision.abstained or decision.tool in NON_TOOLS or decision.tool not in self.tools:
@@ -301,9 +288,17 @@ class _Attempt:
         step = self._run(decision.tool, question, loose=True)
         return [step] if step else None
 
+    def closing_fact(self, question: str) -> Step | None:
+        """The fact that a question ends with after a preamble ("I'm 30 and want to know the capital of Peru")."""
+        question = question.rstrip(" ?!.")
+        for span in self._facts(question):
+            if span.end == len(question) and _LEADS_TO_FACT.search(question[: span.start]):
+                return span.step
+        return None
+
     def _spans(self, question: str) -> Iterator[_Span]:
         yield from self._facts(question)
-        cues = _cues(question)
+        cues = cues_of(question)
         for name in ("calculator", "calendar", "text", "clock", "unit_converter", "currency"):
             if name in cues and name in self.tools:
                 yield from self._parsed(question, name)
@@ -312,9 +307,9 @@ class _Attempt:
         """Facts about a place or an element that is named, the innermost (rightmost) first."""
         if "search" not in self.tools:
             return
-        quoted = [(m.start(), m.end()) for m in _QUOTED.finditer(question)]
+        quoted = [(m.start(), m.end()) for m in QUOTED.finditer(question)]
         matches = []
-        for pattern in _FACTS:
+        for pattern in FACTS:
             at = 0
             while (match := pattern.search(question, at)) is not None:
                 matches.append((pattern, match))
@@ -337,20 +332,20 @@ class _Attempt:
     def _fact(self, head: str, entity: str) -> Step | None:
         asked = re.match(r"how many people|(?:what|which) (language|currency|money)", head)
         head = (asked[1] or "population") if asked else head
-        head = _QUERY.get(head, head)
+        head = QUERY.get(head, head)
         return self._run("search", f"{head} of {entity}")
 
     def _parsed(self, question: str, name: str) -> Iterator[_Span]:
         """Proper parts of the question that the tool's parser reads as a whole, the longest first."""
         words = list(re.finditer(r"\S+", question))
-        closed = [(m.start(), m.end()) for m in _QUOTED.finditer(question)]
+        closed = [(m.start(), m.end()) for m in QUOTED.finditer(question)]
         dates = [(start, end) for start, end, *_ in find_dates(question, _ANY_DAY)]
         for size in range(min(len(words) - 1, 14), 1, -1):
             for first in range(len(words) - size + 1):
                 start, end = words[first].start(), words[first + size - 1].end()
                 end -= len(question[start:end]) - len(question[start:end].rstrip("?,.!;:"))
                 span = question[start:end]
-                cues = set(_cues(span))
+                cues = set(cues_of(span))
                 if name not in cues or cues - {name} - _MEASURES or (name == "unit_converter" and "currency" in cues):
                     continue
                 if name == "calculator" and any(a < end and start < b for a, b in dates):
@@ -358,6 +353,7 @@ class _Attempt:
                 if (
                     any(a < start < b or a < end < b for a, b in (*closed, *dates))
                     or span.split()[0].lower() in _WEAK_START
+                    or (span.endswith("%") and _TAIL_OF_PERCENT.match(question, end))
                 ):
                     continue
                 step = self._run(name, span)
@@ -394,6 +390,9 @@ _MEASURE = re.compile(
     r"|grams?|lit(?:er|re)s?|gallons?|cups?)\b|[$€£¥]",
     re.IGNORECASE,
 )
+_LEADS_TO_FACT = re.compile(r"(?:\bknows?|\btell\s+me|\bwhat(?:'s|\s+is|\s+are)?|[:,])\s*$", re.IGNORECASE)
+_TAIL_OF_PERCENT = re.compile(r"\s+(?:vat|tax|gst|tip|fee|duty|interest|commission|off|discount)\b", re.IGNORECASE)
+"""Whether 21 % is added or taken away stands behind it: a span must not end before."""
 _ANY_DAY = date(2000, 1, 1)
 """Stands in for today: only where dates stand matters."""
 _WEAK_START = frozenset(

@@ -130,7 +130,8 @@ def test_odd_questions_end_quietly(question: str) -> None:
     assert len(resolution.steps) <= MAX_STEPS
 
 
-# Written before the rules of clauses.py were tried on them.
+# Each batch was written before the rules of clauses.py and leftovers.py were tried on it; misses then led to the rules,
+# so these figures guard and do not estimate.
 WITH_SURPLUS = """
 I'm 34 and would like to know the capital of Peru
 my son is 7 and asks how many km are 10 miles
@@ -152,8 +153,68 @@ how many people live in Bosnia and Herzegovina
 what was the weekday of the 4th of july 1976
 spell the word rhythm and blues
 is 2024 a leap year
+hi there, I turned 41 last week, which currency does Thailand use?
+count the characters in route 66 motel
+how many vowels are in catch 22
+I'm 5 foot 7, what is that in centimetres?
+my dog weighs 4 stone 9 pounds, how many kilos is he
+if it is 7:30 pm in Madrid, what's the time in Sydney
+what is twenty-two percent of one thousand five hundred
+1,250,000 divided by 48 pls
+how much were 2,500 swiss francs in dollars on 14 february 2018
+quick one for my 8 year old: what is the capital of Mongolia
+how many ounces are in one pound
+give me a rough number, what is 19 times 21
+what day of the week will the 25th of december 2030 be
+split a bill of 186.40 three ways
+was 1900 a leap year or not
+plz tell me 2day the time in Cairo, need 2 call my mum
+what's the atomic number of gold, it costs 60 dollars a gram!
+mean of 12, 15, 18 and 21
+is it raining in Bergen tomorrow? we are 2 adults and 3 kids
+reverse the phrase 99 red balloons
+we are 6 people in the office and nobody knows the capital of Kazakhstan
+since I was 12 I wondered: what is the chemical symbol of tungsten?
+spell the word hippopotamus for my 9 year old
+how many letters are there in number 10 downing street
+it's 9 am in Boston, so what's the time in Mumbai?
+convert 3,500 kilograms to pounds, it's for a truck
+my oven only shows celsius, what is 375 fahrenheit in celsius
+he is 6 feet 4 inches tall, how many centimetres is that?
+three quarters of 840
+what's 12.5% of 1,960, roughly?
+if a dinner costs 96 dollars and we leave a 20% tip, how much is the tip
+what weekday was my birthday, 12 may 1987?
+how many days until new year's eve
+what date was it 100 days before 1 january 2000
+in 2019, on the 7th of june, how much were 80 euros in pounds?
+got two thousand yen left from my trip, what's that in dollars
+do i need an umbrella in Seattle today, walking the dog at 6
+time in Lagos pls, 1 min before a call
+square root of 2025, and make it quick
+how many minutes are there in 2.5 hours
+i have 3 kids and need to know how many grams are 8 ounces
+my grandma is 92, how long until easter
+what is 240 divided by 16, my homework has 5 of these
+we land at 6 pm in Dubai, what time is that in Paris
+how much is 75 swiss francs in euros, for 1 dinner
+what language do people speak in Brazil, flying there in 2 weeks
+the room is 12 feet wide, how many metres is it
+is the year 2000 a leap year, it was 26 years ago
+i get 20 percent off a 65 dollar shirt, what do i pay
+weekday of 29 february 2024, my 2nd wedding anniversary
+my flat has 4 rooms, what are 85 square metres in square feet
+hello, 2 quick things to say thanks for, now what time is it in Hanoi
+we pay 45 euros for the hotel, how much is that in swedish krona
+how many days are left until 1 may 2027, we marry then
+she is 5 ft 3 and asks what 58 kg are in pounds
+what's 7% of 12,400 euros
+name the 1 capital of Finland
+how many characters does the password abc12345 have
+what's the weather like in Nice, we arrive with 3 bags
+if i was born on 12 march 1985, how old am i
 """
-TWO_REQUESTS = """
+SEVERAL_REQUESTS = """
 what's 18% of 64.50 and what day of the week was 9 november 1989
 what is the capital of Peru and what time is it in Tokyo
 how many km are 5 miles? and what is 12 * 12?
@@ -164,6 +225,39 @@ what's the time in Lima and what is 100 usd in eur
 how many cups are 2 litres and what's the square root of 144
 what is the currency of Japan? then convert 3 stone to kg
 when is easter 2027 and what weekday is 1 may 2027
+population of Norway and time in Oslo
+what's 7 times 8 and how do you spell rhythm backwards?
+12 stone in kg; 6 feet in cm
+what is the capital of Chile? also, how many euros are 50 pounds sterling?
+which day was 14 july 1789 and how many letters does bastille have
+convert 100 fahrenheit to celsius, then tell me 30% of 250
+weather in Rome and time in Rome
+how many days until christmas and what's the square root of 169
+hey, can you tell me the currency of Brazil and how many grams are 3 ounces
+what time is it in Nairobi, and how many vowels are in onomatopoeia, please
+capital of Ghana and currency of Ghana
+square root of 81, and the time in Seoul
+20 miles in km, 70 kg in pounds
+is 2100 a leap year? and what's 17 * 23?
+reverse the word stressed and tell me what 40 usd are in euros
+how far is 10 km in miles and how hot is 86 fahrenheit in celsius
+what's the population of Chile; what's the population of Peru
+whats the weather in Lima and whats the time there
+please give me 15% of 320 and also the weekday of 1 january 2000
+how many vowels in queue, how many days until halloween?
+time in Cairo, Egypt and weather in Oslo
+16 squared and 144 divided by 9
+atomic number of iron and boiling point of water in fahrenheit
+area of Portugal and how many days until easter
+what's 60 kg in stone and 170 cm in feet
+density of iron and melting point of copper
+100 usd in gbp and 100 usd in jpy
+tell me the time in Madrid and then 25% of 640
+how old is someone born on 2 may 1970 and what day of the week was that
+12 inches in cm? 30 cm in inches?
+is it raining in Bergen and what time is it in Bergen
+currency of Sweden; 17 * 6; days until easter
+what is the population of Kenya plus what is 5 miles in km
 """
 ONE_TOOL_IS_NOT_ENOUGH = """
 i drive 40 miles a day, how many km is that in 30 days
@@ -176,25 +270,139 @@ a run of 26.2 miles at 9 minutes a mile takes how many hours
 if 3 tickets cost 12 dollars each what is the total in pounds sterling
 is the area of France more than twice that of Italy
 the meeting is at 4pm in Berlin and lasts 90 minutes, when does it end in Tokyo
+i swim 1500 metres each morning, how many miles is that in 4 weeks
+a 750 euro laptop with 21% vat, what would it be in dollars
+from 3 june to 30 august 2024, at 6 hours a day, how many hours do i work
+my flight leaves Lisbon at 3pm and takes 11 hours, what time do i land in Tokyo
+how many people per square mile live in Iceland
+petrol is 1.75 euros a litre, what does a gallon cost in dollars
+two pizzas at 11 dollars and a 4 dollar coke, how much is that in yen
+what share of Spain's population lives in Madrid, as a percentage
+how many times does the area of Malta fit into the area of Italy
+if i save 5 dollars every day until christmas, how many euros do i end up with
+i earn 2300 euros a month, what is that in dollars per year
+a marathon is 26.2 miles, how many km are three of them
+the train covers 180 km in 2 hours, what's that in miles per hour
+i was born on 4 march 1990, how many hours old am i
+is Nigeria's population bigger than that of Germany and France together
+it is 10 pm in New York, what time will it be in London in 5 hours
+a recipe for 4 needs 300 g of flour, how many ounces for 10 people
+convert 250 dollars to pounds and take off 10 percent
+how many days until christmas, and how many hours is it
+what is 5 feet 8 in cm minus 10
+my car does 35 miles per gallon, how far do i get in km on 10 gallons
+how many weeks is it until christmas, times two
+a tank holds 60 litres and fuel is 1.80 euros, what does a full tank cost in dollars
+how many seconds are in the month of february 2024
+average population of Norway, Sweden and Denmark
+we meet at noon in London, 45 minutes later what time is it in Sydney
+what is the weight in kg of 12 bags of 25 pounds
+if i read 30 pages a day from 1 june to 15 july 2024, how many pages is that
+how many letters do the capitals of Peru and Chile have together
+what is the difference between the population of India and China
+i slept 7 hours for 20 days, how many days is that
+100 euros in dollars minus a 3 percent fee
+what percent of the area of Russia is the area of Germany
+five kilos of rice at 2 dollars a pound in euros
+how old in weeks is a child born on 3 may 2024
+a pool of 50 metres, how many yards is 30 lengths
+how much do 12 bottles at 3.50 dollars each come to in euros
+what time is it in Tokyo 3 hours after noon in Berlin
+is the population of Japan over 100 million more than that of Canada
+the bill was 80 dollars plus 15 percent tip, what's that in pounds
+how many full weeks and minutes are there until christmas
+i drink 2 litres of water daily, how many gallons do i drink in june
+what would 500 swedish krona buy in dollars if fees are 4 percent
+spell the capital of Kenya and double its number of letters
+what is the total area of Spain and Portugal in square miles
+from 9 am in Rome to 5 pm in New York, how many hours pass
+how many eggs do i need for 18 people if 4 people need 6 eggs
+"""
+
+
+ONE_REQUEST = """
+how many words are in to be or not to be and that is the question
+what is the capital of Antigua and Barbuda
+days between 3 march 2021 and 5 june 2021
+what's the sum of 12 and 30
+time difference between Lima, Peru and Berlin, Germany
+how many cups are in 2 litres and a half
+multiply 14 and 6, then add 2
+how many letters are in the phrase peace and love
+uppercase what is love and what is war
+subtract 7 and 9 from 40
 """
 
 
 def test_harmless_surplus_does_not_keep_one_tool_from_answering() -> None:
     found = {q: resolve(q, ROUTER, TOOLS) for q in WITH_SURPLUS.strip().splitlines()}
-    served = [q for q, r in found.items() if len(r.steps) == 1 and r.steps[0].output]
-    assert len(served) >= 18, set(found) - set(served)
+    kept = [q for q, r in found.items() if len(r.steps) == 1 or r.pending]
+    assert len(kept) >= 70, set(found) - set(kept)  # of 80
 
 
-def test_two_requests_in_one_question_are_both_served_or_handed_over() -> None:
-    found = {q: resolve(q, ROUTER, TOOLS) for q in TWO_REQUESTS.strip().splitlines()}
+def test_several_requests_in_one_question_are_all_served_or_handed_over() -> None:
+    found = {q: resolve(q, ROUTER, TOOLS) for q in SEVERAL_REQUESTS.strip().splitlines()}
     assert not [q for q, r in found.items() if len(r.steps) == 1 or r.pending]
-    served = [q for q, r in found.items() if len(r.steps) == 2 and all(step.output for step in r.steps)]
-    assert len(served) >= 8, set(found) - set(served)
+    served = [q for q, r in found.items() if len(r.steps) >= 2]
+    assert len(served) >= 38, set(found) - set(served)  # of 43
 
 
 def test_a_question_that_one_tool_cannot_answer_is_not_answered_by_one() -> None:
     found = {q: resolve(q, ROUTER, TOOLS) for q in ONE_TOOL_IS_NOT_ENOUGH.strip().splitlines()}
-    assert sum(len(r.steps) == 1 or r.pending is not None for r in found.values()) <= 1, found
+    answered = {q: r.steps for q, r in found.items() if len(r.steps) == 1 or r.pending}
+    assert len(found) == 57 and len(answered) <= 2, answered
+
+
+def test_what_belongs_together_is_not_split() -> None:
+    for question in ONE_REQUEST.strip().splitlines():
+        resolution = resolve(question, ROUTER, TOOLS)
+        assert len(resolution.steps) == 1 or resolution.pending, (question, resolution.reason)
+
+
+@pytest.mark.parametrize(
+    ("question", "tools"),
+    [
+        ("if it is 7:30 pm in Madrid, what's the time in Sydney", ["clock"]),
+        ("my exam is on 2027-04-25, how many days left", ["calendar"]),
+        ("time in Tokyo and capital of Japan?", ["clock", "search"]),
+        ("100 usd in gbp and 100 usd in jpy", ["currency", "currency"]),
+        ("capital of Peru, currency of Japan and area of Spain", ["search", "search", "search"]),
+        ("20% of the population of Malta and time in Oslo", ["search", "calculator", "clock"]),
+        ("how many letters in banana and time in Tokyo", ["text", "clock"]),
+        ("count the words in salt and pepper", ["text"]),
+        ("days between 2020-01-01 and 2020-12-31 divided by 7", ["calendar", "calculator"]),
+    ],
+)
+def test_requests_are_told_apart_by_what_each_is_alone(question: str, tools: list[str]) -> None:
+    assert [step.call.tool for step in resolve(question, ROUTER, TOOLS).steps] == tools
+
+
+@pytest.mark.parametrize(
+    ("question", "left"),
+    [
+        ("i run 3.1 miles every day, how many kilometres is that in a year of 365 days?", "3.1"),
+        ("my flight leaves Lisbon at 3pm and takes 11 hours, what time do i land in Tokyo", "11 hours"),
+        ("petrol is 1.75 euros a litre, what does a gallon cost in dollars", "a gallon"),
+        ("i was born on 4 march 1990, how many hours old am i", "how many hours"),
+        ("convert 10 kg to pounds and ounces", "ounces"),
+        ("convert 5 miles to km and double it", "double"),
+        ("what is the total area of Spain and Portugal in square miles", "Portugal"),
+        ("from 3 june to 30 august 2024, at 6 hours a day, how many days do i work", "6"),
+    ],
+)
+def test_what_no_call_takes_in_is_named(question: str, left: str) -> None:
+    resolution = resolve(question, ROUTER, TOOLS)
+    assert resolution.abstained and repr(left) in resolution.reason
+
+
+def test_a_preamble_is_dropped_where_the_request_alone_is_the_same() -> None:
+    for question in (
+        "my flat has 4 rooms, what are 85 square metres in square feet",
+        "i have 3 kids and need to know how many grams are 8 ounces",
+        "I'm 30 and want to know the capital of Peru",
+    ):
+        assert [step.output is not None for step in resolve(question, ROUTER, TOOLS).steps] == [True], question
+    assert resolve("a marathon is 26.2 miles, how many km are three of them", ROUTER, TOOLS).abstained
 
 
 def test_no_growth_question_is_answered_in_part_only() -> None:
