@@ -35,6 +35,12 @@ PRICED_AS = (
 PATHS = {"llm_chain": "LLM chain", "tool_calling": "Tool calling", "router": "Router"}
 """The paths of the race, in the order in which the page shows them, with their names on screen."""
 
+STAND_IN = (
+    "It makes the race run on any machine without a key; its answers are simple and sometimes wrong. A capable model "
+    "(settings above) makes the comparison fair."
+)
+"""Why the page starts with so small a model."""
+
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
 
@@ -94,7 +100,7 @@ class Services:
     price: Callable[[Usage, str, bool], float | None]
     priced_as: tuple[str, ...]
     limits: Limits = Limits()
-    model_note: tuple[str, str] = ("The embedded model is a 135M stand-in.", "")
+    model_note: tuple[str, str] = ("The embedded model is a 135M stand-in.", STAND_IN)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pages.services import PRICED_AS, Limits, Options, RaceOptions, Services
+from pages.services import PRICED_AS, STAND_IN, Limits, Options, RaceOptions, Services
 from router.lms.metering import price
 from router.lms.model_file import ADAPTER
 from router.network import DEFAULT_ROUTER, Router
@@ -42,13 +42,13 @@ def model_note(spec: str, adapter: Path = ADAPTER) -> tuple[str, str]:
         return f"The model here is {spec}.", ""
     record = adapter.with_suffix(".json")
     if spec != "embedded" or not adapter.is_file() or not record.is_file():
-        return "The embedded model, SmolLM2-135M, is a stand-in.", ""
+        return "The embedded model, SmolLM2-135M, is a stand-in.", STAND_IN
     roles = json.loads(record.read_text(encoding="utf-8"))["held_out"]["roles"]
     shown = (("plan", "plans"), ("call", "tool calls"), ("write", "answers from a result"))
     shares = [f"{100 * roles[role]['right']:.0f} % of {what}" for role, what in shown if role in roles]
     trained = "It has an adapter trained for these tools on synthetic traces"
     right = f"; on questions kept back from training it gets {', '.join(shares)} right." if shares else "."
-    return "The embedded model, SmolLM2-135M, is a stand-in.", trained + right
+    return "The embedded model, SmolLM2-135M, is a stand-in.", f"{trained}{right} {STAND_IN}"
 
 
 def make_lm(spec: str, api_key: str | None) -> Any:

@@ -19,6 +19,7 @@ from pages.settings import Settings, check_question, read_settings
 from pages.throttle import Throttle
 from pages.trace_view import Race, Session, card, export_csv, export_json, race_from_json
 from pages.verdict import medians, verdict
+from pages.wiring import model_note
 from router.types import RunResult, ToolCall, ToolResult, TraceEvent, Usage, to_json
 from tests.browser.scripted import services
 
@@ -127,6 +128,11 @@ def test_a_card_adds_up_its_calls_while_they_run() -> None:
     assert [s["title"] for s in done["steps"]] == [
         "Plan: choose a tool", "calculator", "Interpret the result", "Write the answer"
     ]  # fmt: skip
+
+
+def test_only_the_embedded_model_is_called_a_stand_in() -> None:
+    assert "makes the comparison fair" in " ".join(model_note("embedded"))
+    assert model_note("openai/gpt-4o") == ("The model here is openai/gpt-4o.", "")
 
 
 def test_an_unknown_price_is_none_and_never_zero() -> None:
