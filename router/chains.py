@@ -165,7 +165,7 @@ def _one(question: str, decision: Decision, router: Decides, tools: Mapping[str,
         attempt = _Attempt(router, tools)
         steps = attempt.solve(" ".join(question.split()), max_steps)
         if steps and len(steps) > 1:
-            left = unused(question, [s.result.call for s in steps])
+            left = unused(question, [s.result.call for s in steps]) or _dangling(steps)
             if left is None:
                 return Resolution(
                     tuple(s.result for s in steps),
@@ -205,6 +205,16 @@ def _one(question: str, decision: Decision, router: Decides, tools: Mapping[str,
 
 
 # ------------------------------------------------------------------ how sure a step or a request is
+
+
+def _dangling(steps: Sequence[Step]) -> str | None:
+    """The sum whose value no later step takes in: what was reckoned there is missing from the end of the chain."""
+    for place, step in enumerate(steps[:-1], 1):
+        number = number_in(step.result.output or "") if step.result.call.tool == "calculator" else None
+        later = " ".join(str(value) for s in steps[place:] for value in s.result.call.arguments.values())
+        if number and float(number) not in {float(n) for n in re.findall(r"\d+(?:\.\d+)?", later)}:
+            return step.span
+    return None
 
 
 def _takes_all(question: str, decision: Decision, tools: Mapping[str, Tool]) -> bool:

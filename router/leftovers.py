@@ -89,6 +89,8 @@ def unused(question: str, calls: Sequence[ToolCall]) -> str | None:
     if not tools <= {*_COUNTS, "search", "clock"}:
         return None
     derived = None if "calculator" in tools else _found(_DERIVED, said)
+    if tools == {"calculator"}:
+        derived = _other_measure(said)
     if tools == {"calendar"}:
         derived = derived or _other_span(said, calls[-1].arguments.get("operation"))
     if "clock" in tools and not tools & _COUNTS:
@@ -152,7 +154,12 @@ def _measured(said: str) -> bool:
 
 
 def _measures(word: str) -> bool:
-    return symbol_of(word, fuzzy=False) is not None or currency_code(word) is not None
+    return _reading(word) is not None
+
+
+def _reading(word: str) -> str | None:
+    """The unit or currency that ``word`` means."""
+    return symbol_of(word, fuzzy=False) or currency_code(word)
 
 
 def _unused_number(said: str, calls: Sequence[ToolCall]) -> str | None:
@@ -185,6 +192,15 @@ def _other_span(said: str, operation: str | None) -> str | None:
         if operation in _GIVEN_SPANS and match[1] not in _GIVEN_SPANS[operation]:
             return match[0]
         if match[1] in ("hours", "minutes", "seconds"):
+            return match[0]
+    return None
+
+
+def _other_measure(said: str) -> str | None:
+    """The yen of "add 20 % to 349 dollars and give it in yen": reckoning alone turns no measure into another."""
+    given = {_reading(m["word"]) for m in _MEASURED.finditer(said) if m["word"] not in (None, "in")} - {None}
+    for match in _TARGET.finditer(said):
+        if given and _measures(match[1]) and _reading(match[1]) not in given:
             return match[0]
     return None
 

@@ -385,6 +385,8 @@ def test_requests_are_told_apart_by_what_each_is_alone(question: str, tools: lis
         ("petrol is 1.75 euros a litre, what does a gallon cost in dollars", "a gallon"),
         ("i was born on 4 march 1990, how many hours old am i", "how many hours"),
         ("convert 10 kg to pounds and ounces", "ounces"),
+        ("add 20% vat to 349 dollars and tell me the price in yen", "in yen"),
+        ("what is 75 kg in pounds if i lose 10 percent", "10 percent"),
         ("convert 5 miles to km and double it", "double"),
         ("what is the total area of Spain and Portugal in square miles", "Portugal"),
         ("from 3 june to 30 august 2024, at 6 hours a day, how many days do i work", "6"),
