@@ -266,15 +266,18 @@
       const found = question.toLowerCase().indexOf(word.toLowerCase(), at);
       const joined = i && found === at;
       if (found >= 0) at = found + word.length;
-      return [joined ? "" : " ", h(
-        "span",
-        {
-          class: weight >= 0 ? "for" : "against",
-          style: "--w:" + Math.min(1, Math.abs(weight) / reach).toFixed(2),
-          title: (weight >= 0 ? "+" : "−") + Math.abs(weight).toFixed(2),
-        },
-        word,
-      )];
+      return [
+        joined ? "" : " ",
+        h(
+          "span",
+          {
+            class: weight >= 0 ? "for" : "against",
+            style: "--w:" + Math.min(1, Math.abs(weight) / reach).toFixed(2),
+            title: (weight >= 0 ? "+" : "−") + Math.abs(weight).toFixed(2),
+          },
+          word,
+        ),
+      ];
     });
     const names = label(why.tool) + (why.runner_up ? " and not " + label(why.runner_up) : "");
     const strongest = why.words

@@ -318,7 +318,7 @@
     for (const model of page.priced_as) select.append(h("option", { value: model }, model));
     select.append(h("option", { value: "" }, "the model's own price"));
     if (page.priced_as.includes("gpt-4o")) select.value = "gpt-4o";
-    find('[name="lm"]').value = page.lm;
+    find('[name="lm"]').value = find('[name="lm"]').value || page.lm;
     find(".settings").addEventListener("change", (event) => {
       summary();
       if (["priced_as", "counts", "cached"].includes(event.target.name) && Switchyard.current()) {

@@ -168,7 +168,9 @@ def test_the_page_says_what_is_measured_what_is_computed_and_who_answers(live: L
         expect(notes).to_contain_text(said)
     live.asked("12 * 12")
     expect(page.locator(".verdict .mode")).to_contain_text("Model: embedded (a 135M stand-in).")
-    expect(page.locator(".settings .chosen")).to_have_text("embedded (a 135M stand-in) · fair timing · priced as gpt-4o")
+    expect(page.locator(".settings .chosen")).to_have_text(
+        "embedded (a 135M stand-in) · fair timing · priced as gpt-4o"
+    )
     expect(page.locator(".projection .basis")).to_contain_text("Computed, not measured: the medians of")
     expect(live.card("router").locator(".decision")).to_contain_text("below 62 % the LLM chooses")
 

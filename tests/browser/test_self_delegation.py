@@ -91,3 +91,19 @@ def test_a_visitor_teaches_by_hand(taught: Live) -> None:
     expect(page.locator(".hit .note")).to_contain_text("Taught.")
     taught.ask("thx")
     expect(page.locator(".hit .reply")).to_have_text("Any time & always!")
+
+
+def test_the_chart_counts_hits_and_saved_tokens_and_the_race_before_is_named_so(taught: Live) -> None:
+    page = taught.page
+    before = "getComputedStyle(document.querySelector('.verdict .asked'), '::before').content"
+    assert page.evaluate(before) == "none"
+    hit(taught, "thx")
+    hit(taught, "THX")
+    assert page.evaluate(before) == '"The race before: "'
+    expect(page.locator(".pill")).to_have_text("In your browser: 1 rule · 2 hits")
+    expect(page.locator(".key span")).to_have_text(["2 in your browser", "1 sent to the paths"])
+    plot = page.locator('[data-figure="browser"]')
+    expect(plot).to_have_attribute(
+        "aria-label", "2 messages answered in the browser, 1 sent to the paths, 262 tokens saved."
+    )
+    expect(plot).to_contain_text("tokens saved")
