@@ -110,6 +110,7 @@
       ["Runs", (s) => [number(s.runs), s.errors ? say.plural(s.errors, "error") : ""]],
       ["LLM calls", (s) => [s.calls_per_question.toFixed(2), "a question"]],
       ["Tokens", (s) => [number(s.tokens_per_question), within(s, "tokens_per_question", number)]],
+      ["In · out", (s) => [number(s.input_tokens / s.runs) + " · " + number(s.output_tokens / s.runs), "model's count"]],
       ["Cost", (s) => [money(s.cost_usd_per_question), s.cost_usd_per_question === null ? "" : "a question"]],
       ["Per right answer", (s) => [s.answer_accuracy === 0 ? "none right" : money(s.cost_per_right_answer), within(s, "cost_per_right_answer", say.money)]],
       ["Half within", (s) => [say.seconds(s.seconds.p50), "95 % within " + say.seconds(s.seconds.p95)]],
@@ -127,9 +128,26 @@
     box.querySelector("tbody").replaceChildren(...Object.entries(panel.summary).map(([path, s]) =>
       h("tr", { "data-path": path }, h("th", { scope: "row" }, panel.names[path] || path),
         ...columns.map(([, make]) => { const [value, more] = make(s); return h("td", null, value, more ? h("small", null, more) : ""); }))));
+    versus(panel);
     const judges = Object.entries(panel.summary).filter(([, s]) => s.judge).map(([path, s]) =>
       (panel.names[path] || path) + " " + say.plural(s.judge.calls, "call") + ", " + money(s.judge.cost_usd));
     text(box.querySelector(".ev-note"), judges.length ? "The judge is paid apart: " + judges.join("; ") + "." : "");
+  }
+
+  /* What the router's advantage is on the questions that both paths answered, and between which values it lies. */
+  function versus(panel) {
+    const times = (v) => v.toFixed(1) + "×";
+    const points = (v) => (v > 0 ? "+" : v < 0 ? "−" : "") + Math.abs(100 * v).toFixed(0);
+    const cell = (found, make, unit) => found && found.value !== null && found.value !== undefined
+      ? h("td", null, make(found.value) + unit, found.interval ? h("small", null, make(found.interval[0]) + " to " + make(found.interval[1])) : "")
+      : h("td", null, "–");
+    const others = Object.entries((panel.summary.router || {}).versus || {});
+    const box = find(".ev-versus");
+    box.hidden = !others.length;
+    box.querySelector("tbody").replaceChildren(...others.map(([path, found]) => h("tr", { "data-path": path },
+      h("th", { scope: "row" }, panel.names[path] || path),
+      ...["calls", "tokens", "cost", "seconds"].map((key) => cell(found.ratios[key], times, "")),
+      cell(found.differences.answer_accuracy, points, " points"))));
   }
 
   function disagreements(found) {
@@ -181,8 +199,8 @@
   Switchyard.evaluate = function (element, send, page) {
     const form = (state.form = element.querySelector("form"));
     state.send = (name, data) => send(name, data || {});
-    form.lm.value = page.lm;
-    form.spent_once.value = page.spent_once;
+    form.lm.value = form.lm.value || page.lm; // a quick visitor has typed before this script was there
+    form.spent_once.value = form.spent_once.value || page.spent_once;
     form.priced_as.replaceChildren(h("option", { value: "" }, "the model itself"),
       ...page.priced_as.map((name) => h("option", { value: name, selected: name === page.priced }, name)));
     form.querySelector(".ev-paths").append(...Object.entries(page.paths).map(([path, name]) =>

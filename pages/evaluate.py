@@ -209,7 +209,9 @@ class Evaluate:
             ["Cost", "no known price" if found.cost_usd is None else money(found.cost_usd), order.priced_as],
         ]
         pace = "" if local else f"; time at an assumed {REMOTE_CALL_S:g} s a call"
-        basis = f"Estimate, scaled from the measured run on {found.measured_on} questions with the embedded model{pace}."
+        basis = (
+            f"Estimate, scaled from the measured run on {found.measured_on} questions with the embedded model{pace}."
+        )
         return message | {"items": items, "basis": basis}
 
     def open_saved(self, held: Evaluation, event: gr.EventData) -> dict[str, Any]:

@@ -177,9 +177,7 @@ def latency(times: Mapping[str, Sequence[float]]) -> Figure:
         )
     most = max((max(s) for s in times.values() if s), default=1.0)
     layout = LEGEND | {
-        "xaxis": axis(
-            title={"text": "seconds to the whole answer", "standoff": 8}, range=[0, most * 1.03], nticks=8
-        ),
+        "xaxis": axis(title={"text": "seconds to the whole answer", "standoff": 8}, range=[0, most * 1.03], nticks=8),
         "yaxis": axis(title={"text": "questions answered", "standoff": 8}, tickformat=".0%", range=[0, 1.03], nticks=6),
     }
     return figure(traces, layout, f"Time to answer: {listing(told) or 'nothing yet'}.")

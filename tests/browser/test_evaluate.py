@@ -71,7 +71,7 @@ def test_a_bundled_set_runs_to_its_end_and_draws(tab: Page) -> None:
     tab.locator("[name=limit]").fill("3")
     tab.get_by_role("button", name="Run", exact=True).click()
     expect(tab.locator(".ev-progress p")).to_have_text("9 runs done.", timeout=PATIENT)
-    expect(tab.locator(".ev-table tbody tr")).to_have_count(3, timeout=PATIENT)
+    expect(tab.locator(".ev-table .scroll >> nth=0").locator("tbody tr")).to_have_count(3, timeout=PATIENT)
     expect(tab.locator(".ev-grid .plot .main-svg").first).to_be_visible(timeout=PATIENT)
 
 
@@ -101,6 +101,15 @@ def test_the_threshold_redraws_every_figure_without_a_request(tab: Page, tmp_pat
     slider.press("Home")
     expect(calls).to_contain_text("1.00", timeout=PATIENT)
     assert not asked
+
+
+def test_the_routers_advantage_stands_with_its_interval_and_follows_the_threshold(tab: Page, tmp_path: Path) -> None:
+    open_run(tab, saved_run(tmp_path / "runs.jsonl"))
+    cells = tab.locator('.ev-versus tr[data-path="llm_chain"] td')
+    expect(cells.nth(0)).to_have_text("3.0×3.0× to 3.0×", timeout=PATIENT)
+    expect(cells.nth(4)).to_contain_text("−20 points")
+    tab.locator(".ev-threshold input").press("End")  # the LLM chooses everywhere: three calls each
+    expect(cells.nth(0)).to_contain_text("1.0×", timeout=PATIENT)
 
 
 def test_disagreements_are_text_and_stand_side_by_side(tab: Page, tmp_path: Path) -> None:
@@ -156,19 +165,23 @@ def test_a_file_that_holds_no_runs_says_so(tab: Page, tmp_path: Path) -> None:
     expect(tab.locator(".ev-fault")).to_contain_text("notes.jsonl holds no runs", timeout=PATIENT)
 
 
-def test_a_file_chosen_before_the_tabs_script_is_there_is_not_lost(browser: Browser, url: str, tmp_path: Path) -> None:
+def test_what_is_typed_and_chosen_before_the_tabs_script_is_there_is_not_lost(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
     file = saved_run(tmp_path / "runs.jsonl")
     page = browser.new_page()
     held: list[Route] = []
     page.route("**/evaluate.js", lambda route: held.append(route))
     page.goto(url)
     page.get_by_role("tab", name="Evaluate").click()
+    page.locator(".ev-setup [name=lm]").fill("some/model")
     page.locator(".ev-setup [name=saved]").set_input_files(file)
     expect(page.get_by_role("button", name="Open a saved run")).to_be_disabled()
     assert held
     for route in held:
         route.continue_()
     expect(page.locator(".ev-result h2")).to_have_text("20 questions with some-model", timeout=PATIENT)
+    expect(page.locator(".ev-setup [name=lm]")).to_have_value("some/model")
     page.close()
 
 
