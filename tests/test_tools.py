@@ -284,3 +284,24 @@ FORECAST = {
         "precipitation_probability_max": [10, 80], "wind_speed_10m_max": [14.0, 31.2],
     },
 }  # fmt: skip
+
+
+def test_a_span_of_dates_shares_the_year_that_is_said_once() -> None:
+    def between(question: str) -> tuple[str, str]:
+        found = TOOLS["calendar"].parse(question)
+        return found["date"], found["other_date"]
+
+    assert between("how many days between 3 march and 5 june 2024") == ("2024-03-03", "2024-06-05")
+    assert between("days from 3 december to 5 june 2024") == ("2023-12-03", "2024-06-05")
+
+
+@pytest.mark.parametrize(
+    ("tool", "question", "slot", "value"),
+    [
+        ("calculator", "3.50 * 4 in dollars", "expression", "3.50 * 4"),
+        ("calculator", "add 20% vat to 349 dollars", "expression", "349 + 20%"),
+        ("text", "spell the word hippopotamus for my 9 year old", "text", "hippopotamus"),
+    ],
+)
+def test_what_is_told_around_a_request_is_not_read_into_it(tool: str, question: str, slot: str, value: str) -> None:
+    assert TOOLS[tool].parse(question)[slot] == value

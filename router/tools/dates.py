@@ -6,6 +6,7 @@ Shared by calendar and currency; leaves out times of day and holidays. Where day
 
 from __future__ import annotations
 
+import calendar
 import re
 from datetime import date, timedelta
 
@@ -53,7 +54,25 @@ def find_dates(text: str, today: date) -> list[tuple[int, int, date, bool]]:
                 parts = match.groupdict()
                 said = bool(parts.get("y")) or not (parts.get("mon"))
                 found.append((match.start(), match.end(), moment, said))
-    return sorted(found)
+    return _with_shared_years(text, sorted(found))
+
+
+_SPAN = re.compile(r"\s*(?:and|to|until|till|through|-)\s*(?:the\s+)?", re.IGNORECASE)
+
+
+def _with_shared_years(
+    text: str, found: list[tuple[int, int, date, bool]]
+) -> list[tuple[int, int, date, bool]]:
+    """"3 march to 5 june 2024" begins in 2024, "3 december to 5 june 2024" the year before."""
+    for i in range(len(found) - 2, -1, -1):
+        (start, end, first, said), (then, stop, last, _) = found[i], found[i + 1]
+        if said or not re.search(r"\d{4}", text[then:stop]) or not _SPAN.fullmatch(text[end:then]):
+            continue
+        day = (first.month, first.day)
+        year = last.year - (day > (last.month, last.day))
+        if day != (2, 29) or calendar.isleap(year):
+            found[i] = (start, end, first.replace(year=year), True)
+    return found
 
 
 def read_date(text: str, today: date) -> date | None:

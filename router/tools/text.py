@@ -220,6 +220,6 @@ _PATTERNS = (
         r"\bhow\s+(?:is|to|are)\s+(?P<text>\S.*?)\s+(?:spelled|spelt)\b",
         r"\bhow\s+to\s+spell\s+(?P<text>\S.*?)\s*$",
         r"\bspell(?:\s+out)?(?:\s+the\s+letters\s+of)?[\s:]+(?P<text>\S.*?)(?:\s+(?:out|letter\s+by\s+letter|for"
-        r"\s+me|one\s+letter\s+at\s+a\s+time|out\s+loud))*[\s?.!]*$",
+        r"\s+(?:me|us|him|her|my\s.*)|one\s+letter\s+at\s+a\s+time|out\s+loud))*[\s?.!]*$",
         r"\bspelling\s+of\s+(?P<text>\S.*?)\s*$")),
 )  # fmt: skip
