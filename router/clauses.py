@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from router.cues import QUOTED
 from router.mentions import without_chatter
 from router.tools.numbers import clean
 
@@ -38,7 +39,6 @@ _POINTS_BACK = re.compile(
     r"|(?<!time\sis\s)(?<!late\sis\s)(?<!day\sis\s)(?<!date\sis\s)\bit\b(?!\s+is\b|'s\b)",
     re.IGNORECASE,
 )
-QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
 
 
 def requests(question: str) -> list[str]:

@@ -14,7 +14,8 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from router.clauses import ASKS_INSIDE, QUOTED, REQUEST, points_back
+from router.clauses import ASKS_INSIDE, REQUEST, points_back
+from router.cues import QUOTED
 from router.mentions import place_mentions
 from router.tools import Tool
 from router.tools.currency import lookup as currency_code

@@ -148,7 +148,8 @@ _OPENING = re.compile(
 _CLOSING = re.compile(
     r"[\s,.?!=]*\b(?:please|pls|thanks|thank\s+you|thx|equals?|equal\s+to|is|are|be|come\s+to|make|makes|for\s+me|in"
     r"\s+total|"
-    r"altogether|total|in\s+(?:dollars?|euros?|pounds?|bucks|usd|eur|gbp)|right\s+now|exactly|quickly|equals\s+what|is\s+what|as\s+a\s+(?:number|decimal)|what|worth|"
+    r"altogether|total|in\s+(?:dollars?|euros?|pounds?|bucks|usd|eur|gbp)|"
+    r"right\s+now|exactly|quickly|equals\s+what|is\s+what|as\s+a\s+(?:number|decimal)|what|worth|"
     r",?\s*rounded\s+(?:off\s+)?to\s+(?:\w+\s+)+(?:places?|decimals?|number|digits?|integer)|(?:and\s+)?show\s+(?:me"
     r"\s+)?(?:the\s+)?(?:steps|work))\s*$"
 )
@@ -244,7 +245,8 @@ _PHRASES: list[tuple[re.Pattern[str], Any]] = [
         (rf"(?:what\s+)?(?:%|percent(?:age)?)\s+is\s+{_N}\s+(?:out\s+)?of\s+{_N}", r"\1 / \2 * 100"),
         (rf"{_N}\s+(?:out\s+of|of)\s+{_N}\s+(?:as\s+a|in|is\s+what)\s+(?:%|percent(?:age)?)", r"\1 / \2 * 100"),
         (rf"{_N}\s+(?:as\s+a|in)\s+(?:%|percent(?:age)?)\s+of\s+{_N}", r"\1 / \2 * 100"),
-        (rf"(?:add|put)\s+{_N}%\s+(?:(?:sales\s+)?(?:vat|tax|gst|tip)\s+)?(?:to|on(?:to)?|on\s+top\s+of)\s+{_N}", r"\2 + \1%"),
+        (rf"(?:add|put)\s+{_N}%\s+(?:(?:sales\s+)?(?:vat|tax|gst|tip)\s+)?"
+         rf"(?:to|on(?:to)?|on\s+top\s+of)\s+{_N}", r"\2 + \1%"),
         (rf"(?:subtract|take|remove|deduct)\s+{_N}%\s+(?:off|from|of|off\s+of)\s+{_N}", r"\2 - \1%"),
         (rf"(?:increase|raise)\s+of\s+{_N}\s+by\s+{_N}%", r"\1 + \2%"),
         (rf"{_N}%\s+(?:vat|tax|gst|sales\s+tax|commission|interest|service\s+charge|deposit|fee|duty)\s+(?:on|of|for)"
