@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import gc
 import json
 import threading
 import time
@@ -10,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import dspy
 import pytest
+from dspy import lm15
 from test_paths import TOOLS, FakeRouter, steps
 
 from baselines.race import RaceConfig, build_paths, race
@@ -111,6 +114,20 @@ def test_a_reply_streams_with_the_providers_usage_and_price(provider: Provider, 
     assert usage.cost_usd == pytest.approx(176 * 0.15e-6 + 1024 * 0.075e-6 + 7 * 0.6e-6)
     (request,) = provider.requests
     assert request["authorization"] == f"Bearer {KEY}" and request["temperature"] == 0.0 and request["stream"]
+
+
+def test_a_stream_sets_no_context_variable_when_it_is_collected(provider: Provider, lm: dspy.LM) -> None:
+    """CPython before 3.12 crashes when one is set while another is being set."""
+    provider.replies = [said("It is", " 391.")]
+    request = lm15.Request(model="openai/gpt-4o-mini", messages=(lm15.Message.user("17*23?"),))
+    context = contextvars.Context()
+    gc.disable()
+    try:
+        assert list(lm.engine.stream(request))
+        context.run(gc.collect)
+    finally:
+        gc.enable()
+    assert not list(context)
 
 
 def test_native_tool_calling_travels_the_wire(provider: Provider, lm: dspy.LM) -> None:

@@ -34,6 +34,7 @@ class ProviderEngine(LiteLLMEngine):
         codec = _ChatStream(request)
         with litellm_errors(model=request.model):
             source = litellm.completion(**self._arguments(request, streaming=True))
+        source._restore_consumer_correlation_context = _leave_context
         with closing_stream(source):
             chunks = iter(source)
             while True:
@@ -51,6 +52,14 @@ class ProviderEngine(LiteLLMEngine):
     def _arguments(self, request: lm15.Request, *, streaming: bool = False) -> dict[str, Any]:
         # LiteLLM's MCP gateway would be looked for with every request that has tools, and needs a package of its own.
         return super()._arguments(request, streaming=streaming) | {"_skip_mcp_handler": True}
+
+
+def _leave_context(*, guarded: bool = False) -> None:
+    """What LiteLLM's stream does, when it ends and when it is collected, about ids for log lines: nothing.
+
+    They are never set for a stream that is read without asyncio. But to set a context variable in a finalizer crashes
+    CPython before 3.12, where a collection may run within ContextVar.set (python/cpython#148891).
+    """
 
 
 def _declared(model: str) -> tuple[bool, bool, frozenset[str]]:
