@@ -117,7 +117,8 @@
         if (!width) continue;
         const key = JSON.stringify([state.figure, template, width]);
         if (key === state.key) continue;
-        state.key = key;
+        if (state.width !== width) Plotly.purge(element); // react() leaves a legend where the old width had it
+        Object.assign(state, { key, width });
         const { data, layout } = JSON.parse(JSON.stringify(state.figure)); // Plotly writes into what it is given
         await Plotly.react(
           element,

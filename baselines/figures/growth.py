@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from baselines.figures.evaluation import LEGEND, color
-from baselines.figures.style import DASHES, PALE, SYMBOLS, Figure, axis, count, figure, listing, money, name
+from baselines.figures.style import DASHES, SYMBOLS, Figure, axis, count, figure, listing, money, name
 
 Cells = Sequence[Mapping[str, Any]]
 """What ``baselines.evaluate.growth.cells`` gives."""
@@ -90,8 +90,8 @@ def cost(cells: Cells) -> Figure:
         cached = _line(priced, path, "cost_cached", needed)
         if cached["y"] == traces[-1]["y"]:  # too short a prompt to be cached
             continue
-        cached |= {"name": f"{name(path)}, cached", "line": {"color": color(path, PALE), "width": 2.5, "dash": "dot"}}
-        traces.append(cached | {"marker": cached["marker"] | {"color": color(path, PALE), "size": 6}})
+        cached |= {"name": f"{name(path)}, cached", "line": {"color": color(path), "width": 1.25}}
+        traces.append(cached | {"marker": cached["marker"] | {"symbol": f"{SYMBOLS.get(path, 'circle')}-open"}})
     largest = max((c["registry"] for c in cells), default=0)
     told = (
         f"{name(c['path'])} {money(c['cost'])}, with prompt caching {money(c['cost_cached'])}"
