@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -13,7 +14,7 @@ gguf = pytest.importorskip("gguf")
 import numpy as np
 
 from baselines.adapter import evaluate, talk
-from baselines.adapter.cases import altered, broken, cases
+from baselines.adapter.cases import Case, Source, altered, broken, cases
 from baselines.adapter.export import write_adapter
 from baselines.adapter.model import LINEARS, Branch, Group, LoraConfig, LoraLlama, Shape, read_gguf
 from baselines.adapter.sentences import NOTHING, sentence
@@ -244,6 +245,41 @@ def test_calls_in_traces_fit_their_tools(made, tools):
         tools[request["name"]].check(request["arguments"])
 
 
+def test_calls_in_traces_name_arguments_in_the_order_that_a_grammar_allows(made, tools):
+    """A model that writes "place" first cannot write it any more after a grammar made it begin with "ask"."""
+    for trace in made:
+        for message in trace.messages:
+            if message["role"] == "assistant" and message["content"].startswith('{"name"'):
+                request = json.loads(message["content"])
+                slots = list(tools[request["name"]].parameters["properties"])
+                assert list(request["arguments"]) == [slot for slot in slots if slot in request["arguments"]]
+
+
+def found(tools, label: str, count: int = 400, words: tuple[str, ...] = ()) -> list[Case]:
+    return list(cases(tools, label, count, Source(2, False, words)))
+
+
+def test_names_are_copied_as_the_question_writes_them(tools):
+    for label, slots in (("clock", ("place", "other_place")), ("search", ("query",))):
+        for case in found(tools, label):
+            names = [str(case.result.call.arguments.get(slot, "")) for slot in slots]
+            for name in (name for text in names for name in re.findall(r"\b[A-Z]\w{3,}", text)):
+                assert name in case.question
+
+
+def test_dates_in_digits_are_read_as_the_day_that_they_name(tools):
+    dated = [c for c in found(tools, "currency", 900) if re.search(r"\b\d\d?[./]\d\d?[./]\d{4}\b", c.question)]
+    assert len(dated) > 5
+    for case in dated:
+        day, month, year = map(int, re.search(r"(\d+)[./](\d+)[./](\d{4})", case.question).groups())
+        assert case.result.call.arguments["date"] == f"{year}-{month:02}-{day:02}"
+
+
+def test_text_to_work_on_comes_from_the_given_words_too(tools):
+    words = ("zyzzyva", "quokka")
+    assert any(set(words) & set(str(c.result.call.arguments["text"]).lower().split()) for c in found(tools, "text", 80, words))
+
+
 def test_answers_in_traces_hold_no_number_that_nobody_said(made):
     for trace in made:
         if trace.role == "write":
@@ -306,7 +342,7 @@ def test_errors_are_reported_and_not_answered():
 def test_altered_results_keep_their_form_and_change_their_value(tools):
     import random
 
-    found = list(cases(tools, "unit_converter", 12, 0, False))
+    found = list(cases(tools, "unit_converter", 12, Source(0, False)))
     changed = [altered(case, random.Random(i)) for i, case in enumerate(found)]
     assert sum(a.result.output != b.result.output for a, b in zip(found, changed)) > len(found) / 2
     for before, after in zip(found, changed):

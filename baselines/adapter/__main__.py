@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -41,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     checkpoint = _checkpoints(arguments.checkpoints) / "run.pt"
     print(f"Making {arguments.traces:,} traces ...", flush=True)
-    made = _kept_traces(checkpoint, tools, arguments.traces, arguments.seed)
-    held_out = traces(tools, arguments.held_out, arguments.seed + 1, held_out=True)
     shape, weights, tokenizer = read_gguf(base)
+    made = _kept_traces(checkpoint, lambda: traces(tools, arguments.traces, arguments.seed, words=tokenizer.words()))
+    held_out = traces(tools, arguments.held_out, arguments.seed + 1, held_out=True, words=tokenizer.words())
     samples = encode(made, tokenizer)
     print(f"Training; checkpoints in {checkpoint.parent} ...", flush=True)
     outcome = train(base, samples, checkpoint, config, lora)
@@ -79,12 +79,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _evaluate_only(arguments: argparse.Namespace) -> int:
     from baselines.adapter.evaluate import Local
+    from baselines.adapter.model import read_gguf
     from baselines.adapter.traces import still_tools, traces
     from router.lms.model_file import embedded_model
 
     tools = still_tools()
     adapter = None if arguments.base else arguments.out
-    held_out = traces(tools, arguments.held_out, arguments.seed + 1, held_out=True)
+    words = read_gguf(embedded_model())[2].words()
+    held_out = traces(tools, arguments.held_out, arguments.seed + 1, held_out=True, words=words)
     found = _measure(Local(embedded_model(), adapter), held_out, tools, arguments.replies)
     if arguments.base:
         print(json.dumps(found, indent=2))
@@ -138,15 +140,15 @@ def _checkpoints(folder: Path | None) -> Path:
     return folder
 
 
-def _kept_traces(checkpoint: Path, tools: Any, count: int, seed: int) -> list[Any]:
+def _kept_traces(checkpoint: Path, make: Callable[[], list[Any]]) -> list[Any]:
     """The run's traces, kept beside the checkpoint so that a resumed run need not make them again."""
-    from baselines.adapter.traces import Trace, traces
+    from baselines.adapter.traces import Trace
 
     path = checkpoint.with_suffix(".jsonl")
     if path.exists():
         rows = (json.loads(line) for line in path.read_text("utf-8").splitlines())
         return [Trace(row["role"], tuple(row["messages"]), row["source"]) for row in rows]
-    made = traces(tools, count, seed)
+    made = make()
     lines = (
         json.dumps({"role": t.role, "messages": [dict(m) for m in t.messages], "source": t.source}, ensure_ascii=False)
         for t in made

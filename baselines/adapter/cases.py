@@ -12,16 +12,20 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
+from importlib import resources
 from typing import Any
 
 from router import synthetic
+from router.synthetic.slots import number_words
 from router.tools import Tool
 from router.tools.numbers import plain
 from router.types import Example, ToolCall, ToolResult
 
-_OTHER_TEXT = 0.7
-"""Share of the text tool's questions that are given other words to work on."""
+_OTHER_TEXT, _OTHER_DATE, _IN_WORDS, _OF_THE_MODEL = 0.8, 0.35, 0.12, 0.6
+"""Shares: questions about text with other words to work on, dates in another writing, numbers in words, and words that
+are drawn from the model's vocabulary."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -45,13 +49,25 @@ class Case:
     source: str
 
 
-def cases(tools: Mapping[str, Tool], label: str, count: int, seed: int, held_out: bool) -> Iterator[Case]:
-    """At most ``count`` cases of the tool ``label``, from one side of the templates' split."""
-    tool = tools[label]
-    rng = random.Random(f"{seed}/texts/{held_out}")
-    for example in synthetic.generate(label, count, seed, held_out, noise=0.45):
+@dataclass(frozen=True)
+class Source:
+    """Where cases come from: one side of the templates' split, a seed, and words to copy beside those of templates."""
+
+    seed: int
+    held_out: bool
+    words: tuple[str, ...] = ()
+
+
+def cases(tools: Mapping[str, Tool], label: str, count: int, source: Source) -> Iterator[Case]:
+    """At most ``count`` cases of the tool ``label``."""
+    tool, rng = tools[label], random.Random(f"{source.seed}/{label}/texts/{source.held_out}")
+    for example in synthetic.generate(label, count, source.seed, source.held_out, 0.45, _more(label)):
         if label == "text" and rng.random() < _OTHER_TEXT:
-            example = _with_other_text(example, rng)
+            example = _with_other_text(example, source.words, rng)
+        if label in ("calendar", "currency") and rng.random() < _OTHER_DATE:
+            example = _with_other_date(example, rng)
+        if label == "calculator" and rng.random() < _IN_WORDS:
+            example = replace(example, question=re.sub(r"(?<![\d.,])\d{1,5}(?![\d.,%])", _spelled, example.question))
         case = _case(tool, example)
         if case is not None:
             yield case
@@ -71,21 +87,35 @@ def _kind(case: Case) -> str:
     arguments = case.result.call.arguments
     if "expression" in arguments:
         return re.sub(r"\d+(?:\.\d+)?", "n", arguments["expression"])
-    return f"{arguments.get('operation', arguments.get('ask'))} {' '.join(sorted(arguments))}"
+    return f"{arguments.get('operation', arguments.get('ask'))} {' '.join(sorted(arguments))} {case.fit_for_call}"
 
 
-def _with_other_text(example: Example, rng: random.Random) -> Example:
+@cache
+def _more(label: str) -> tuple[synthetic.Template, ...]:
+    """This package's own templates for a tool, numbered after those of ``router.synthetic``."""
+    text = resources.files(__package__).joinpath("questions.txt").read_text("utf-8")
+    parts = dict(part.split("\n", 1) for part in re.split(r"^== ", text, flags=re.MULTILINE)[1:])
+    return synthetic.read_templates(label, parts.get(label, ""), len(synthetic.templates(label)))
+
+
+def _spelled(match: re.Match[str]) -> str:
+    return number_words(int(match[0]))
+
+
+def _with_other_text(example: Example, words: Sequence[str], rng: random.Random) -> Example:
     """``example`` about other words than the few of its slot's list, so that copying is learned and not a list."""
     text = str((example.arguments or {}).get("text", ""))
     if not text or example.question.count(text) != 1:
         return example
     if " " in text:
-        other = " ".join(_word(rng) for _ in range(rng.randint(2, 13)))
+        other = " ".join(_word(words, rng) for _ in range(rng.randint(2, 13)))
     else:
-        other = _word(rng) if rng.random() < 0.6 else _word(rng) + _word(rng)[:6]
+        other = _word(words, rng) if rng.random() < 0.7 else _word(words, rng) + _word(words, rng)[:6]
+    if (example.arguments or {}).get("operation") == "lowercase" or rng.random() < 0.08:
+        other = other.upper() if rng.random() < 0.5 else other.title()
     arguments = {**(example.arguments or {}), "text": other}
     if "letter" in arguments:
-        arguments["letter"] = rng.choice(other.replace(" ", ""))
+        arguments["letter"] = rng.choice(other.replace(" ", "")).lower()
     before = (example.arguments or {}).get("letter")
     question = example.question
     if before:
@@ -104,13 +134,61 @@ def _vocabulary() -> tuple[str, ...]:
     return tuple(sorted({word for pattern in patterns for word in re.findall(r"\b[a-z]{2,14}\b", pattern)}))
 
 
-def _word(rng: random.Random) -> str:
-    return rng.choice(_vocabulary())
+def _word(words: Sequence[str], rng: random.Random) -> str:
+    """A word of the templates, or of ``words``: a model whose token for " word" is not that of '"word' has to learn
+    to spell each of them."""
+    return rng.choice(words if words and rng.random() < _OF_THE_MODEL else _vocabulary())
+
+
+def _with_other_date(example: Example, rng: random.Random) -> Example:
+    """``example`` with a date in digits, or its month in small letters."""
+    question = example.question
+    for value in (example.arguments or {}).values():
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)):
+            continue
+        day = date.fromisoformat(value)
+        month = MONTHS[day.month - 1]
+        written = re.compile(
+            rf"(?:the )?(?:\b{day.day}(?:st|nd|rd|th)?(?: of)? (?:{month}|{month[:3]}),? {day.year}|"
+            rf"(?:{month}|{month[:3]}) {day.day}(?:st|nd|rd|th)?,? {day.year}|{value})\b"
+        )
+        forms = [value, f"{day.day} {month.lower()} {day.year}", f"{month[:3].lower()} {day.day} {day.year}"]
+        if day.day > 12:  # no other order of day and month can be read into these
+            forms += [f"{day.day}/{day.month}/{day.year}", f"{day.day}.{day.month}.{day.year}"]
+        question = written.sub(rng.choice(forms), question, count=1)
+    return replace(example, question=question)
+
+
+_COPIED = ("place", "other_place", "query", "holiday")
+"""Arguments that a model may write as the question does: no tool minds their capitals."""
+
+
+def _as_written(tool: Tool, arguments: Mapping[str, Any], question: str, output: str | None) -> dict[str, Any]:
+    """The arguments with the capitals of the question where the tool gives the same for them: what can be copied need
+    not be known."""
+
+    def copied(name: str) -> str:
+        at = question.lower().find(name.lower())
+        return question[at : at + len(name)] if at >= 0 else name
+
+    written = dict(arguments) | {slot: copied(arguments[slot]) for slot in _COPIED if slot in arguments}
+    if "query" in written:
+        written["query"] = re.sub(r"\b[A-Z][\w-]{2,}", lambda name: copied(name[0]), written["query"])
+    return written if tool.call(written).output == output else dict(arguments)
+
+
+def _garbled_name(arguments: Mapping[str, Any], question: str) -> bool:
+    """Whether a name stands otherwise in the question: to write what nobody can know is to learn to guess."""
+    names = [str(arguments[slot]) for slot in ("place", "other_place") if slot in arguments]
+    names += re.findall(r"\b[A-Z]\w{3,}", str(arguments.get("query", "")))
+    return any(name.lower() not in question.lower() for name in names)
 
 
 def _case(tool: Tool, example: Example) -> Case | None:
     arguments = _arguments(tool, example)
     if arguments is None or any(value == "" for value in arguments.values()):
+        return None
+    if _garbled_name(arguments, example.question):
         return None
     result = tool.call(arguments)
     if result.output is None and tool.name != "weather":
@@ -121,6 +199,7 @@ def _case(tool: Tool, example: Example) -> Case | None:
         arguments = _short_units(arguments, result.text)
         if tool.call(arguments).output != result.output:
             return None
+    arguments = _as_written(tool, arguments, example.question, result.output)
     words = _words(tool, arguments, example.question, result)
     if words is None:
         return None
@@ -140,9 +219,11 @@ def _given(tool: Tool, arguments: Mapping[str, Any]) -> list[str]:
 
 def _arguments(tool: Tool, example: Example) -> dict[str, Any] | None:
     parsed = _parse(tool, example.question)
-    if example.arguments is None:  # templates without a call, where the tool's own parser may be trusted
-        return parsed if tool.name in ("calculator", "unit_converter") else None
-    known = dict(example.arguments)
+    if example.arguments is None and tool.name not in ("calculator", "unit_converter"):
+        return None  # templates without a call, where the tool's own parser may not be trusted
+    known = dict(example.arguments or parsed or {})
+    if not known:
+        return None
     if tool.name == "calculator":
         known["expression"] = re.sub(r"(?<=\d)\.0\b", "", str(known["expression"])).replace(" ", "")
     if tool.name == "calendar":
@@ -178,13 +259,25 @@ def _short_units(arguments: Mapping[str, Any], output: str) -> dict[str, Any]:
 
 def _words(tool: Tool, arguments: Mapping[str, Any], question: str, result: ToolResult) -> str | None:
     """The call in few words that the tool's parser reads as the same call, or the question if only that is read."""
-    for words in (*_PHRASINGS[tool.name](dict(arguments)), question):
+    phrasings = [*_PHRASINGS[tool.name](dict(arguments)), question]
+    for words in (*(_with_digits_of(question, words) for words in phrasings), *phrasings):
         parsed = _parse(tool, words)
         if parsed is None:
             continue
         if parsed == arguments or _tail(tool.call(parsed).text) == _tail(result.text):
             return words
     return None
+
+
+def _with_digits_of(question: str, words: str) -> str:
+    """``words`` with dates in digits where the question has them so."""
+
+    def digits(match: re.Match[str]) -> str:
+        day, month, year = int(match[1]), MONTHS.index(match[2]) + 1, match[3]
+        forms = (f"{year}-{month:02}-{day:02}", f"{day}/{month}/{year}", f"{day}.{month}.{year}")
+        return next((form for form in forms if form in question), match[0])
+
+    return re.sub(rf"\b(\d{{1,2}}) ({'|'.join(MONTHS)}) (\d{{4}})\b", digits, words)
 
 
 def _tail(text: str) -> str:
@@ -242,6 +335,8 @@ def _calendar(a: Mapping[str, Any]) -> Iterator[str]:
             yield f"what date is it in {count} {unit}"
         yield f"what date was {abs(count)} {unit} ago"
     elif operation == "holiday_date":
+        if a.get("year"):
+            yield f"date of {a['holiday']}{' in ' + a['country'] if a.get('country') else ''} in {a['year']}"
         yield what
         yield f"when is {what}"
         yield f"date of {what}"

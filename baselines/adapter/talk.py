@@ -90,11 +90,14 @@ _TAILS = (
 _ABOUT = (
     "{talk} world in python", "say {talk} to {name}", "what does {talk} mean", "how do you say {talk} in french",
     "spell {talk}", "translate {talk}", "why do people say {talk}", "write {talk} backwards",
-    "how many letters in {talk}", "is {talk} a word", "{talk} kitty", "print {talk}", "who said {talk}",
+    "how many letters in {talk}", "is {talk} a word", "{talk} {thing}", "{talk} {noun}", "print {talk}", "who said {talk}",
     "don't say {talk}", "{talk} is not a greeting", "how do I reply to {talk}", "no {talk}", "not {talk}",
     "{talk} for nothing", "{talk} who", "{talk} {number}", "my name is {name}", "i'm {name}",
     "{talk}, my name is {name}", "i said {talk}", "{talk} {name} called", "tell {name} {talk}",
 )  # fmt: skip
+_BARE = 0.15
+"""Share of look-alikes that are a bare noun or name: as short as a greeting, and none."""
+_WHAT = "Please tell me more exactly what you mean."
 _AGAIN = "Please ask me that by itself, so that I can look it up."
 
 
@@ -105,6 +108,11 @@ def look_alikes(questions: Sequence[str], count: int, seed: int, held_out: bool)
     found = []
     for _ in range(count):
         talk, kind = rng.choice(simple), rng.random()
+        if rng.random() < _BARE:
+            kinds = rng.choices(("thing", "noun", "name", "city", "topic", "food", "cur", "weekday"), k=rng.randint(1, 2))
+            phrase = " ".join(FILLERS[kind](rng, {}).surface for kind in kinds)
+            found.append(Talk(_written(phrase, rng), _WHAT, False))
+            continue
         if kind < 0.4:
             pattern = _TAILS[rng.randrange(len(_TAILS))]
             phrase = pattern.format(talk=talk, question=rng.choice(questions).rstrip("?!."))
@@ -115,11 +123,12 @@ def look_alikes(questions: Sequence[str], count: int, seed: int, held_out: bool)
             continue
         pattern = rng.choice(_ABOUT)
         name = FILLERS["name"](rng, {}).surface
-        phrase = pattern.format(talk=talk, name=name, number=rng.randint(2, 99))
+        thing, noun = (FILLERS[kind](rng, {}).surface for kind in ("thing", "noun"))
+        phrase = pattern.format(talk=talk, name=name, number=rng.randint(2, 99), thing=thing, noun=noun)
         reply = (
             f"Nice to meet you, {name}!"
             if "name is" in pattern or pattern.startswith("i'm")
-            else "Please tell me more exactly what you mean."
+            else _WHAT
         )
         found.append(Talk(_written(phrase, rng), reply, False))
     return found

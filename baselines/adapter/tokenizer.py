@@ -6,6 +6,7 @@ ids equal llama.cpp's (a test compares them), because training on other ids than
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -26,6 +27,10 @@ class ChatTokenizer:
         )
         self._bpe.decoder = decoders.ByteLevel()
         self.begin, self.end = vocabulary[BEGIN], vocabulary[END]
+
+    def words(self) -> list[str]:
+        """Words in small letters that are one token after a space."""
+        return sorted(token[1:] for token in self._bpe.get_vocab() if re.fullmatch("Ġ[a-z]{3,}", token))
 
     def encode(self, text: str) -> list[int]:
         """Ids of plain text; marks inside it are read as text, not as marks."""

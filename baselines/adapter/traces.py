@@ -5,13 +5,13 @@ that the paths call, results from the tools that the paths run, so training and 
 holds several replies where a path asks several times: the chain's plan, finding and answer, a tool call and its answer.
 
     role    replies in the transcript                                      share of the traces
-    plan    the plan alone                                                 a quarter
-    chain   plan, interpretation and answer, for one to three tools        a seventh
-    call    the tool call, often with the answer from its result           nearly a third
-    write   the answer from one to three results                           a tenth
+    plan    the plan alone                                                 over a quarter
+    chain   plan, interpretation and answer, for one to three tools        a ninth
+    call    the tool call, often with the answer from its result           a third
+    write   the answer from one to three results                           a sixteenth
     teach   the reply to small talk, with or without a lesson              an eighth
-    fill    the arguments that the question's parser missed                a twentieth
-    chat    the answer where no tool serves                                a twentieth
+    fill    the arguments that the question's parser missed                a twenty-fifth
+    chat    the answer where no tool serves                                a twenty-fifth
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from baselines.adapter.cases import Case, altered, balanced, broken, cases, forecast
+from baselines.adapter.cases import Case, Source, altered, balanced, broken, cases, forecast
 from baselines.adapter.sentences import sentence
 from baselines.adapter.talk import Talk, look_alikes, open_questions, small_talk
 from router import prompts
@@ -31,8 +31,8 @@ from router.prompts import ChainStep
 from router.tools import Tool, ToolConfig, default_tools
 from router.types import NONE
 
-SHARES = {"plan": 0.25, "chain": 0.14, "call": 0.31, "write": 0.09, "teach": 0.12, "fill": 0.05, "chat": 0.04}
-_MORE = {"calculator": 1.4, "calendar": 1.6, "text": 1.2, "clock": 1.1}
+SHARES = {"plan": 0.28, "chain": 0.11, "call": 0.34, "write": 0.06, "teach": 0.13, "fill": 0.04, "chat": 0.04}
+_MORE = {"calculator": 1.6, "calendar": 1.6, "text": 1.5, "clock": 1.3, "currency": 1.3, "unit_converter": 1.2}
 """Tools with more kinds of calls get more cases."""
 _ALTERED, _BROKEN, _TALK, _SECOND = 0.3, 0.07, 0.17, 0.12
 """Shares: altered results, errors, questions without a tool, questions for a second tool."""
@@ -69,21 +69,25 @@ class Material:
     questions: tuple[tuple[str, str], ...]
 
 
-def material(tools: Mapping[str, Tool], count: int, seed: int, held_out: bool) -> Material:
+def material(tools: Mapping[str, Tool], count: int, source: Source) -> Material:
     """About ``count`` cases over all tools, and as much talk as goes with them."""
+    seed, held_out = source.seed, source.held_out
     per_tool = max(8, count // len(tools))
     found = []
     for label in sorted(tools):
         wanted = int(per_tool * _MORE.get(label, 1.0))
-        found += balanced(list(cases(tools, label, 3 * wanted, seed, held_out)), wanted)
+        found += balanced(list(cases(tools, label, 3 * wanted, source)), wanted)
     asked = [case.question for case in found]
     talk = small_talk(count // 3, seed, held_out) + look_alikes(asked, count // 9, seed, held_out)
     return Material(tuple(found), tuple(talk), tuple(open_questions(count // 4, seed, held_out)))
 
 
-def traces(tools: Mapping[str, Tool], count: int, seed: int, held_out: bool = False) -> list[Trace]:
-    """``count`` traces in the order of training; roles are spread evenly over it."""
-    source = material(tools, max(80, count // 3), seed, held_out)
+def traces(
+    tools: Mapping[str, Tool], count: int, seed: int, held_out: bool = False, words: Sequence[str] = ()
+) -> list[Trace]:
+    """``count`` traces in the order of training; roles are spread evenly over it. ``words``: those of the model's
+    vocabulary, to be copied."""
+    source = material(tools, max(80, count // 2), Source(seed, held_out, tuple(words)))
     rng = random.Random(f"{seed}/traces/{held_out}")
     make = {
         "plan": _plan,

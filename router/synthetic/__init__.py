@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -52,19 +52,31 @@ class Template:
 @cache
 def templates(label: str) -> tuple[Template, ...]:
     """All templates of ``label``, in the order of their file. Raises FileNotFoundError for an unknown label."""
+    return read_templates(label, resources.files(__name__).joinpath(f"{label}.txt").read_text("utf-8"))
+
+
+def read_templates(label: str, text: str, first: int = 0) -> tuple[Template, ...]:
+    """The templates of ``text``, one a line in the form above, numbered from ``first``."""
     found: list[Template] = []
     arguments: Mapping[str, Any] | None = None
-    for line in resources.files(__name__).joinpath(f"{label}.txt").read_text("utf-8").splitlines():
+    for line in text.splitlines():
         line = line.strip()
         if line.startswith("@"):
             arguments = _read_arguments(line[1:])
         elif line and not line.startswith("#"):
-            found.append(Template(label, line, arguments, len(found)))
+            found.append(Template(label, line, arguments, first + len(found)))
     return tuple(found)
 
 
-def generate(label: str, count: int, seed: int, held_out: bool | None = None, noise: float = 0.6) -> list[Example]:
-    """``count`` different examples of ``label`` (fewer where its templates cannot give as many).
+def generate(
+    label: str,
+    count: int,
+    seed: int,
+    held_out: bool | None = None,
+    noise: float = 0.6,
+    more: Sequence[Template] = (),
+) -> list[Example]:
+    """``count`` different examples of ``label`` (fewer where its templates, and ``more``, cannot give as many).
 
     ``held_out`` True takes only every fifth template, False only the others, None all: what is trained on one side
     can be measured on phrasings it never saw. ``noise`` is the share of questions that are garbled: lower case, lost
@@ -72,7 +84,9 @@ def generate(label: str, count: int, seed: int, held_out: bool | None = None, no
     """
     rng = random.Random(f"{seed}/{label}/{held_out}")
     chosen = [
-        t for i, t in enumerate(templates(label)) if held_out is None or (i % _HELD_OUT == _HELD_OUT - 1) == held_out
+        t
+        for i, t in enumerate((*templates(label), *more))
+        if held_out is None or (i % _HELD_OUT == _HELD_OUT - 1) == held_out
     ]
     examples: dict[str, Example] = {}
     for _ in range(4 * count):
