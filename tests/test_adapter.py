@@ -277,7 +277,9 @@ def test_dates_in_digits_are_read_as_the_day_that_they_name(tools):
 
 def test_text_to_work_on_comes_from_the_given_words_too(tools):
     words = ("zyzzyva", "quokka")
-    assert any(set(words) & set(str(c.result.call.arguments["text"]).lower().split()) for c in found(tools, "text", 80, words))
+    assert any(
+        set(words) & set(str(c.result.call.arguments["text"]).lower().split()) for c in found(tools, "text", 80, words)
+    )
 
 
 def test_answers_in_traces_hold_no_number_that_nobody_said(made):

@@ -115,7 +115,9 @@ def look_alikes(questions: Sequence[str], count: int, seed: int, held_out: bool)
     for _ in range(count):
         talk, kind = rng.choice(simple), rng.random()
         if rng.random() < _BARE:
-            kinds = rng.choices(("thing", "noun", "name", "city", "topic", "food", "cur", "weekday"), k=rng.randint(1, 2))
+            kinds = rng.choices(
+                ("thing", "noun", "name", "city", "topic", "food", "cur", "weekday"), k=rng.randint(1, 2)
+            )
             phrase = " ".join(FILLERS[kind](rng, {}).surface for kind in kinds)
             found.append(Talk(_written(phrase, rng), _WHAT, False))
             continue
@@ -131,11 +133,7 @@ def look_alikes(questions: Sequence[str], count: int, seed: int, held_out: bool)
         name = FILLERS["name"](rng, {}).surface
         thing, noun = (FILLERS[kind](rng, {}).surface for kind in ("thing", "noun"))
         phrase = pattern.format(talk=talk, name=name, number=rng.randint(2, 99), thing=thing, noun=noun)
-        reply = (
-            f"Nice to meet you, {name}!"
-            if "name is" in pattern or pattern.startswith("i'm")
-            else _WHAT
-        )
+        reply = f"Nice to meet you, {name}!" if "name is" in pattern or pattern.startswith("i'm") else _WHAT
         found.append(Talk(_written(phrase, rng), reply, False))
     return found
 

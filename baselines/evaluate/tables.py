@@ -76,6 +76,39 @@ def race_table(path: Path) -> str:
     return "\n".join([*lines, "", said, "", _ratios_of(summary), "", _source(rows, path)])
 
 
+def base_table(path: Path) -> str:
+    """The paths with the embedded model's adapter and without it, on the same questions."""
+    adapter = path.with_name("race_embedded.jsonl")
+    found = {told: summarise(read_rows(file)[0], _priced()) for told, file in (("adapter", adapter), ("base", path))}
+    lines = _head("path|embedded model|tokens a question:|half within:|right tool:|right result:|right answer:|errors:")
+    for name in found["adapter"]:
+        for told, summary in found.items():
+            s = summary[name]
+            tokens, half = f"{s['tokens_per_question']:,.0f}", f"{s['seconds']['p50']:.1f} s"
+            shares = (_share(s, f"{key}_accuracy") for key in ("tool", "result", "answer"))
+            lines.append(_line(NAMES.get(name, name), told, tokens, half, *shares, s["errors"]))
+    note = "Without its adapter the model gets worked examples and chooses tools by likelihood, the best that we found for it. "
+    return "\n".join([*lines, "", note + _source(read_rows(path)[0], path)])
+
+
+def adapter_table(path: Path) -> str:
+    """What the adapter's record says: its training, and held-out figures by prompt."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    lines = _head("prompt|asked:|right in all:|of which")
+    for role, found in record["held_out"]["roles"].items():
+        claims = [f"{claim} {share:.0%}" for claim, share in found.items() if claim not in ("asked", "right")]
+        lines.append(_line(role, found["asked"], f"{found['right']:.0%}", ", ".join(claims)))
+    training, teacher = record["training"], record["held_out"]["teacher"]
+    note = (
+        f"{training['steps']:,} steps over {record['data']['traces_seen']:,} traces, {record['seconds'] / 60:.0f} minutes on "
+        f"{training['processes']} cores, {record['adapter_bytes'] / 1e6:.1f} MB. Templates of these questions were kept from "
+        f"training; replies are greedy and bound to no grammar. On {teacher['phrases']} fresh phrases the teacher's verdict "
+        f"(nothing but small talk, or more than that) has a precision of {teacher['precision']:.2f} at a recall of "
+        f"{teacher['recall']:.2f}."
+    )
+    return "\n".join([*lines, "", note])
+
+
 def growth_table(path: Path) -> str:
     """Tokens a question over tools needed and on offer, with calls, the largest context and whether all tools ran."""
     rows, meta = read_growth(path)
@@ -190,7 +223,8 @@ def speed_table(path: Path) -> str:
 
 _TABLES: Mapping[str, tuple[str, Callable[[Path], str]]] = {
     "race": ("race_embedded.jsonl", race_table),
-    "race-base": ("race_embedded_base.jsonl", race_table),
+    "base": ("race_embedded_base.jsonl", base_table),
+    "adapter": ("../lm/adapter.json", adapter_table),
     "growth": ("growth.jsonl", growth_table),
     "claim": ("growth.jsonl", claim_table),
     "day": ("delegation_day.json", day_table),

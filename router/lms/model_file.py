@@ -83,7 +83,9 @@ def gguf(spec: str) -> Path:
     else:
         path = Path(spec).expanduser()
         if not path.is_file():
-            raise ModelFileError(f"There is no model file {spec!r}. Give a GGUF file's path or hf:owner/name/file.gguf.")
+            raise ModelFileError(
+                f"There is no model file {spec!r}. Give a GGUF file's path or hf:owner/name/file.gguf."
+            )
     with path.open("rb") as file:
         start = file.read(len(MAGIC))
     if start != MAGIC:
