@@ -352,31 +352,6 @@ def test_altered_results_keep_their_form_and_change_their_value(tools):
     assert broken(found[0], random.Random(1)).result.error
 
 
-class Leaning:
-    """A model that teaches each phrase up to a margin of its own."""
-
-    def __init__(self, margins: dict[str, float]) -> None:
-        self.margins, self.lesson_margin = margins, 0.0
-
-    def reply(self, role: str, messages) -> str:
-        phrase = messages[-1]["content"]
-        taught = {"learningInstruction": {}} if self.lesson_margin < self.margins[phrase] else {}
-        return json.dumps({"userResponse": "Hi!"} | taught)
-
-
-def test_the_margin_of_lessons_is_the_least_that_keeps_false_ones_out():
-    phrases = [("thx", True), ("hello", True), ("banana", False)]
-    assert evaluate.fitted_margin(Leaning({"thx": 9, "hello": 9, "banana": 2.5}), phrases) == 3.0
-    assert evaluate.fitted_margin(Leaning({"thx": 9, "hello": 1.5, "banana": 0}), phrases) == 0.0
-
-
-def test_held_out_talk_is_not_trained(tools):
-    kept = {phrase.lower() for phrase, simple in talk.held_out_talk(1) if simple}
-    groups = [phrases for simple, _, phrases in talk._groups() if simple]
-    trained = {phrase for phrases in groups for i, phrase in enumerate(phrases) if i % 8 != 7}
-    assert len(kept) > 50 and not {phrase.rstrip("!.?") for phrase in kept} & trained
-
-
 def test_judgement_wants_the_result_and_no_other_number(tools):
     messages = prompts.write(
         "26.2 miles to km", [ToolResult(ToolCall("unit_converter", {}), "26.2 mi = 42.165 km", None, 0.0)]

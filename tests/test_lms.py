@@ -369,16 +369,6 @@ def test_the_embedded_model_writes_streams_and_keeps_its_prefix(embedded_lm: dsp
 
 
 @pytest.mark.embedded
-def test_a_lesson_that_is_not_likelier_than_none_by_the_margin_is_not_written(
-    embedded_lm: dspy.LM, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for margin, taught in ((0.0, True), (100.0, False)):
-        monkeypatch.setattr(embedded_lm.engine, "lesson_margin", margin)
-        reply = ask_json(embedded_lm, prompts.teach("thanks a lot"), Trace("t", "q"))
-        assert reply["userResponse"] and ("learningInstruction" in reply) is taught
-
-
-@pytest.mark.embedded
 def test_the_embedded_models_plans_fit_their_schema(embedded_lm: dspy.LM) -> None:
     from test_paths import TOOLS
 

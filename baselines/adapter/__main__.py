@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }
     _record(arguments, record)  # the measuring below takes a while, and an adapter goes nowhere without its record
-    _record(arguments, record | _measure(Local(base, arguments.out), held_out, tools, arguments))
+    _record(arguments, record | {"held_out": _measure(Local(base, arguments.out), held_out, tools, arguments.replies)})
     return 0
 
 
@@ -87,23 +87,18 @@ def _evaluate_only(arguments: argparse.Namespace) -> int:
     adapter = None if arguments.base else arguments.out
     words = read_gguf(embedded_model())[2].words()
     held_out = traces(tools, arguments.held_out, arguments.seed + 1, held_out=True, words=words)
-    found = _measure(Local(embedded_model(), adapter), held_out, tools, arguments)
+    found = _measure(Local(embedded_model(), adapter), held_out, tools, arguments.replies)
     if arguments.base:
         print(json.dumps(found, indent=2))
         return 0
-    _record(arguments, json.loads(arguments.out.with_suffix(".json").read_text("utf-8")) | found)
+    _record(arguments, json.loads(arguments.out.with_suffix(".json").read_text("utf-8")) | {"held_out": found})
     return 0
 
 
-def _measure(model: Any, held_out: Sequence[Any], tools: Any, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The margin of lessons, fitted on held-out talk, and held-out figures with it; every reply goes to ``replies`` for
-    reading, the wrong ones first."""
-    from baselines.adapter.evaluate import asked, fitted_margin, fresh_phrases, judge, summary, verdicts
-    from baselines.adapter.talk import held_out_talk
+def _measure(model: Any, held_out: Sequence[Any], tools: Any, replies: Path | None) -> dict[str, Any]:
+    """Held-out figures; every reply goes to ``replies`` for reading, the wrong ones first."""
+    from baselines.adapter.evaluate import asked, fresh_phrases, judge, summary, verdicts
 
-    replies = arguments.replies
-    margin = fitted_margin(model, held_out_talk(arguments.seed + 1))
-    print(f"A lesson must be {margin:g} nats likelier than none", flush=True)
     questions = [question for trace in held_out for question in asked(trace)]
     judged = []
     for number, question in enumerate(questions, 1):
@@ -128,7 +123,7 @@ def _measure(model: Any, held_out: Sequence[Any], tools: Any, arguments: argpars
             for one in teacher
         ]
         replies.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
-    return {"lesson_margin": margin, "held_out": summary(judged, teacher)}
+    return summary(judged, teacher)
 
 
 def _record(arguments: argparse.Namespace, record: dict[str, Any]) -> None:

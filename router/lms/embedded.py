@@ -22,7 +22,7 @@ from typing import Any
 
 from dspy import lm15
 
-from router.lms.model_file import ModelFileError, lesson_margin, writes_lessons
+from router.lms.model_file import ModelFileError, writes_lessons
 from router.prompts import MAX_REPLY
 from router.trace import Cancelled
 
@@ -38,10 +38,6 @@ BATCH = 128
 """Prompt tokens between two looks at whether the run was stopped."""
 JSON_STYLE = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
 """JSON as ``json.dumps`` writes it, so that a grammar-bound reply reads like the examples in the prompts."""
-
-
-LESSON_MARKS = ('",', '!",', '.",', '?",')
-"""Tokens of the embedded model that end a reply with more to come: in a teacher's reply, a lesson."""
 
 
 class Turns:
@@ -122,7 +118,6 @@ class LlamaEngine:
             params.lora_adapters = [lora]
         self.untrained = adapter is None
         self.teaches = adapter is not None and writes_lessons(adapter)
-        self.lesson_margin = lesson_margin(adapter) if adapter else 0.0
         self._base_weights = {"lora": [{"id": 0, "scale": 0.0}]} if adapter else {}
         self._chatml = _speaks_chatml(path)
         try:
@@ -142,8 +137,6 @@ class LlamaEngine:
         options: dict[str, Any] = {"id_slot": slot_of(role)}
         if schema and (self._chatml or not or_text):
             options["grammar"] = grammar(schema, or_text)
-        if role == "teach" and self.lesson_margin:
-            options["logit_bias"] = [[mark, -self.lesson_margin] for mark in LESSON_MARKS]
         return options | ({"choice": json.loads(json.dumps(asdict(choice)))} if choice else {})
 
     def complete(self, request: lm15.Request) -> lm15.Response:
