@@ -88,15 +88,17 @@ def call(question: str, tools: Mapping[str, Tool], results: Sequence[ToolResult]
     ) + "\n".join(f"{signature(t)}: {t.description}" for t in tools.values())
     messages = [_system(system), _user(question)]
     for result in results:
-        request = {"name": result.call.tool, "arguments": _in_order(tools[result.call.tool], result.call.arguments)}
+        arguments = _in_order(tools.get(result.call.tool), result.call.arguments)
+        request = {"name": result.call.tool, "arguments": arguments}
         messages += [_assistant(_json(request)), _user(f"Result: {result.text}")]
     schema = {"anyOf": [_object(name={"const": t.name}, arguments=dict(t.parameters)) for t in tools.values()]}
     return Prompt("call", tuple(messages), schema, or_text=True)
 
 
-def _in_order(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _in_order(tool: Tool | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments in the order of the schema, which is the order that a grammar allows a model to write them in."""
-    return {slot: arguments[slot] for slot in tool.parameters["properties"] if slot in arguments}
+    slots = tool.parameters["properties"] if tool else ()
+    return {slot: arguments[slot] for slot in slots if slot in arguments} | dict(arguments)
 
 
 def write(question: str, results: Sequence[ToolResult]) -> Prompt:

@@ -25,6 +25,11 @@ def test_examples_stand_between_the_system_message_and_the_question() -> None:
     assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"]
 
 
+def test_examples_of_tool_calling_show_whole_calls() -> None:
+    said = [json.loads(m["content"]) for m in with_examples(prompts.call("hi", TOOLS)).messages if '"name"' in m["content"][:9]]
+    assert {"name": "calculator", "arguments": {"expression": "8 * 7"}} in said
+
+
 def test_examples_use_only_tools_on_offer() -> None:
     text = json.dumps(with_examples(prompts.plan("x", TOOLS)).messages[1:])
     assert "calculator" in text and '\\"clock\\"' not in text and '\\"search\\"' not in text

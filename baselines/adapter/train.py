@@ -40,8 +40,8 @@ class TrainConfig:
     vocabulary entries that the traces do not use stand in each step's softmax beside those that they do.
     """
 
-    steps: int = 986
-    decay: int = 165
+    steps: int = 1195
+    decay: int = 215
     minutes: float | None = None
     traces_per_step: int = 12
     prefix_every: int = 8
