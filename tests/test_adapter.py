@@ -18,7 +18,7 @@ from baselines.adapter.cases import Case, Source, altered, broken, cases
 from baselines.adapter.export import write_adapter
 from baselines.adapter.model import LINEARS, Branch, Group, LoraConfig, LoraLlama, Shape, read_gguf
 from baselines.adapter.sentences import NOTHING, sentence
-from baselines.adapter.traces import data_hash, lesson, still_tools, traces, with_hard_talk
+from baselines.adapter.traces import data_hash, lesson, still_tools, traces
 from baselines.adapter.train import TrainConfig, encode, train
 from router import prompts
 from router.types import ToolCall, ToolResult
@@ -300,21 +300,6 @@ def test_fresh_phrases_are_in_no_training_list():
     fresh = evaluate.fresh_phrases()
     assert len(fresh) == 150
     assert not [phrase for phrase, _ in fresh if phrase.lower().rstrip("!.? ") in trained]
-
-
-def test_the_last_phase_is_half_small_talk_and_what_looks_like_it(made):
-    ended = with_hard_talk(made, 200, seed=0, words=("marble", "tiger"))
-    assert ended[:200] == made[:200] and ended[201::2] == made[201::2]
-    lessons = [trace for trace in ended[200::2]]
-    assert {trace.role for trace in lessons} == {"teach"}
-    taught = sum("learningInstruction" in trace.messages[-1]["content"] for trace in lessons)
-    assert 2 <= taught <= len(lessons) - 8
-
-
-def test_hard_talk_holds_no_phrase_that_the_teacher_is_judged_by():
-    fresh = {phrase.lower() for phrase, _ in evaluate.fresh_phrases()}
-    asked = {one.phrase.lower().rstrip("!. ") for one in talk.hard_talk(4_000, 0, ("marble", "tiger", "kitty"))}
-    assert len(asked) > 1_500 and not asked & fresh
 
 
 def test_only_simple_phrases_come_with_a_lesson(made):

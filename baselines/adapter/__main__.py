@@ -7,15 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
 """glibc, in the training's processes: keep freed memory. Giving it back at every step is a third of their time."""
-PHASES = ((1195, 215), (1345, 150))
-"""The shipped adapter's phases: the last step of each, and how many of its steps lower the rate to nothing."""
 PACKAGES = ("torch", "gguf", "tokenizers", "xllamacpp", "numpy")
 
 
@@ -29,27 +27,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     from baselines.adapter.evaluate import Local
     from baselines.adapter.export import write_adapter
     from baselines.adapter.model import LoraConfig, LoraLlama, read_gguf
-    from baselines.adapter.traces import data_hash, still_tools, traces, with_hard_talk
+    from baselines.adapter.traces import data_hash, still_tools, traces
     from baselines.adapter.train import TrainConfig, encode, load_trained, losses_by_role, train
     from router.lms.model_file import SHA256, embedded_model
 
     base, tools, lora = embedded_model(), still_tools(), LoraConfig(seed=arguments.seed)
-    config = TrainConfig(minutes=arguments.minutes, processes=arguments.processes, seed=arguments.seed)
+    config = TrainConfig(
+        steps=arguments.steps,
+        decay=arguments.decay,
+        minutes=arguments.minutes,
+        processes=arguments.processes,
+        seed=arguments.seed,
+    )
     checkpoint = _checkpoints(arguments.checkpoints) / "run.pt"
     print(f"Making {arguments.traces:,} traces ...", flush=True)
     shape, weights, tokenizer = read_gguf(base)
-    words, talk_from = tokenizer.words(), arguments.phases[0][0] * config.traces_per_step
-    made = _kept_traces(
-        checkpoint,
-        lambda: with_hard_talk(
-            traces(tools, arguments.traces, arguments.seed, words=words), talk_from, arguments.seed, words
-        ),
-    )
-    held_out = traces(tools, arguments.held_out, arguments.seed + 1, held_out=True, words=words)
+    made = _kept_traces(checkpoint, lambda: traces(tools, arguments.traces, arguments.seed, words=tokenizer.words()))
+    held_out = traces(tools, arguments.held_out, arguments.seed + 1, held_out=True, words=tokenizer.words())
     samples = encode(made, tokenizer)
     print(f"Training; checkpoints in {checkpoint.parent} ...", flush=True)
-    for steps, decay in arguments.phases:
-        outcome = train(base, samples, checkpoint, replace(config, steps=steps, decay=decay), lora)
+    outcome = train(base, samples, checkpoint, config, lora)
     model = LoraLlama(shape, weights, lora)
     load_trained(model, checkpoint)
     size = write_adapter(model, arguments.out)
@@ -160,27 +157,15 @@ def _kept_traces(checkpoint: Path, make: Callable[[], list[Any]]) -> list[Any]:
     return made
 
 
-def _phases(text: str) -> tuple[tuple[int, int], ...]:
-    found = tuple(tuple(map(int, part.split(":"))) for part in text.split(","))
-    if any(len(phase) != 2 for phase in found):
-        raise ValueError(text)
-    return found  # type: ignore[return-value]
-
-
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m baselines train-adapter", description=__doc__)
     top.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[2] / "assets" / "lm" / "adapter.gguf")
     top.add_argument("--traces", type=int, default=16_000, help="synthetic traces to make")
     top.add_argument("--held-out", type=int, default=240, help="traces from held-out templates to measure with")
+    top.add_argument("--steps", type=int, default=1195, help="optimizer steps of 12 traces")
+    top.add_argument("--decay", type=int, default=215, help="steps at the end that lower the rate to nothing")
     top.add_argument(
-        "--phases",
-        type=_phases,
-        default=PHASES,
-        help="last step : steps of its decay, of each phase; a step is 12 traces, and from the second phase on every "
-        f"second trace is small talk or looks like it (default: {','.join(f'{s}:{d}' for s, d in PHASES)})",
-    )
-    top.add_argument(
-        "--minutes", type=float, help="end the first phase about then; its last fifth lowers the rate"
+        "--minutes", type=float, help="end about then, in place of after --steps; the last fifth lowers the rate"
     )
     top.add_argument("--processes", type=int, default=2, help="processes of one thread each")
     top.add_argument("--checkpoints", type=Path, help="directory to resume from (default: the user's cache)")

@@ -132,40 +132,6 @@ def look_alikes(questions: Sequence[str], count: int, seed: int, held_out: bool)
     return found
 
 
-_HARD = (
-    "{talk} {w}", "{talk} {w} {v}", "{talk} {w} {v} {u}", "{talk} to {w}", "{talk} to the {w}", "{talk} to my {w}",
-    "{talk} for {w}", "{talk} for the {w}", "{talk} from {w}", "{talk} from the {w}",
-    "{talk} in {language}", "{talk} {language}", "{talk} by {name}", "{talk} {name}", "{talk} {city}", "{w} {talk}",
-    "the {talk}", "a {talk}", "{talk} song", "{talk} meaning", "{talk} emoji", "{talk} card for {name}",
-    "{talk} at {w}", "{talk} of {w}", "{talk} or {w}", "{talk} without {w}", "{talk} about {w}", "{talk} with {w}",
-    "are you {w}", "are you a {w}", "are you {adjective}", "is {name} {adjective}", "do you {w}", "can you {w}",
-    "how {w} are you", "{talk} how {adjective} is it", "{talk} are you {w}", "who is {name}",
-    "what is {w}", "where is {city}", "{name}", "{city}", "{w}", "{w}", "{w} {v}", "{name} {w}", "{thing}", "{food}",
-    "maybe {weekday}", "perhaps {weekday}", "on {weekday}", "no {talk}", "not {talk}", "{talk} not", "{talk} but no",
-    "{talk} but {w}", "{talk} if {w}", "{talk} when {w}", "{talk} because {w}", "say {talk}", "{talk} and {w}",
-)  # fmt: skip
-"""Phrases that hold small talk, or are as short, and ask for something else. Many words in few forms: what makes them
-hard is that the words are any words."""
-
-
-def hard_talk(count: int, seed: int, words: Sequence[str]) -> list[Talk]:
-    """Phrases for a last lesson: small talk, and as many that only look like it, with any of ``words`` in them."""
-    rng = random.Random(f"{seed}/hard talk")
-    simple = [phrase for good, _, phrases in _groups() if good for phrase in phrases if phrase.isascii()]
-    found = small_talk(count // 2, seed + 1_000, held_out=False)
-    kinds = ("language", "name", "city", "adjective", "thing", "food", "weekday")
-    judged = {line[2:].lower() for line in _lines("fresh.txt")}
-    while len(found) < count:
-        slots = {kind: FILLERS[kind](rng, {}).surface for kind in kinds}
-        slots |= {slot: rng.choice(words) for slot in "wvu"}
-        phrase = rng.choice(_HARD).format(talk=rng.choice(simple), **slots)
-        if phrase.lower() in judged:
-            continue
-        found.append(Talk(_written(phrase, rng), _WHAT, False))
-    rng.shuffle(found)
-    return found
-
-
 def open_questions(count: int, seed: int, held_out: bool) -> list[tuple[str, str]]:
     """(question, honest reply) pairs that no tool serves."""
     rng = random.Random(f"{seed}/none/{held_out}")

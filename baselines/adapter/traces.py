@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 
 from baselines.adapter.cases import Case, Source, altered, balanced, broken, cases, forecast
 from baselines.adapter.sentences import sentence
-from baselines.adapter.talk import Talk, hard_talk, look_alikes, open_questions, small_talk
+from baselines.adapter.talk import Talk, look_alikes, open_questions, small_talk
 from router import prompts
 from router.prompts import ChainStep
 from router.tools import Tool, ToolConfig, default_tools
@@ -106,14 +106,6 @@ def traces(
     return [trace for _, trace in sorted(made, key=lambda pair: pair[0])]
 
 
-def with_hard_talk(made: Sequence[Trace], first: int, seed: int, words: Sequence[str]) -> list[Trace]:
-    """``made`` with a teacher's reply in every second place from ``first`` on: a last lesson on telling small talk from
-    what looks like it, which is learned too slowly among all the rest."""
-    places = range(first, len(made), 2)
-    lessons = dict(zip(places, hard_talk(len(places), seed, words), strict=True))
-    return [_taught(lessons[i]) if i in lessons else trace for i, trace in enumerate(made)]
-
-
 def data_hash(made: Iterable[Trace]) -> str:
     """SHA-256 over all transcripts, in order."""
     digest = hashlib.sha256()
@@ -180,11 +172,9 @@ def _chat(tools: Mapping[str, Tool], source: Material, rng: random.Random) -> Tr
 
 
 def _teach(tools: Mapping[str, Tool], source: Material, rng: random.Random) -> Trace:
-    return _taught(rng.choice(source.talk))
-
-
-def _taught(talk: Talk) -> Trace:
-    return Trace("teach", (*prompts.teach(talk.phrase).messages, _assistant(lesson(talk))), "smalltalk")
+    talk = rng.choice(source.talk)
+    messages = prompts.teach(talk.phrase).messages
+    return Trace("teach", (*messages, _assistant(lesson(talk))), "smalltalk")
 
 
 def lesson(talk: Talk) -> str:
