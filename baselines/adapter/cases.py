@@ -152,11 +152,16 @@ def _with_other_date(example: Example, rng: random.Random) -> Example:
             rf"(?:the )?(?:\b{day.day}(?:st|nd|rd|th)?(?: of)? (?:{month}|{month[:3]}),? {day.year}|"
             rf"(?:{month}|{month[:3]}) {day.day}(?:st|nd|rd|th)?,? {day.year}|{value})\b"
         )
-        forms = [value, f"{day.day} {month.lower()} {day.year}", f"{month[:3].lower()} {day.day} {day.year}"]
+        iso, *others = _in_digits(day)
+        forms = [iso, f"{day.day} {month.lower()} {day.year}", f"{month[:3].lower()} {day.day} {day.year}"]
         if day.day > 12:  # no other order of day and month can be read into these
-            forms += [f"{day.day}/{day.month}/{day.year}", f"{day.day}.{day.month}.{day.year}"]
+            forms += others
         question = written.sub(rng.choice(forms), question, count=1)
     return replace(example, question=question)
+
+
+def _in_digits(day: date) -> tuple[str, str, str]:
+    return day.isoformat(), f"{day.day}/{day.month}/{day.year}", f"{day.day}.{day.month}.{day.year}"
 
 
 _COPIED = ("place", "other_place", "query", "holiday")
@@ -273,9 +278,8 @@ def _with_digits_of(question: str, words: str) -> str:
     """``words`` with dates in digits where the question has them so."""
 
     def digits(match: re.Match[str]) -> str:
-        day, month, year = int(match[1]), MONTHS.index(match[2]) + 1, match[3]
-        forms = (f"{year}-{month:02}-{day:02}", f"{day}/{month}/{year}", f"{day}.{month}.{year}")
-        return next((form for form in forms if form in question), match[0])
+        day = date(int(match[3]), MONTHS.index(match[2]) + 1, int(match[1]))
+        return next((form for form in _in_digits(day) if form in question), match[0])
 
     return re.sub(rf"\b(\d{{1,2}}) ({'|'.join(MONTHS)}) (\d{{4}})\b", digits, words)
 

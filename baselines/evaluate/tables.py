@@ -78,8 +78,9 @@ def race_table(path: Path) -> str:
 
 def base_table(path: Path) -> str:
     """The paths with the embedded model's adapter and without it, on the same questions."""
-    adapter = path.with_name("race_embedded.jsonl")
-    found = {told: summarise(read_rows(file)[0], _priced()) for told, file in (("adapter", adapter), ("base", path))}
+    rows, _ = read_rows(path)
+    ours, _ = read_rows(path.with_name("race_embedded.jsonl"))
+    found = {"adapter": summarise(ours, _priced()), "base": summarise(rows, _priced())}
     lines = _head("path|embedded model|tokens a question:|half within:|right tool:|right result:|right answer:|errors:")
     for name in found["adapter"]:
         for told, summary in found.items():
@@ -88,7 +89,7 @@ def base_table(path: Path) -> str:
             shares = (_share(s, f"{key}_accuracy") for key in ("tool", "result", "answer"))
             lines.append(_line(NAMES.get(name, name), told, tokens, half, *shares, s["errors"]))
     note = "Without its adapter the model gets worked examples and chooses tools by likelihood, the best that we found for it. "
-    return "\n".join([*lines, "", note + _source(read_rows(path)[0], path)])
+    return "\n".join([*lines, "", note + _source(rows, path)])
 
 
 def adapter_table(path: Path) -> str:
