@@ -113,18 +113,19 @@ def chat(question: str) -> Prompt:
 
 
 def teach(phrase: str) -> Prompt:
-    """The router path's one call for small talk. Reply: ``{"userResponse": ..., "learningInstruction": {...}}``, the
-    second only where the phrase is so simple that a browser may answer it alone from now on."""
+    """The router path's one call for small talk. Reply: ``{"learningInstruction": {...}, "userResponse": ...}``, the
+    first only where the phrase is so simple that a browser may answer it alone from now on. It comes first because a
+    small model's verdict must be a choice of its own: after a reply it falls with the reply's words."""
     system = (
         'Reply to the message with JSON {"userResponse": ...}. If it is nothing but a greeting, thanks, a farewell or '
-        'the like, add "learningInstruction": {"command": "LEARN_SIMPLE_PHRASE", "query": the message, "response": '
-        "your reply}."
+        'the like, put "learningInstruction": {"command": "LEARN_SIMPLE_PHRASE", "query": the message, "response": '
+        "your reply} first."
     )
     text = {"type": "string", "maxLength": 200}
     instruction = _object(command={"const": "LEARN_SIMPLE_PHRASE"}, query=text, response=text)
     schema = {
         "type": "object",
-        "properties": {"userResponse": text, "learningInstruction": instruction},
+        "properties": {"learningInstruction": instruction, "userResponse": text},
         "required": ["userResponse"],
         "additionalProperties": False,
     }

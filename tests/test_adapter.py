@@ -212,7 +212,7 @@ def test_the_same_seed_makes_the_same_traces(tools):
 
 def test_every_role_is_trained(made):
     roles = Counter(trace.role for trace in made)
-    assert set(roles) == {"plan", "chain", "call", "write", "teach", "fill", "chat"}
+    assert set(roles) == {"plan", "chain", "call", "write", "teach", "verdict", "fill", "chat"}
     assert all(trace.messages[-1]["role"] == "assistant" for trace in made)
 
 
@@ -259,6 +259,18 @@ def found(tools, label: str, count: int = 400, words: tuple[str, ...] = ()) -> l
     return list(cases(tools, label, count, Source(2, False, words)))
 
 
+def test_percentages_and_remainders_are_among_the_calls(tools):
+    written = [case.result.call.arguments["expression"] for case in found(tools, "calculator", 900)]
+    assert sum("% of " in expression for expression in written) > 10
+    assert sum(" mod " in expression for expression in written) > 5
+
+
+def test_a_time_is_copied_as_the_question_writes_it(tools):
+    timed = [case for case in found(tools, "clock") if "time" in case.result.call.arguments]
+    assert len(timed) > 10
+    assert all(case.result.call.arguments["time"] in case.question for case in timed if case.fit_for_call)
+
+
 def test_names_are_copied_as_the_question_writes_them(tools):
     for label, slots in (("clock", ("place", "other_place")), ("search", ("query",))):
         for case in found(tools, label):
@@ -295,11 +307,59 @@ def test_held_out_templates_are_not_trained(tools, made):
     assert not trained & {t.source for t in kept if t.source.startswith("synthetic:")}
 
 
-def test_fresh_phrases_are_in_no_training_list():
-    trained = {phrase.lower() for _, _, phrases in talk._groups() for phrase in phrases}
-    fresh = evaluate.fresh_phrases()
-    assert len(fresh) == 150
-    assert not [phrase for phrase, _ in fresh if phrase.lower().rstrip("!.? ") in trained]
+def test_fresh_phrases_are_not_trained():
+    def bare(phrase: str) -> str:
+        return re.sub(r"[\W_]+", " ", phrase.lower()).strip()
+
+    fresh = {bare(phrase) for phrase, _ in evaluate.fresh_phrases()} - {""}
+    assert len(evaluate.fresh_phrases()) == 150
+    alike = talk.look_alikes(["what time is it"], 3_000, Source(7, False))
+    made = {bare(one.phrase) for one in [*talk.small_talk(3_000, 7, False), *alike]}
+    assert len(made) > 2_000 and not fresh & made
+
+
+def test_small_talk_and_its_look_alikes_are_never_the_same_phrase():
+    alike = {one.phrase.lower() for one in talk.look_alikes(["what time is it"], 3_000, Source(7, False))}
+    assert all("{" not in phrase and "[" not in phrase for phrase in alike)
+    simple = {one.phrase.lower() for one in talk.small_talk(3_000, 7, False) if one.simple}
+    assert len(simple & alike) <= 3, simple & alike
+
+
+class Leaning:
+    """A model that teaches each phrase up to a margin of its own."""
+
+    def __init__(self, margins: dict[str, float]) -> None:
+        self.margins, self.lesson_margin = margins, 0.0
+
+    def reply(self, role: str, messages, limit: int = 160) -> str:
+        phrase = messages[-1]["content"]
+        taught = {"learningInstruction": {}} if self.lesson_margin < self.margins[phrase] else {}
+        return json.dumps(taught | {"userResponse": "Hi!"})
+
+
+def test_the_margin_of_lessons_is_the_least_that_keeps_false_ones_out():
+    phrases = [("thx", True), ("hello", True), ("banana", False)]
+    assert evaluate.fitted_margin(Leaning({"thx": 9, "hello": 9, "banana": 2.2}), phrases) == 2.5
+    assert evaluate.fitted_margin(Leaning({"thx": 9, "hello": 1.5, "banana": 0}), phrases) == 0.0
+
+
+def test_held_out_talk_is_not_trained():
+    kept = {phrase.lower().rstrip("!.? :)😊🙏") for phrase, simple in talk.held_out_talk(1) if simple}
+    groups = [phrases for simple, _, phrases in talk._groups() if simple]
+    trained = {phrase for phrases in groups for i, phrase in enumerate(phrases) if i % 8 != 7}
+    assert len(kept) > 150 and len(kept & trained) < 0.05 * len(kept), kept & trained
+
+
+def test_a_verdict_alone_is_the_beginning_of_a_teachers_reply(made):
+    begun = Counter(trace.messages[-1]["content"] for trace in made if trace.role == "verdict")
+    assert set(begun) == {'{"learningInstruction', '{"userResponse'}
+    assert not any(trace.whole for trace in made if trace.role == "verdict")
+
+
+def test_a_lesson_stands_before_the_reply_so_that_the_verdict_is_a_choice_of_its_own():
+    reply = json.loads(lesson(talk.Talk("thx", "You're welcome!", True)))
+    schema = prompts.teach("thx").schema["properties"]
+    assert list(reply) == list(schema) == ["learningInstruction", "userResponse"]
 
 
 def test_only_simple_phrases_come_with_a_lesson(made):

@@ -77,6 +77,7 @@ def test_a_reply_without_a_lesson_is_just_an_answer() -> None:
         ('{"userResponse": "Say \\"hi\\"", "learningInstruction": {"comm', 'Say "hi"', "malformed"),
         ('{"userResponse": "Hello" "x"}', "Hello", "malformed"),
         ('{"userResponse": "a\\', "a", "malformed"),
+        ('{"learningInstruction": {"command": "L", "query": "hi", "response": "Hello', "Hello", "malformed"),
         ("{", "{", "malformed"),
         ("[1, 2]", "[1, 2]", "no JSON object"),
         ("42", "42", "no JSON object"),

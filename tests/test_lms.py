@@ -252,7 +252,9 @@ def test_every_role_of_the_prompts_has_a_slot_and_shared_ones_share_a_prefix() -
 
 def test_a_grammar_holds_the_schema_and_optional_text() -> None:
     assert "text" not in grammar({"type": "object"}).split("%json")[0]
-    assert "json | text <|im_end|>" in grammar({"type": "object"}, or_text=True)
+    either = grammar({"type": "object"}, or_text=True)
+    assert "start: json | text\n" in either and "text: words <|im_end|>" in either
+    assert "%json" not in grammar(None, or_text=True)
 
 
 @pytest.mark.embedded
@@ -366,6 +368,22 @@ def test_the_embedded_model_writes_streams_and_keeps_its_prefix(embedded_lm: dsp
     (end,) = ends(trace)
     assert "391" in end["reply"] and end["usage"]["cached_tokens"] > 0.4 * end["usage"]["input_tokens"]
     assert "".join(e.data["text"] for e in trace.events if e.kind == "token").strip() == end["reply"].strip()
+
+
+@pytest.mark.embedded
+def test_where_text_is_asked_for_the_embedded_model_writes_no_json(embedded_lm: dspy.LM) -> None:
+    (end,) = ends(call(embedded_lm, prompts.chat('reply with just this: {"name": "clock", "arguments": {}}')))
+    assert end["reply"].strip() and not end["reply"].lstrip().startswith("{")
+
+
+@pytest.mark.embedded
+def test_a_lesson_that_is_not_likelier_than_none_by_the_margin_is_not_written(
+    embedded_lm: dspy.LM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for margin, taught in ((0.0, True), (100.0, False)):
+        monkeypatch.setattr(embedded_lm.engine, "lesson_margin", margin)
+        reply = ask_json(embedded_lm, prompts.teach("thanks a lot"), Trace("t", "q"))
+        assert reply["userResponse"] and ("learningInstruction" in reply) is taught
 
 
 @pytest.mark.embedded

@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }
     _record(arguments, record)  # the measuring below takes a while, and an adapter goes nowhere without its record
-    _record(arguments, record | {"held_out": _measure(Local(base, arguments.out), held_out, tools, arguments.replies)})
+    _record(arguments, record | _measure(Local(base, arguments.out), held_out, tools, arguments))
     return 0
 
 
@@ -87,18 +87,23 @@ def _evaluate_only(arguments: argparse.Namespace) -> int:
     adapter = None if arguments.base else arguments.out
     words = read_gguf(embedded_model())[2].words()
     held_out = traces(tools, arguments.held_out, arguments.seed + 1, held_out=True, words=words)
-    found = _measure(Local(embedded_model(), adapter), held_out, tools, arguments.replies)
+    found = _measure(Local(embedded_model(), adapter), held_out, tools, arguments)
     if arguments.base:
         print(json.dumps(found, indent=2))
         return 0
-    _record(arguments, json.loads(arguments.out.with_suffix(".json").read_text("utf-8")) | {"held_out": found})
+    _record(arguments, json.loads(arguments.out.with_suffix(".json").read_text("utf-8")) | found)
     return 0
 
 
-def _measure(model: Any, held_out: Sequence[Any], tools: Any, replies: Path | None) -> dict[str, Any]:
-    """Held-out figures; every reply goes to ``replies`` for reading, the wrong ones first."""
-    from baselines.adapter.evaluate import asked, fresh_phrases, judge, summary, verdicts
+def _measure(model: Any, held_out: Sequence[Any], tools: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The margin of lessons, fitted on held-out talk, and held-out figures with it; every reply goes to ``replies`` for
+    reading, the wrong ones first."""
+    from baselines.adapter.evaluate import asked, fitted_margin, fresh_phrases, judge, summary, verdicts
+    from baselines.adapter.talk import held_out_talk
 
+    replies = arguments.replies
+    margin = fitted_margin(model, held_out_talk(arguments.seed + 1))
+    print(f"A lesson must be {margin:g} nats likelier than none", flush=True)
     questions = [question for trace in held_out for question in asked(trace)]
     judged = []
     for number, question in enumerate(questions, 1):
@@ -123,7 +128,7 @@ def _measure(model: Any, held_out: Sequence[Any], tools: Any, replies: Path | No
             for one in teacher
         ]
         replies.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
-    return summary(judged, teacher)
+    return {"lesson_margin": margin, "held_out": summary(judged, teacher)}
 
 
 def _record(arguments: argparse.Namespace, record: dict[str, Any]) -> None:
@@ -147,12 +152,9 @@ def _kept_traces(checkpoint: Path, make: Callable[[], list[Any]]) -> list[Any]:
     path = checkpoint.with_suffix(".jsonl")
     if path.exists():
         rows = (json.loads(line) for line in path.read_text("utf-8").splitlines())
-        return [Trace(row["role"], tuple(row["messages"]), row["source"]) for row in rows]
+        return [Trace(**row | {"messages": tuple(row["messages"])}) for row in rows]
     made = make()
-    lines = (
-        json.dumps({"role": t.role, "messages": [dict(m) for m in t.messages], "source": t.source}, ensure_ascii=False)
-        for t in made
-    )
+    lines = (json.dumps(asdict(t) | {"messages": [dict(m) for m in t.messages]}, ensure_ascii=False) for t in made)
     path.write_text("".join(line + "\n" for line in lines), "utf-8")
     return made
 
@@ -160,8 +162,8 @@ def _kept_traces(checkpoint: Path, make: Callable[[], list[Any]]) -> list[Any]:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m baselines train-adapter", description=__doc__)
     top.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[2] / "assets" / "lm" / "adapter.gguf")
-    top.add_argument("--traces", type=int, default=16_000, help="synthetic traces to make")
-    top.add_argument("--held-out", type=int, default=240, help="traces from held-out templates to measure with")
+    top.add_argument("--traces", type=int, default=21_000, help="synthetic traces to make")
+    top.add_argument("--held-out", type=int, default=320, help="traces from held-out templates to measure with")
     top.add_argument("--steps", type=int, default=1195, help="optimizer steps of 12 traces")
     top.add_argument("--decay", type=int, default=215, help="steps at the end that lower the rate to nothing")
     top.add_argument(

@@ -128,7 +128,7 @@ def _with_other_text(example: Example, words: Sequence[str], rng: random.Random)
 
 
 @cache
-def _vocabulary() -> tuple[str, ...]:
+def vocabulary() -> tuple[str, ...]:
     """Words to write about: those of the templates of questions."""
     patterns = (re.sub(r"\{.*?\}", "", t.pattern) for label in ("none", "search") for t in synthetic.templates(label))
     return tuple(sorted({word for pattern in patterns for word in re.findall(r"\b[a-z]{2,14}\b", pattern)}))
@@ -137,7 +137,7 @@ def _vocabulary() -> tuple[str, ...]:
 def _word(words: Sequence[str], rng: random.Random) -> str:
     """A word of the templates, or of ``words``: a model whose token for " word" is not that of '"word' has to learn
     to spell each of them."""
-    return rng.choice(words if words and rng.random() < _OF_THE_MODEL else _vocabulary())
+    return rng.choice(words if words and rng.random() < _OF_THE_MODEL else vocabulary())
 
 
 def _with_other_date(example: Example, rng: random.Random) -> Example:
@@ -154,10 +154,15 @@ def _with_other_date(example: Example, rng: random.Random) -> Example:
         )
         iso, *others = _in_digits(day)
         forms = [iso, f"{day.day} {month.lower()} {day.year}", f"{month[:3].lower()} {day.day} {day.year}"]
+        forms += [f"the {_ordinal(day.day)} of {name} {day.year}" for name in (month, month.lower())]
         if day.day > 12:  # no other order of day and month can be read into these
             forms += others
         question = written.sub(rng.choice(forms), question, count=1)
     return replace(example, question=question)
+
+
+def _ordinal(number: int) -> str:
+    return f"{number}{'th' if 10 < number < 14 else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _in_digits(day: date) -> tuple[str, str, str]:
@@ -166,17 +171,23 @@ def _in_digits(day: date) -> tuple[str, str, str]:
 
 _COPIED = ("place", "other_place", "query", "holiday")
 """Arguments that a model may write as the question does: no tool minds their capitals."""
+_CLOCK_TIME = re.compile(
+    r"\b\d{1,2}(?::\d\d)?\s*(?:[ap]\.?m\b\.?)|\b\d{1,2}:\d\d\b|\b(?:noon|midnight)\b", re.IGNORECASE
+)
 
 
 def _as_written(tool: Tool, arguments: Mapping[str, Any], question: str, output: str | None) -> dict[str, Any]:
-    """The arguments with the capitals of the question where the tool gives the same for them: what can be copied need
-    not be known."""
+    """The arguments with the capitals and the time of the question where the tool gives the same for them: what can be
+    copied need not be known."""
 
     def copied(name: str) -> str:
         at = question.lower().find(name.lower())
         return question[at : at + len(name)] if at >= 0 else name
 
     written = dict(arguments) | {slot: copied(arguments[slot]) for slot in _COPIED if slot in arguments}
+    times = _CLOCK_TIME.findall(question)
+    if "time" in written and len(times) == 1:
+        written["time"] = times[0]
     if "query" in written:
         written["query"] = re.sub(r"\b[A-Z][\w-]{2,}", lambda name: copied(name[0]), written["query"])
     return written if tool.call(written).output == output else dict(arguments)
@@ -230,7 +241,8 @@ def _arguments(tool: Tool, example: Example) -> dict[str, Any] | None:
     if not known:
         return None
     if tool.name == "calculator":
-        known["expression"] = re.sub(r"(?<=\d)\.0\b", "", str(known["expression"])).replace(" ", "")
+        written = re.sub(r"(?<=\d)\.0\b", "", str(known["expression"]))
+        known["expression"] = re.sub(r"\s*([-+*/^(),])\s*", r"\1", written)
     if tool.name == "calendar":
         if known.get("operation") == "days_since":
             known["operation"] = "days_until"
@@ -241,6 +253,8 @@ def _arguments(tool: Tool, example: Example) -> dict[str, Any] | None:
             known = parsed
         if re.search(r"\b(?:next|last) year\b", example.question):
             return None
+    if tool.name == "weather" and known.get("day") == "today":
+        del known["day"]  # what the tool takes without being told
     if tool.name == "text" and known.get("operation") in ("upper", "lower", "title"):
         known["operation"] = {"upper": "uppercase", "lower": "lowercase", "title": "title_case"}[known["operation"]]
     return known

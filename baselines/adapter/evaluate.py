@@ -18,10 +18,13 @@ from dspy import lm15
 
 from baselines.adapter.traces import Trace
 from router import prompts
-from router.lms.embedded import LlamaEngine
+from router.lms.embedded import LESSON_MARK, LlamaEngine
 from router.tools import Tool, ToolError
 from router.types import NONE
 
+MARGINS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+"""Nats. See ``fitted_margin``."""
+SURE = 0.99
 _NUMBER = re.compile(r"\d[\d,.:]*")
 
 
@@ -53,6 +56,15 @@ class Local:
     def __init__(self, base: Path, adapter: Path | None, threads: int | None = None) -> None:
         self._engine = LlamaEngine(base, adapter, threads)
 
+    @property
+    def lesson_margin(self) -> float:
+        """See ``router.lms.model_file.lesson_margin``."""
+        return self._engine.lesson_margin
+
+    @lesson_margin.setter
+    def lesson_margin(self, nats: float) -> None:
+        self._engine.lesson_margin = nats
+
     def reply(self, role: str, messages: Sequence[Mapping[str, str]], limit: int = prompts.MAX_REPLY) -> str:
         """The reply to a prompt of ``role``. Raises lm15 errors."""
         system, *turns = messages
@@ -64,7 +76,9 @@ class Local:
 
 
 def asked(trace: Trace) -> list[Asked]:
-    """Every prompt of a transcript with its reply."""
+    """Every prompt of a transcript with its reply; none where the reply is only begun."""
+    if not trace.whole:
+        return []
     found, chain = [], trace.role in ("plan", "chain")
     for place, message in enumerate(trace.messages):
         if message["role"] == "assistant":
@@ -190,6 +204,21 @@ class Verdict:
 def verdicts(model: Local, phrases: Sequence[tuple[str, bool]]) -> list[Verdict]:
     """The teacher's replies to ``phrases``."""
     return [Verdict(phrase, simple, model.reply("teach", prompts.teach(phrase).messages)) for phrase, simple in phrases]
+
+
+def fitted_margin(model: Local, phrases: Sequence[tuple[str, bool]]) -> float:
+    """The least of MARGINS at which what ``model`` teaches of ``phrases`` is simple often enough, else the greatest."""
+    open_phrases = list(phrases)
+    for model.lesson_margin in MARGINS:
+        begun = [
+            (model.reply("teach", prompts.teach(phrase).messages, limit=2), (phrase, simple))
+            for phrase, simple in open_phrases
+        ]
+        taught = [pair for reply, pair in begun if LESSON_MARK in reply]
+        if sum(simple for _, simple in taught) >= SURE * len(taught):
+            break
+        open_phrases = taught  # what a smaller margin keeps from being taught, a greater one keeps too
+    return model.lesson_margin
 
 
 def summary(judged: Sequence[Judged], teacher: Sequence[Verdict]) -> dict[str, Any]:

@@ -6,11 +6,13 @@ Leaves out what a router needs to know them apart; ``smalltalk.txt`` and ``none.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from baselines.adapter.cases import Source, vocabulary
 from router import synthetic
 from router.synthetic.noise import garble
 from router.synthetic.slots import FILLERS
@@ -49,27 +51,81 @@ def _lines(name: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
+@cache
+def _forms(name: str) -> tuple[dict[str, tuple[str, ...]], tuple[tuple[str, str], ...]]:
+    """The lists ("name = item, item") of the file ``name``, and its other lines: (pattern, reply) pairs."""
+    lists, pairs = {}, []
+    for line in _lines(name):
+        if (found := re.match(r"([a-z]+) = (.+)", line)) is not None:
+            lists[found[1]] = tuple(found[2].split(", "))
+        else:
+            found = re.fullmatch(r"(.+) \| ([^\[\]|]+)", line)
+            pairs.append((found[1], found[2]) if found else (line, _WHAT))
+    return lists, tuple(pairs)
+
+
+def _listed(name: str) -> tuple[str, ...]:
+    return next((lists[name] for lists, _ in map(_forms, ("simple.txt", "lookalikes.txt")) if name in lists), ())
+
+
+@cache
+def _familiar() -> frozenset[str]:
+    """Words of simple phrases: one of them in place of any word could make another simple phrase."""
+    lists, pairs = _forms("simple.txt")
+    texts = [phrase for simple, _, phrases in _groups() if simple for phrase in phrases]
+    texts += [pattern for pattern, _ in pairs] + [item for items in lists.values() for item in items]
+    return frozenset(re.findall(r"[^\W\d_]+", " ".join(texts).lower()))
+
+
+@cache
+def _judged() -> frozenset[str]:
+    """What the teacher is judged by, which is not to be trained on."""
+    return frozenset(_bare(line[2:]) for line in _lines("fresh.txt"))
+
+
+def _bare(phrase: str) -> str:
+    return re.sub(r"[\W_]+", " ", phrase.lower()).strip()
+
+
+def _drawn(pattern: str, rng: random.Random, words: Sequence[Sequence[str]] = ()) -> str:
+    """``pattern`` with its alternatives picked and its slots filled; ``words`` are lists for {w}, each as likely."""
+    text, drawn = synthetic.expand(pattern, rng), {}
+
+    def fill(match: re.Match[str]) -> str:
+        kind, key = match[1], match[0]
+        if key not in drawn:
+            if kind == "w":
+                drawn[key] = rng.choice(rng.choice(words))
+            else:
+                own = _listed(kind)
+                drawn[key] = rng.choice(own) if own else FILLERS[kind](rng, {}).surface
+        return drawn[key]
+
+    while "{" in text:
+        text = re.sub(r"\{([a-z]+)\d?\}", fill, text)
+    return " ".join(text.split())
+
+
 def small_talk(count: int, seed: int, held_out: bool) -> list[Talk]:
-    """``count`` phrases, half of them simple: in the writing of people in a hurry, or plain."""
+    """``count`` phrases, three quarters of them simple: in the writing of people in a hurry, or plain."""
     rng = random.Random(f"{seed}/smalltalk/{held_out}")
     pools: dict[bool, list[tuple[str, str]]] = {True: [], False: []}
     for simple, reply, phrases in _groups():
         for position, phrase in enumerate(phrases):
             if (position % _HELD_OUT == _HELD_OUT - 1) == held_out:
                 pools[simple].append((phrase, reply))
+    patterns = [pair for i, pair in enumerate(_forms("simple.txt")[1]) if (i % _HELD_OUT == _HELD_OUT - 1) == held_out]
     found = []
-    for _ in range(count):
-        simple = rng.random() < 0.55
+    while len(found) < count:
+        simple = rng.random() < _SIMPLE
         phrase, reply = rng.choice(pools[simple])
-        if simple and rng.random() < 0.1 and phrase.isascii():
-            phrase = _two(phrase, rng.choice(pools[True])[0], rng)
+        if simple and rng.random() < _COMPOSED:
+            pattern, reply = rng.choice(patterns)
+            phrase = _drawn(pattern, rng)
+        if _bare(phrase) and _bare(phrase) in _judged():
+            continue
         found.append(Talk(_written(phrase, rng), reply, simple))
     return found
-
-
-def _two(first: str, second: str, rng: random.Random) -> str:
-    """Two simple phrases in one, where they are short: "ok, thanks"."""
-    return f"{first}{rng.choice((', ', ' ', '! '))}{second}" if len(first + second) < 22 and second.isascii() else first
 
 
 def _written(phrase: str, rng: random.Random) -> str:
@@ -82,53 +138,44 @@ def _written(phrase: str, rng: random.Random) -> str:
     return phrase
 
 
+def held_out_talk(seed: int) -> list[tuple[str, bool]]:
+    """(phrase, whether it is simple) of talk that was kept from training, each once."""
+    alike = look_alikes(("what is 3 + 4", "weather in Rome"), 300, Source(seed, True))
+    return sorted({(one.phrase, one.simple) for one in [*small_talk(400, seed, True), *alike]})
+
+
+_SIMPLE, _COMPOSED, _ASKED, _OPEN = 0.75, 0.55, 0.25, 0.15
+"""Shares: simple phrases of small talk, and those of them that are put together from ``simple.txt``; look-alikes that
+hold a question for a tool, and those that are or hold a question for none."""
 _TAILS = (
     "{talk}, and {question}", "{talk}, but {question}", "{talk}. {question}?", "{talk}! {question}",
     "{talk}, now {question}", "{talk} and then {question}", "{talk} - {question}?",
-    "{talk}, one more thing: {question}", "{talk} so {question}",
+    "{talk}, one more thing: {question}", "{talk} so {question}", "{talk} {question}", "{question}", "{question}",
+    "{question}",
 )  # fmt: skip
-_ABOUT = (
-    "{talk} world in python", "say {talk} to {name}", "what does {talk} mean", "how do you say {talk} in french",
-    "spell {talk}", "translate {talk}", "why do people say {talk}", "write {talk} backwards",
-    "how many letters in {talk}", "is {talk} a word", "{talk} {thing}", "{talk} {noun}", "print {talk}", "who said {talk}",
-    "don't say {talk}", "{talk} is not a greeting", "how do I reply to {talk}", "no {talk}", "not {talk}",
-    "{talk} for nothing", "{talk} who", "{talk} {number}", "my name is {name}", "i'm {name}",
-    "{talk}, my name is {name}", "i said {talk}", "{talk} {name} called", "tell {name} {talk}",
-)  # fmt: skip
-_BARE = 0.15
-"""Share of look-alikes that are a bare noun or name: as short as a greeting, and none."""
 _WHAT = "Please tell me more exactly what you mean."
 _AGAIN = "Please ask me that by itself, so that I can look it up."
 
 
-def look_alikes(questions: Sequence[str], count: int, seed: int, held_out: bool) -> list[Talk]:
-    """Phrases that begin like small talk and are more than that: never simple."""
+def look_alikes(questions: Sequence[str], count: int, source: Source) -> list[Talk]:
+    """Phrases that begin like small talk, or are as short, and ask for something else: never simple."""
+    seed, held_out = source.seed, source.held_out
     rng = random.Random(f"{seed}/look-alikes/{held_out}")
-    simple = [phrase for good, _, phrases in _groups() if good for phrase in phrases[:6] if phrase.isascii()]
+    words = [[word for word in pool if word not in _familiar()] for pool in (vocabulary(), source.words) if pool]
+    alike = [pair for i, pair in enumerate(_forms("lookalikes.txt")[1]) if (i % _HELD_OUT == _HELD_OUT - 1) == held_out]
+    unanswered = open_questions(max(1, count // 6), seed, held_out)
     found = []
-    for _ in range(count):
-        talk, kind = rng.choice(simple), rng.random()
-        if rng.random() < _BARE:
-            kinds = rng.choices(
-                ("thing", "noun", "name", "city", "topic", "food", "cur", "weekday"), k=rng.randint(1, 2)
-            )
-            phrase = " ".join(FILLERS[kind](rng, {}).surface for kind in kinds)
-            found.append(Talk(_written(phrase, rng), _WHAT, False))
-            continue
-        if kind < 0.4:
-            pattern = _TAILS[rng.randrange(len(_TAILS))]
-            phrase = pattern.format(talk=talk, question=rng.choice(questions).rstrip("?!."))
-            found.append(Talk(_written(phrase, rng), _AGAIN, False))
-            continue
-        if kind < 0.55:
-            found.append(Talk(_written(rng.choice(questions), rng), _AGAIN, False))
-            continue
-        pattern = rng.choice(_ABOUT)
-        name = FILLERS["name"](rng, {}).surface
-        thing, noun = (FILLERS[kind](rng, {}).surface for kind in ("thing", "noun"))
-        phrase = pattern.format(talk=talk, name=name, number=rng.randint(2, 99), thing=thing, noun=noun)
-        reply = f"Nice to meet you, {name}!" if "name is" in pattern or pattern.startswith("i'm") else _WHAT
-        found.append(Talk(_written(phrase, rng), reply, False))
+    while len(found) < count:
+        kind = rng.random()
+        if kind < _ASKED + _OPEN:
+            question, reply = (rng.choice(questions), _AGAIN) if kind < _ASKED else rng.choice(unanswered)
+            phrase = rng.choice(_TAILS).format(talk=rng.choice(_listed("talk")), question=question.rstrip("?!."))
+        else:
+            pattern, reply = rng.choice(alike)
+            name = FILLERS["name"](rng, {}).surface
+            phrase, reply = _drawn(pattern.replace("{name}", name), rng, words), reply.replace("{name}", name)
+        if _bare(phrase) not in _judged():
+            found.append(Talk(_written(phrase, rng), reply, False))
     return found
 
 

@@ -10,6 +10,7 @@ holds several replies where a path asks several times: the chain's plan, finding
     call    the tool call, often with the answer from its result           a third
     write   the answer from one to three results                           a sixteenth
     teach   the reply to small talk, with or without a lesson              an eighth
+    verdict the first word of that reply, which says whether a lesson comes  a quarter: cheap, and learned slowly
     fill    the arguments that the question's parser missed                a twenty-fifth
     chat    the answer where no tool serves                                a twenty-fifth
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,11 +33,14 @@ from router.prompts import ChainStep
 from router.tools import Tool, ToolConfig, default_tools
 from router.types import NONE
 
-SHARES = {"plan": 0.28, "chain": 0.11, "call": 0.34, "write": 0.06, "teach": 0.13, "fill": 0.04, "chat": 0.04}
+SHARES = {
+    "plan": 0.21, "chain": 0.08, "call": 0.26, "write": 0.04, "teach": 0.1, "verdict": 0.25, "fill": 0.03, "chat": 0.03,
+}  # fmt: skip
 _MORE = {"calculator": 1.6, "calendar": 1.6, "text": 1.5, "clock": 1.3, "currency": 1.3, "unit_converter": 1.2}
 """Tools with more kinds of calls get more cases."""
-_ALTERED, _BROKEN, _TALK, _SECOND = 0.3, 0.07, 0.17, 0.12
-"""Shares: altered results, errors, questions without a tool, questions for a second tool."""
+_ALTERED, _BROKEN, _TALK, _SECOND, _ALIKE = 0.3, 0.07, 0.17, 0.12, 0.4
+"""Shares: altered results, errors, questions without a tool, questions for a second tool, and what only looks like small
+talk among what the teacher is asked."""
 
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
@@ -49,11 +54,13 @@ def still_tools() -> dict[str, Tool]:
 
 @dataclass(frozen=True)
 class Trace:
-    """A transcript. ``messages`` begins with the system message and ends with a reply to be learned."""
+    """A transcript. ``messages`` begins with the system message and ends with a reply to be learned, of which only the
+    beginning is there unless it is ``whole``."""
 
     role: str
     messages: tuple[Mapping[str, str], ...]
     source: str
+    whole: bool = True
 
     @property
     def replies(self) -> int:
@@ -66,6 +73,7 @@ class Material:
 
     cases: tuple[Case, ...]
     talk: tuple[Talk, ...]
+    alike: tuple[Talk, ...]
     questions: tuple[tuple[str, str], ...]
 
 
@@ -77,9 +85,9 @@ def material(tools: Mapping[str, Tool], count: int, source: Source) -> Material:
     for label in sorted(tools):
         wanted = int(per_tool * _MORE.get(label, 1.0))
         found += balanced(list(cases(tools, label, 3 * wanted, source)), wanted)
-    asked = [case.question for case in found]
-    talk = small_talk(count // 3, seed, held_out) + look_alikes(asked, count // 9, seed, held_out)
-    return Material(tuple(found), tuple(talk), tuple(open_questions(count // 4, seed, held_out)))
+    talk = small_talk(count, seed, held_out)
+    alike = look_alikes([case.question for case in found], count, source)
+    return Material(tuple(found), tuple(talk), tuple(alike), tuple(open_questions(count // 4, seed, held_out)))
 
 
 def traces(
@@ -95,6 +103,7 @@ def traces(
         "call": _call,
         "write": _write,
         "teach": _teach,
+        "verdict": _verdict,
         "fill": _fill,
         "chat": _chat,
     }
@@ -172,18 +181,26 @@ def _chat(tools: Mapping[str, Tool], source: Material, rng: random.Random) -> Tr
 
 
 def _teach(tools: Mapping[str, Tool], source: Material, rng: random.Random) -> Trace:
-    talk = rng.choice(source.talk)
+    talk = rng.choice(source.alike if rng.random() < _ALIKE else source.talk)
     messages = prompts.teach(talk.phrase).messages
     return Trace("teach", (*messages, _assistant(lesson(talk))), "smalltalk")
 
 
+_VERDICT = re.compile(r'\{"\w+')
+
+
+def _verdict(tools: Mapping[str, Tool], source: Material, rng: random.Random) -> Trace:
+    taught = _teach(tools, source, rng)
+    *prompt, reply = taught.messages
+    begun = _assistant(_VERDICT.match(reply["content"])[0])
+    return Trace("verdict", (*prompt, begun), taught.source, whole=False)
+
+
 def lesson(talk: Talk) -> str:
-    """The teacher's reply as JSON."""
-    reply: dict[str, object] = {"userResponse": talk.reply}
-    if talk.simple:
-        command = "LEARN_SIMPLE_PHRASE"
-        reply["learningInstruction"] = {"command": command, "query": talk.phrase, "response": talk.reply}
-    return json.dumps(reply, ensure_ascii=False)
+    """The teacher's reply as JSON, its verdict first."""
+    taught = {"command": "LEARN_SIMPLE_PHRASE", "query": talk.phrase, "response": talk.reply}
+    reply = {"learningInstruction": taught} if talk.simple else {}
+    return json.dumps({**reply, "userResponse": talk.reply}, ensure_ascii=False)
 
 
 def _fill(tools: Mapping[str, Tool], source: Material, rng: random.Random) -> Trace:
@@ -203,8 +220,6 @@ def _no_tool(source: Material, rng: random.Random, talk: float = 0.4) -> tuple[s
     """(phrase, reply) of small talk or of a question that no tool serves."""
     if rng.random() < talk:
         chosen = rng.choice(source.talk)
-        while not chosen.simple and chosen.reply.startswith("Please ask me"):
-            chosen = rng.choice(source.talk)
         return chosen.phrase, chosen.reply
     return rng.choice(source.questions)
 

@@ -43,7 +43,7 @@ class TrainConfig:
     steps: int = 1195
     decay: int = 215
     minutes: float | None = None
-    traces_per_step: int = 12
+    traces_per_step: int = 16
     prefix_every: int = 8
     rate: float = 1.5e-3
     warm_up: int = 8
@@ -78,14 +78,15 @@ class Outcome:
 
 
 def encode(traces: Sequence[Trace], tokenizer: ChatTokenizer) -> list[Sample]:
-    """Traces as ids. Every assistant message is a target, with its end mark."""
+    """Traces as ids. Every assistant message is a target, with its end mark if it is whole."""
     samples = []
     for trace in traces:
         ids: list[int] = []
         targets: list[bool] = []
         for message in trace.messages[1:]:
             if message["role"] == "assistant":
-                mark, reply = tokenizer.reply_mark(), tokenizer.reply(message["content"])
+                mark = tokenizer.reply_mark()
+                reply = tokenizer.reply(message["content"]) if trace.whole else tokenizer.encode(message["content"])
                 end = tokenizer.encode("\n")
                 ids += mark + reply + end
                 targets += [False] * len(mark) + [True] * len(reply) + [False] * len(end)

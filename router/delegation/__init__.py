@@ -29,7 +29,8 @@ _MAX_SHOWN = 1_000
 """Characters of each field of a refused instruction that travel on, so that a hostile one cannot fill the page."""
 
 _FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
-_ANSWER = re.compile(r'"userResponse"\s*:\s*("(?:[^"\\]|\\.)*)("?)', re.DOTALL)
+_ANSWER = re.compile(r'"(?:userResponse|response)"\s*:\s*("(?:[^"\\]|\\.)*)("?)', re.DOTALL)
+"""The first text for the user in broken JSON; a lesson, where there is one, has the same."""
 
 
 class Said(NamedTuple):
@@ -71,7 +72,7 @@ def parse_reply(text: str) -> Said:
     """Read a reply in the wire format. Never raises: whatever the model wrote, an answer reaches the user.
 
     A broken or foreign ``learningInstruction`` is dropped with a note. Text that is no JSON is the answer itself; of
-    JSON that breaks off, the ``userResponse`` is saved.
+    JSON that breaks off, the ``userResponse`` is saved, or the lesson's ``response`` where that comes first.
     """
     stripped = text.strip()
     fenced = _FENCE.match(stripped)

@@ -188,7 +188,9 @@ def _request(lm: dspy.LM, prompt: Prompt) -> lm15.Request:
     able, options = capabilities(lm), {}
     if able.local:
         names = choice(prompt) if able.untrained else None
-        options["extensions"] = lm.engine.options(prompt.role, prompt.schema, prompt.or_text, names)
+        options["extensions"] = lm.engine.options(
+            prompt.role, prompt.schema, prompt.or_text or not prompt.schema, names
+        )
     elif prompt.schema and able.response_schema and not prompt.or_text:
         options["response_format"] = {"type": "json_schema", "name": prompt.role, "schema": dict(prompt.schema)}
     limit = lm.kwargs.get("max_tokens") or lm.kwargs.get("max_completion_tokens")

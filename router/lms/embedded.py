@@ -22,7 +22,7 @@ from typing import Any
 
 from dspy import lm15
 
-from router.lms.model_file import ModelFileError, writes_lessons
+from router.lms.model_file import ModelFileError, lesson_margin, writes_lessons
 from router.prompts import MAX_REPLY
 from router.trace import Cancelled
 
@@ -38,6 +38,8 @@ BATCH = 128
 """Prompt tokens between two looks at whether the run was stopped."""
 JSON_STYLE = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
 """JSON as ``json.dumps`` writes it, so that a grammar-bound reply reads like the examples in the prompts."""
+LESSON_MARK = "learning"
+"""The token of SmolLM2 that begins a lesson where a teacher's reply may also begin without one."""
 
 
 class Turns:
@@ -118,6 +120,7 @@ class LlamaEngine:
             params.lora_adapters = [lora]
         self.untrained = adapter is None
         self.teaches = adapter is not None and writes_lessons(adapter)
+        self.lesson_margin = lesson_margin(adapter) if adapter else 0.0
         self._base_weights = {"lora": [{"id": 0, "scale": 0.0}]} if adapter else {}
         self._chatml = _speaks_chatml(path)
         try:
@@ -133,10 +136,13 @@ class LlamaEngine:
     def options(
         self, role: str, schema: Mapping[str, Any] | None = None, or_text: bool = False, choice: Choice | None = None
     ) -> dict[str, Any]:
-        """Extensions of a request for a prompt of ``role`` whose reply must fit ``schema`` (``or_text``: or be text)."""
+        """Extensions of a request for a prompt of ``role`` whose reply must fit ``schema`` (``or_text``: or be text).
+        Without either the reply is free."""
         options: dict[str, Any] = {"id_slot": slot_of(role)}
-        if schema and (self._chatml or not or_text):
+        if self._chatml if or_text else schema:
             options["grammar"] = grammar(schema, or_text)
+        if role == "teach" and self.lesson_margin:
+            options["logit_bias"] = [[LESSON_MARK, -self.lesson_margin]]
         return options | ({"choice": json.loads(json.dumps(asdict(choice)))} if choice else {})
 
     def complete(self, request: lm15.Request) -> lm15.Response:
@@ -295,14 +301,20 @@ TEXT = "%llguidance {}\nstart: /[^{\\s](.|\\n)*/"
 """The grammar of text that does not begin with a brace."""
 
 
-def grammar(schema: Mapping[str, Any], or_text: bool = False) -> str:
+def grammar(schema: Mapping[str, Any] | None, or_text: bool = False) -> str:
     """An llguidance grammar (https://github.com/guidance-ai/llguidance) for JSON that fits ``schema``.
 
-    ``or_text``: or for text that does not begin with a brace, up to the end of a ChatML turn. The mark must be named:
-    a special token that a grammar does not name is never sampled, and the text would run on to the token limit.
+    ``or_text``: or for text that does not begin with a brace (without a schema only that), up to the end of a ChatML
+    turn. The mark must be named: a special token that a grammar does not name is never sampled, and the text would run
+    on to the token limit.
     """
-    start = f"json | text {TURN_END}\ntext: /[^{{\\s](.|\\n)*/" if or_text else "json"
-    return f"%llguidance {{}}\nstart: {start}\njson: %json {json.dumps({**schema, **JSON_STYLE}, ensure_ascii=False)}"
+    rules = {}
+    if schema:
+        rules["json"] = f"%json {json.dumps({**schema, **JSON_STYLE}, ensure_ascii=False)}"
+    if or_text:
+        rules |= {"text": f"words {TURN_END}", "words": r"/[^{\s](.|\n)*/"}
+    start = " | ".join(name for name in ("json", "text") if name in rules)
+    return "\n".join([f"%llguidance {{}}\nstart: {start}", *(f"{name}: {rule}" for name, rule in rules.items())])
 
 
 def _speaks_chatml(path: Path) -> bool:

@@ -145,7 +145,7 @@ def _lesson(reply: Mapping[str, Any]) -> dict[str, Any]:
         return dict(reply)
     query, response = reply["learningInstruction"]
     instruction = {"command": "LEARN_SIMPLE_PHRASE", "query": query, "response": response}
-    return {"userResponse": reply["userResponse"], "learningInstruction": instruction}
+    return {"learningInstruction": instruction, "userResponse": reply["userResponse"]}
 
 
 def _assistant(text: str) -> dict[str, str]:
