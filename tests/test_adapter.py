@@ -14,9 +14,10 @@ gguf = pytest.importorskip("gguf")
 import numpy as np
 
 from baselines.adapter import evaluate, talk
-from baselines.adapter.cases import Case, Source, altered, broken, cases
+from baselines.adapter.cases import Case, Source, cases
 from baselines.adapter.export import write_adapter
 from baselines.adapter.model import LINEARS, Branch, Group, LoraConfig, LoraLlama, Shape, read_gguf
+from baselines.adapter.results import altered, broken
 from baselines.adapter.sentences import NOTHING, sentence
 from baselines.adapter.traces import data_hash, lesson, still_tools, traces
 from baselines.adapter.train import TrainConfig, encode, train

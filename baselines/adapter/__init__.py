@@ -1,10 +1,10 @@
 """The embedded model's adapter: synthetic agent traces, LoRA training, export to GGUF, held-out figures.
 
-    tokenizer.py   chat transcripts → ids          cases.py       questions, calls, real and altered results
-    model.py       the forward, packed, with LoRA  sentences.py   a result → the sentence that answers
-    train.py       the loop                        talk.py        small talk and questions without a tool
-    export.py      pairs → GGUF                    traces.py      transcripts of all roles
-    evaluate.py    held-out figures                __main__.py    the command
+    cases.py       questions, their calls, and what the tools say  tokenizer.py   chat transcripts → ids
+    results.py     altered results, forecasts and errors           model.py       the forward, packed, with LoRA
+    sentences.py   a result → the sentence that answers            train.py       the loop
+    talk.py        small talk, and what no tool serves             export.py      pairs → GGUF
+    traces.py      transcripts of all roles                        evaluate.py    held-out figures
 
 Needs ``requirements-train.txt``. Nothing here is imported when the model is used.
 """

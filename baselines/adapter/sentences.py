@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from baselines.adapter.cases import WEEKDAYS
+from baselines.adapter.results import WEEKDAYS
 from router.types import ToolResult
 
 NOTHING = "I found nothing about that."

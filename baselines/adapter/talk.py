@@ -1,6 +1,7 @@
 """Phrases without a tool: small talk with its replies and verdicts, and questions that only talk can answer.
 
-Leaves out what a router needs to know them apart; ``smalltalk.txt`` and ``none.txt`` hold the words.
+Leaves out what a router needs to know them apart; ``smalltalk.txt``, ``simple.txt``, ``lookalikes.txt`` and
+``none.txt`` hold the words.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from baselines.adapter.cases import Source, vocabulary
 from router import synthetic
@@ -19,6 +21,9 @@ from router.synthetic.slots import FILLERS
 
 _HELD_OUT = 8
 """One phrase in eight, and one question template in eight, is kept for validation."""
+_SIMPLE, _COMPOSED, _ASKED, _OPEN = 0.75, 0.55, 0.25, 0.15
+"""Shares: simple phrases of small talk, and those of them that are put together from ``simple.txt``; look-alikes that
+hold a question for a tool, and those that are or hold a question for none."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,6 @@ def _groups() -> tuple[tuple[bool, str, tuple[str, ...]], ...]:
         kind, reply, phrases = (part.strip() for part in line.split("|", 2))
         found.append((kind.startswith("+"), reply, tuple(phrase.strip() for phrase in phrases.split(", "))))
     return tuple(found)
-
-
-@cache
-def _questions() -> tuple[tuple[str, str], ...]:
-    pairs = (line.rpartition(" | ") for line in _lines("none.txt"))
-    return tuple((pattern.strip(), reply.strip()) for pattern, _, reply in pairs)
 
 
 def _lines(name: str) -> list[str]:
@@ -87,6 +86,11 @@ def _bare(phrase: str) -> str:
     return re.sub(r"[\W_]+", " ", phrase.lower()).strip()
 
 
+def _side(items: Sequence[Any], held_out: bool) -> list[Any]:
+    """Every eighth of ``items`` where ``held_out``, else the others."""
+    return [item for i, item in enumerate(items) if (i % _HELD_OUT == _HELD_OUT - 1) == held_out]
+
+
 def _drawn(pattern: str, rng: random.Random, words: Sequence[Sequence[str]] = ()) -> str:
     """``pattern`` with its alternatives picked and its slots filled; ``words`` are lists for {w}, each as likely."""
     text, drawn = synthetic.expand(pattern, rng), {}
@@ -111,10 +115,8 @@ def small_talk(count: int, seed: int, held_out: bool) -> list[Talk]:
     rng = random.Random(f"{seed}/smalltalk/{held_out}")
     pools: dict[bool, list[tuple[str, str]]] = {True: [], False: []}
     for simple, reply, phrases in _groups():
-        for position, phrase in enumerate(phrases):
-            if (position % _HELD_OUT == _HELD_OUT - 1) == held_out:
-                pools[simple].append((phrase, reply))
-    patterns = [pair for i, pair in enumerate(_forms("simple.txt")[1]) if (i % _HELD_OUT == _HELD_OUT - 1) == held_out]
+        pools[simple] += [(phrase, reply) for phrase in _side(phrases, held_out)]
+    patterns = _side(_forms("simple.txt")[1], held_out)
     found = []
     while len(found) < count:
         simple = rng.random() < _SIMPLE
@@ -144,9 +146,6 @@ def held_out_talk(seed: int) -> list[tuple[str, bool]]:
     return sorted({(one.phrase, one.simple) for one in [*small_talk(400, seed, True), *alike]})
 
 
-_SIMPLE, _COMPOSED, _ASKED, _OPEN = 0.75, 0.55, 0.25, 0.15
-"""Shares: simple phrases of small talk, and those of them that are put together from ``simple.txt``; look-alikes that
-hold a question for a tool, and those that are or hold a question for none."""
 _TAILS = (
     "{talk}, and {question}", "{talk}, but {question}", "{talk}. {question}?", "{talk}! {question}",
     "{talk}, now {question}", "{talk} and then {question}", "{talk} - {question}?",
@@ -162,7 +161,7 @@ def look_alikes(questions: Sequence[str], count: int, source: Source) -> list[Ta
     seed, held_out = source.seed, source.held_out
     rng = random.Random(f"{seed}/look-alikes/{held_out}")
     words = [[word for word in pool if word not in _familiar()] for pool in (vocabulary(), source.words) if pool]
-    alike = [pair for i, pair in enumerate(_forms("lookalikes.txt")[1]) if (i % _HELD_OUT == _HELD_OUT - 1) == held_out]
+    alike = _side(_forms("lookalikes.txt")[1], held_out)
     unanswered = open_questions(max(1, count // 6), seed, held_out)
     found = []
     while len(found) < count:
@@ -182,9 +181,7 @@ def look_alikes(questions: Sequence[str], count: int, source: Source) -> list[Ta
 def open_questions(count: int, seed: int, held_out: bool) -> list[tuple[str, str]]:
     """(question, honest reply) pairs that no tool serves."""
     rng = random.Random(f"{seed}/none/{held_out}")
-    chosen = [
-        pair for i, pair in enumerate(_questions()) if held_out is None or (i % _HELD_OUT == _HELD_OUT - 1) == held_out
-    ]
+    chosen = _side(_forms("none.txt")[1], held_out)
     found = []
     for _ in range(count):
         pattern, reply = rng.choice(chosen)

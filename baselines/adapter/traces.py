@@ -4,15 +4,16 @@ A trace is a transcript in the chat format whose assistant messages are to be le
 that the paths call, results from the tools that the paths run, so training and use cannot drift apart. One transcript
 holds several replies where a path asks several times: the chain's plan, finding and answer, a tool call and its answer.
 
-    role    replies in the transcript                                      share of the traces
-    plan    the plan alone                                                 over a quarter
-    chain   plan, interpretation and answer, for one to three tools        a ninth
-    call    the tool call, often with the answer from its result           a third
-    write   the answer from one to three results                           a sixteenth
-    teach   the reply to small talk, with or without a lesson              an eighth
-    verdict the first word of that reply, which says whether a lesson comes  a quarter: cheap, and learned slowly
-    fill    the arguments that the question's parser missed                a twenty-fifth
-    chat    the answer where no tool serves                                a twenty-fifth
+    role     replies in the transcript                                     share of the traces
+    plan     the plan alone                                                a fifth
+    chain    plan, interpretation and answer, for one to three tools       a twelfth
+    call     the tool call, often with the answer from its result          over a quarter
+    write    the answer from one to three results                          a twenty-fifth
+    teach    the reply to small talk, with or without a lesson             a tenth
+    verdict  the beginning of that reply, which says whether a lesson      a quarter, of few tokens
+             comes: learned slowly, and cheap
+    fill     the arguments that the question's parser missed               a thirtieth
+    chat     the answer where no tool serves                               a thirtieth
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from baselines.adapter.cases import Case, Source, altered, balanced, broken, cases, forecast
+from baselines.adapter.cases import Case, Source, balanced, cases
+from baselines.adapter.results import altered, broken, forecast
 from baselines.adapter.sentences import sentence
 from baselines.adapter.talk import Talk, look_alikes, open_questions, small_talk
 from router import prompts
