@@ -313,7 +313,7 @@ def test_fresh_phrases_are_not_trained():
         return re.sub(r"[\W_]+", " ", phrase.lower()).strip()
 
     fresh = {bare(phrase) for phrase, _ in evaluate.fresh_phrases()} - {""}
-    assert len(evaluate.fresh_phrases()) == 150
+    assert [len(evaluate.fresh_phrases(file)) for file in ("fresh.txt", "unseen.txt")] == [150, 80]
     alike = talk.look_alikes(["what time is it"], 3_000, Source(7, False))
     made = {bare(one.phrase) for one in [*talk.small_talk(3_000, 7, False), *alike]}
     assert len(made) > 2_000 and not fresh & made
@@ -431,9 +431,10 @@ def test_a_summary_counts_a_reply_that_is_no_json_against_every_claim(tools):
         evaluate.Verdict("no", False, '{"userResponse": "No.", "learningInstruction": {}}'),
         evaluate.Verdict("thx", True, '{"userResponse": "Welcome!"}'),
     ]
-    found = evaluate.summary(judged, teacher)
+    found = evaluate.summary(judged, teacher, teacher[:1])
     assert found["roles"]["plan"] == {"asked": 2, "right": 0.5, "arguments": 0.5, "tool": 0.5, "valid": 0.5}
     assert found["teacher"] == {"phrases": 3, "valid": 1.0, "taught": 2, "precision": 0.5, "recall": 0.5}
+    assert found["teacher_unseen"]["taught"] == 1
 
 
 def test_judgement_reads_other_words_for_the_same_call(tools):

@@ -24,7 +24,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     if arguments.evaluate_only:
         return _evaluate_only(arguments)
-    from baselines.adapter.evaluate import Local
     from baselines.adapter.export import write_adapter
     from baselines.adapter.model import LoraConfig, LoraLlama, read_gguf
     from baselines.adapter.traces import data_hash, still_tools, traces
@@ -73,12 +72,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }
     _record(arguments, record)  # the measuring below takes a while, and an adapter goes nowhere without its record
-    _record(arguments, record | _measure(Local(base, arguments.out), held_out, tools, arguments))
+    _record(arguments, record | _measure(base, arguments.out, held_out, tools, arguments))
     return 0
 
 
 def _evaluate_only(arguments: argparse.Namespace) -> int:
-    from baselines.adapter.evaluate import Local
     from baselines.adapter.model import read_gguf
     from baselines.adapter.traces import still_tools, traces
     from router.lms.model_file import embedded_model
@@ -87,7 +85,7 @@ def _evaluate_only(arguments: argparse.Namespace) -> int:
     adapter = None if arguments.base else arguments.out
     words = read_gguf(embedded_model())[2].words()
     held_out = traces(tools, arguments.held_out, arguments.seed + 1, held_out=True, words=words)
-    found = _measure(Local(embedded_model(), adapter), held_out, tools, arguments)
+    found = _measure(embedded_model(), adapter, held_out, tools, arguments)
     if arguments.base:
         print(json.dumps(found, indent=2))
         return 0
@@ -95,23 +93,30 @@ def _evaluate_only(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(model: Any, held_out: Sequence[Any], tools: Any, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The margin of lessons, fitted on held-out talk, and held-out figures with it; every reply goes to ``replies`` for
-    reading, the wrong ones first."""
-    from baselines.adapter.evaluate import asked, fitted_margin, fresh_phrases, judge, summary, verdicts
+def _measure(
+    base: Path, adapter: Path | None, held_out: Sequence[Any], tools: Any, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """The margin of lessons, fitted on held-out talk, and held-out figures with it; every reply goes to ``--replies``
+    for reading, the wrong ones first."""
+    from baselines.adapter.evaluate import Local, Verdict, asked, fitted_margin, fresh_phrases, judge, replies, summary
     from baselines.adapter.talk import held_out_talk
+    from router import prompts
 
-    replies = arguments.replies
-    margin = fitted_margin(model, held_out_talk(arguments.seed + 1))
+    margin = fitted_margin(Local(base, adapter), held_out_talk(arguments.seed + 1)) if adapter else 0.0
     print(f"A lesson must be {margin:g} nats likelier than none", flush=True)
     questions = [question for trace in held_out for question in asked(trace)]
-    judged = []
-    for number, question in enumerate(questions, 1):
-        judged.append(judge(question, model.reply(question.role, question.messages), tools))
-        if number % 25 == 0:
-            print(f"{number}/{len(questions)} held-out prompts, {sum(one.right for one in judged)} right", flush=True)
-    teacher = verdicts(model, fresh_phrases())
-    if replies is not None:
+    phrases = {file: fresh_phrases(file) for file in ("fresh.txt", "unseen.txt")}
+    wanted = [(question.role, question.messages) for question in questions]
+    wanted += [("teach", prompts.teach(phrase).messages) for pairs in phrases.values() for phrase, _ in pairs]
+    said = []
+    for reply in replies(base, adapter, margin, wanted, arguments.processes):
+        said.append(reply)
+        if len(said) % 25 == 0:
+            print(f"{len(said)}/{len(wanted)} prompts", flush=True)
+    judged = [judge(question, reply, tools) for question, reply in zip(questions, said)]
+    rest = iter(said[len(questions) :])
+    teacher, unseen = ([Verdict(*pair, next(rest)) for pair in pairs] for pairs in phrases.values())
+    if arguments.replies is not None:
         rows = [
             {
                 "role": one.asked.role,
@@ -125,10 +130,10 @@ def _measure(model: Any, held_out: Sequence[Any], tools: Any, arguments: argpars
         ]
         rows += [
             {"role": "fresh", "right": one.taught == one.simple, "asked": one.phrase, "reply": one.reply}
-            for one in teacher
+            for one in [*teacher, *unseen]
         ]
-        replies.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
-    return {"lesson_margin": margin, "held_out": summary(judged, teacher)}
+        arguments.replies.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    return {"lesson_margin": margin, "held_out": summary(judged, teacher, unseen)}
 
 
 def _record(arguments: argparse.Namespace, record: dict[str, Any]) -> None:
@@ -169,7 +174,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--minutes", type=float, help="end about then, in place of after --steps; the last fifth lowers the rate"
     )
-    top.add_argument("--processes", type=int, default=2, help="processes of one thread each")
+    top.add_argument("--processes", type=int, default=2, help="processes of one thread each, to train and to measure")
     top.add_argument("--checkpoints", type=Path, help="directory to resume from (default: the user's cache)")
     top.add_argument("--seed", type=int, default=0)
     top.add_argument(

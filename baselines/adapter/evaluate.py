@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -176,9 +178,9 @@ def _sentence_claims(question: Asked, wanted: str, got: str) -> dict[str, bool]:
     return {"carries the result": carries, "no foreign number": numbers(got) <= numbers(seen)}
 
 
-def fresh_phrases() -> list[tuple[str, bool]]:
+def fresh_phrases(file: str = "fresh.txt") -> list[tuple[str, bool]]:
     """(phrase, may be taught) pairs for the teacher's verdict, none of them in the training data."""
-    lines = resources.files(__package__).joinpath("fresh.txt").read_text("utf-8").splitlines()
+    lines = resources.files(__package__).joinpath(file).read_text("utf-8").splitlines()
     return [(line[2:], line.startswith("+")) for line in lines if line[:2] in ("+ ", "- ")]
 
 
@@ -201,9 +203,27 @@ class Verdict:
         return isinstance(got, dict) and isinstance(got.get("userResponse"), str)
 
 
-def verdicts(model: Local, phrases: Sequence[tuple[str, bool]]) -> list[Verdict]:
-    """The teacher's replies to ``phrases``."""
-    return [Verdict(phrase, simple, model.reply("teach", prompts.teach(phrase).messages)) for phrase, simple in phrases]
+def replies(
+    base: Path, adapter: Path | None, lesson_margin: float, asked: Sequence[tuple[str, Any]], processes: int
+) -> Iterator[str]:
+    """The replies to ``asked``, (role, messages) pairs, in order, from ``processes`` processes of one thread each."""
+    arguments = (base, adapter, lesson_margin)
+    with ProcessPoolExecutor(processes, get_context("spawn"), _load, arguments) as pool:
+        yield from pool.map(_reply, *zip(*asked, strict=True))
+
+
+_local: Local | None = None
+"""The model of a process of ``replies``."""
+
+
+def _load(base: Path, adapter: Path | None, lesson_margin: float) -> None:
+    global _local
+    _local = Local(base, adapter, threads=1)
+    _local.lesson_margin = lesson_margin
+
+
+def _reply(role: str, messages: Sequence[Mapping[str, str]]) -> str:
+    return _local.reply(role, messages)
 
 
 def fitted_margin(model: Local, phrases: Sequence[tuple[str, bool]]) -> float:
@@ -221,8 +241,9 @@ def fitted_margin(model: Local, phrases: Sequence[tuple[str, bool]]) -> float:
     return model.lesson_margin
 
 
-def summary(judged: Sequence[Judged], teacher: Sequence[Verdict]) -> dict[str, Any]:
-    """Shares by role and claim, and the teacher's precision and recall, with the counts they stand on.
+def summary(judged: Sequence[Judged], teacher: Sequence[Verdict], unseen: Sequence[Verdict] = ()) -> dict[str, Any]:
+    """Shares by role and claim, and the teacher's precision and recall on both sets of phrases, with the counts they
+    stand on.
 
     A claim's share is over the replies that it applies to; a reply that is no JSON where it should be fails them all.
     """
@@ -240,15 +261,18 @@ def summary(judged: Sequence[Judged], teacher: Sequence[Verdict]) -> dict[str, A
             for claim in sorted({claim for one in chosen for claim in one.claims})
         }
         roles[role] = {"asked": len(chosen), "right": _share([one.right for one in chosen])} | shares
+    return {"roles": roles, "teacher": _figures(teacher)} | ({"teacher_unseen": _figures(unseen)} if unseen else {})
+
+
+def _figures(teacher: Sequence[Verdict]) -> dict[str, Any]:
     taught = [one.simple for one in teacher if one.taught]
-    figures = {
+    return {
         "phrases": len(teacher),
         "valid": _share([one.valid for one in teacher]),
         "taught": len(taught),
         "precision": _share(taught),
         "recall": _share([one.taught for one in teacher if one.simple]),
     }
-    return {"roles": roles, "teacher": figures}
 
 
 def _share(claims: Sequence[bool]) -> float | None:

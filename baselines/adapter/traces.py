@@ -41,8 +41,8 @@ SHARES = {
 _MORE = {"calculator": 1.6, "calendar": 1.6, "text": 1.5, "clock": 1.3, "currency": 1.3, "unit_converter": 1.2}
 """Tools with more kinds of calls get more cases."""
 _ALTERED, _BROKEN, _TALK, _SECOND, _ALIKE = 0.3, 0.07, 0.17, 0.12, 0.4
-"""Shares: altered results, errors, questions without a tool, questions for a second tool, and what only looks like small
-talk among what the teacher is asked."""
+"""Shares: altered results, errors, questions without a tool, questions for a second tool, and what only looks like
+small talk among what the teacher is asked."""
 
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)

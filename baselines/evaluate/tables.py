@@ -99,13 +99,14 @@ def adapter_table(path: Path) -> str:
     for role, found in record["held_out"]["roles"].items():
         claims = [f"{claim} {share:.0%}" for claim, share in found.items() if claim not in ("asked", "right")]
         lines.append(_line(role, found["asked"], f"{found['right']:.0%}", ", ".join(claims)))
-    training, teacher = record["training"], record["held_out"]["teacher"]
+    training, teacher, unseen = record["training"], *(record["held_out"][n] for n in ("teacher", "teacher_unseen"))
     note = (
         f"{training['steps']:,} steps over {record['data']['traces_seen']:,} traces, {record['seconds'] / 60:.0f} minutes on "
         f"{training['processes']} cores, {record['adapter_bytes'] / 1e6:.1f} MB. Templates of these questions were kept from "
         f"training; replies are greedy and bound to no grammar. On {teacher['phrases']} fresh phrases the teacher's verdict "
         f"(nothing but small talk, or more than that) has a precision of {teacher['precision']:.2f} at a recall of "
-        f"{teacher['recall']:.2f}."
+        f"{teacher['recall']:.2f}; on {unseen['phrases']} more, written when the data was finished, of "
+        f"{unseen['precision']:.2f} at {unseen['recall']:.2f}."
     )
     return "\n".join([*lines, "", note])
 
