@@ -327,21 +327,17 @@ def test_small_talk_and_its_look_alikes_are_never_the_same_phrase():
 
 
 class Leaning:
-    """A model that teaches each phrase up to a margin of its own."""
+    """A model that leans to a lesson by so many nats."""
 
-    def __init__(self, margins: dict[str, float]) -> None:
-        self.margins, self.lesson_margin = margins, 0.0
-
-    def reply(self, role: str, messages, limit: int = 160) -> str:
-        phrase = messages[-1]["content"]
-        taught = {"learningInstruction": {}} if self.lesson_margin < self.margins[phrase] else {}
-        return json.dumps(taught | {"userResponse": "Hi!"})
+    def __init__(self, leanings: dict[str, float]) -> None:
+        self.leaning = leanings.__getitem__
 
 
 def test_the_margin_of_lessons_is_the_least_that_keeps_false_ones_out():
     phrases = [("thx", True), ("hello", True), ("banana", False)]
-    assert evaluate.fitted_margin(Leaning({"thx": 9, "hello": 9, "banana": 2.2}), phrases) == 2.5
-    assert evaluate.fitted_margin(Leaning({"thx": 9, "hello": 1.5, "banana": 0}), phrases) == 0.0
+    assert evaluate.fitted_margin(Leaning({"thx": 9.0, "hello": 3.0, "banana": 2.2}), phrases) == 2.99
+    assert evaluate.fitted_margin(Leaning({"thx": 9.0, "hello": -0.5, "banana": -4.0}), phrases) == -0.51
+    assert evaluate.fitted_margin(Leaning({"thx": 9.0, "hello": 1.0, "banana": 2.0}), phrases) == 8.99
 
 
 def test_held_out_talk_is_not_trained():

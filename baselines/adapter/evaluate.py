@@ -20,13 +20,12 @@ from dspy import lm15
 
 from baselines.adapter.traces import Trace
 from router import prompts
-from router.lms.embedded import LESSON_MARK, LlamaEngine
+from router.lms.embedded import LESSON_MARK, NO_LESSON_MARK, LlamaEngine, slot_of
 from router.tools import Tool, ToolError
 from router.types import NONE
 
-MARGINS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
-"""Nats. See ``fitted_margin``."""
 SURE = 0.99
+"""Share of what is taught that must be simple where the margin of lessons is fitted."""
 _NUMBER = re.compile(r"\d[\d,.:]*")
 
 
@@ -55,17 +54,17 @@ class Judged:
 class Local:
     """The base model, with or without an adapter, in this process; replies are greedy and bound to no grammar."""
 
-    def __init__(self, base: Path, adapter: Path | None, threads: int | None = None) -> None:
+    def __init__(self, base: Path, adapter: Path | None, margin: float = 0.0, threads: int | None = None) -> None:
         self._engine = LlamaEngine(base, adapter, threads)
+        self._engine.lesson_margin = margin
 
-    @property
-    def lesson_margin(self) -> float:
-        """See ``router.lms.model_file.lesson_margin``."""
-        return self._engine.lesson_margin
-
-    @lesson_margin.setter
-    def lesson_margin(self, nats: float) -> None:
-        self._engine.lesson_margin = nats
+    def leaning(self, phrase: str) -> float:
+        """By how many nats a lesson for ``phrase`` is likelier than none, before any margin."""
+        texts = [f'{{"{mark}' for mark in (LESSON_MARK, NO_LESSON_MARK)]
+        (taught, not_taught), _ = self._engine.log_likelihoods(
+            prompts.teach(phrase).messages, texts, slot_of("teach"), adapted=True
+        )
+        return taught - not_taught
 
     def reply(self, role: str, messages: Sequence[Mapping[str, str]], limit: int = prompts.MAX_REPLY) -> str:
         """The reply to a prompt of ``role``. Raises lm15 errors."""
@@ -218,8 +217,7 @@ _local: Local | None = None
 
 def _load(base: Path, adapter: Path | None, lesson_margin: float) -> None:
     global _local
-    _local = Local(base, adapter, threads=1)
-    _local.lesson_margin = lesson_margin
+    _local = Local(base, adapter, lesson_margin, threads=1)
 
 
 def _reply(role: str, messages: Sequence[Mapping[str, str]]) -> str:
@@ -227,18 +225,15 @@ def _reply(role: str, messages: Sequence[Mapping[str, str]]) -> str:
 
 
 def fitted_margin(model: Local, phrases: Sequence[tuple[str, bool]]) -> float:
-    """The least of MARGINS at which what ``model`` teaches of ``phrases`` is simple often enough, else the greatest."""
-    open_phrases = list(phrases)
-    for model.lesson_margin in MARGINS:
-        begun = [
-            (model.reply("teach", prompts.teach(phrase).messages, limit=2), (phrase, simple))
-            for phrase, simple in open_phrases
-        ]
-        taught = [pair for reply, pair in begun if LESSON_MARK in reply]
-        if sum(simple for _, simple in taught) >= SURE * len(taught):
-            break
-        open_phrases = taught  # what a smaller margin keeps from being taught, a greater one keeps too
-    return model.lesson_margin
+    """The least margin, in nats, at which enough of what ``model`` teaches of ``phrases`` is simple: where it leans too
+    far from lessons the margin is negative."""
+    leanings = sorted(((model.leaning(phrase), simple) for phrase, simple in phrases), reverse=True)
+    margin, right = leanings[0][0], 0
+    for taught, (leaning, simple) in enumerate(leanings, 1):
+        right += simple
+        if right >= SURE * taught:
+            margin = leaning
+    return round(margin - 0.01, 2)
 
 
 def summary(judged: Sequence[Judged], teacher: Sequence[Verdict], unseen: Sequence[Verdict] = ()) -> dict[str, Any]:

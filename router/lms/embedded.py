@@ -38,8 +38,8 @@ BATCH = 128
 """Prompt tokens between two looks at whether the run was stopped."""
 JSON_STYLE = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
 """JSON as ``json.dumps`` writes it, so that a grammar-bound reply reads like the examples in the prompts."""
-LESSON_MARK = "learning"
-"""The token of SmolLM2 that begins a lesson where a teacher's reply may also begin without one."""
+LESSON_MARK, NO_LESSON_MARK = "learning", "user"
+"""The tokens of SmolLM2, after a teacher's first brace and quote, that begin a reply with a lesson and one without."""
 
 
 class Turns:
@@ -178,16 +178,16 @@ class LlamaEngine:
         yield lm15.StreamEndEvent(finish_reason=finish, usage=usage, provider_data={"wait_s": wait_s})
 
     def log_likelihoods(
-        self, messages: Sequence[Mapping[str, str]], texts: Sequence[str], slot: int
+        self, messages: Sequence[Mapping[str, str]], texts: Sequence[str], slot: int, adapted: bool = False
     ) -> tuple[list[float], int]:
         """Natural log-probability of each text as the reply to ``messages``, and the number of tokens of the prompt.
 
         Works down the tree of what the texts begin with, one token of the model a step, so that shared beginnings are
         scored once; a token outside the 200 likeliest counts as one less likely than all of these. The base weights are
-        asked: what is scored are prompts that no adapter was trained on.
+        asked, for prompts that no adapter was trained on, unless ``adapted``.
         """
         with self._turns.take(threading.Event()):
-            scored = self._score(messages, texts, slot)
+            scored = self._score(messages, texts, slot, adapted)
         return scored.values, scored.prompt_tokens
 
     def close(self) -> None:
@@ -203,7 +203,9 @@ class LlamaEngine:
         gains = [value - bias for value, bias in zip(scored.values, self._neutral[key], strict=True)]
         return choice.grammars[starts[gains.index(max(gains))]], scored.cached_tokens
 
-    def _score(self, messages: Sequence[Mapping[str, str]], texts: Sequence[str], slot: int) -> _Scored:
+    def _score(
+        self, messages: Sequence[Mapping[str, str]], texts: Sequence[str], slot: int, adapted: bool = False
+    ) -> _Scored:
         scored = _Scored([0.0] * len(texts))
         open_nodes = [("", tuple(range(len(texts))))]
         while open_nodes:
@@ -212,7 +214,8 @@ class LlamaEngine:
                 continue  # it is the only text that goes on like this
             reply = [{"role": "assistant", "content": prefix}] if prefix else []
             body = {"messages": [*messages, *reply], "max_tokens": 1, "temperature": 0, "logprobs": True}
-            body |= {"top_logprobs": 200, "id_slot": slot, "cache_prompt": True, **self._base_weights}
+            body |= {"top_logprobs": 200, "id_slot": slot, "cache_prompt": True}
+            body |= {} if adapted else self._base_weights
             answer = self._server.handle_chat_completions(body)
             if "error" in answer:
                 raise _error(answer["error"])
