@@ -326,27 +326,6 @@ def test_small_talk_and_its_look_alikes_are_never_the_same_phrase():
     assert len(simple & alike) <= 3, simple & alike
 
 
-class Leaning:
-    """A model that leans to a lesson by so many nats."""
-
-    def __init__(self, leanings: dict[str, float]) -> None:
-        self.leaning = leanings.__getitem__
-
-
-def test_the_margin_of_lessons_is_the_least_that_keeps_false_ones_out():
-    phrases = [("thx", True), ("hello", True), ("banana", False)]
-    assert evaluate.fitted_margin(Leaning({"thx": 9.0, "hello": 3.0, "banana": 2.2}), phrases) == 2.99
-    assert evaluate.fitted_margin(Leaning({"thx": 9.0, "hello": -0.5, "banana": -4.0}), phrases) == -0.51
-    assert evaluate.fitted_margin(Leaning({"thx": 9.0, "hello": 1.0, "banana": 2.0}), phrases) == 8.99
-
-
-def test_held_out_talk_is_not_trained():
-    kept = {phrase.lower().rstrip("!.? :)😊🙏") for phrase, simple in talk.held_out_talk(1) if simple}
-    groups = [phrases for simple, _, phrases in talk._groups() if simple]
-    trained = {phrase for phrases in groups for i, phrase in enumerate(phrases) if i % 8 != 7}
-    assert len(kept) > 150 and len(kept & trained) < 0.05 * len(kept), kept & trained
-
-
 def test_a_verdict_alone_is_the_beginning_of_a_teachers_reply(made):
     begun = Counter(trace.messages[-1]["content"] for trace in made if trace.role == "verdict")
     assert set(begun) == {'{"learningInstruction', '{"userResponse'}

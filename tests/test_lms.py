@@ -377,13 +377,10 @@ def test_where_text_is_asked_for_the_embedded_model_writes_no_json(embedded_lm: 
 
 
 @pytest.mark.embedded
-def test_a_lesson_that_is_not_likelier_than_none_by_the_margin_is_not_written(
-    embedded_lm: dspy.LM, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for margin, taught in ((0.0, True), (100.0, False)):
-        monkeypatch.setattr(embedded_lm.engine, "lesson_margin", margin)
-        reply = ask_json(embedded_lm, prompts.teach("thanks a lot"), Trace("t", "q"))
-        assert reply["userResponse"] and ("learningInstruction" in reply) is taught
+def test_the_embedded_model_teaches_what_is_simple_and_only_that(embedded_lm: dspy.LM) -> None:
+    for phrase, taught in (("thanks a lot", True), ("hello there", True), ("thanks to whom", False)):
+        reply = ask_json(embedded_lm, prompts.teach(phrase), Trace("t", "q"))
+        assert reply["userResponse"] and ("learningInstruction" in reply) is taught, phrase
 
 
 @pytest.mark.embedded

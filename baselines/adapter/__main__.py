@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }
     _record(arguments, record)  # the measuring below takes a while, and an adapter goes nowhere without its record
-    _record(arguments, record | _measure(base, arguments.out, held_out, tools, arguments))
+    _record(arguments, record | {"held_out": _measure(base, arguments.out, held_out, tools, arguments)})
     return 0
 
 
@@ -89,27 +89,23 @@ def _evaluate_only(arguments: argparse.Namespace) -> int:
     if arguments.base:
         print(json.dumps(found, indent=2))
         return 0
-    _record(arguments, json.loads(arguments.out.with_suffix(".json").read_text("utf-8")) | found)
+    _record(arguments, json.loads(arguments.out.with_suffix(".json").read_text("utf-8")) | {"held_out": found})
     return 0
 
 
 def _measure(
     base: Path, adapter: Path | None, held_out: Sequence[Any], tools: Any, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """The margin of lessons, fitted on held-out talk, and held-out figures with it; every reply goes to ``--replies``
-    for reading, the wrong ones first."""
-    from baselines.adapter.evaluate import Local, Verdict, asked, fitted_margin, fresh_phrases, judge, replies, summary
-    from baselines.adapter.talk import held_out_talk
+    """Held-out figures; every reply goes to ``--replies`` for reading, the wrong ones first."""
+    from baselines.adapter.evaluate import Verdict, asked, fresh_phrases, judge, replies, summary
     from router import prompts
 
-    margin = fitted_margin(Local(base, adapter), held_out_talk(arguments.seed + 1)) if adapter else 0.0
-    print(f"A lesson must be {margin:g} nats likelier than none", flush=True)
     questions = [question for trace in held_out for question in asked(trace)]
     phrases = {file: fresh_phrases(file) for file in ("fresh.txt", "unseen.txt")}
     wanted = [(question.role, question.messages) for question in questions]
     wanted += [("teach", prompts.teach(phrase).messages) for pairs in phrases.values() for phrase, _ in pairs]
     said = []
-    for reply in replies(base, adapter, margin, wanted, arguments.processes):
+    for reply in replies(base, adapter, wanted, arguments.processes):
         said.append(reply)
         if len(said) % 25 == 0:
             print(f"{len(said)}/{len(wanted)} prompts", flush=True)
@@ -133,7 +129,7 @@ def _measure(
             for one in [*teacher, *unseen]
         ]
         arguments.replies.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
-    return {"lesson_margin": margin, "held_out": summary(judged, teacher, unseen)}
+    return summary(judged, teacher, unseen)
 
 
 def _record(arguments: argparse.Namespace, record: dict[str, Any]) -> None:
@@ -169,8 +165,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[2] / "assets" / "lm" / "adapter.gguf")
     top.add_argument("--traces", type=int, default=21_000, help="synthetic traces to make")
     top.add_argument("--held-out", type=int, default=320, help="traces from held-out templates to measure with")
-    top.add_argument("--steps", type=int, default=1195, help="optimizer steps of 12 traces")
-    top.add_argument("--decay", type=int, default=215, help="steps at the end that lower the rate to nothing")
+    top.add_argument("--steps", type=int, default=1103, help="optimizer steps of 16 traces")
+    top.add_argument("--decay", type=int, default=223, help="steps at the end that lower the rate to nothing")
     top.add_argument(
         "--minutes", type=float, help="end about then, in place of after --steps; the last fifth lowers the rate"
     )

@@ -20,12 +20,10 @@ from dspy import lm15
 
 from baselines.adapter.traces import Trace
 from router import prompts
-from router.lms.embedded import LESSON_MARK, NO_LESSON_MARK, LlamaEngine, slot_of
+from router.lms.embedded import LlamaEngine
 from router.tools import Tool, ToolError
 from router.types import NONE
 
-SURE = 0.99
-"""Share of what is taught that must be simple where the margin of lessons is fitted."""
 _NUMBER = re.compile(r"\d[\d,.:]*")
 
 
@@ -54,17 +52,8 @@ class Judged:
 class Local:
     """The base model, with or without an adapter, in this process; replies are greedy and bound to no grammar."""
 
-    def __init__(self, base: Path, adapter: Path | None, margin: float = 0.0, threads: int | None = None) -> None:
+    def __init__(self, base: Path, adapter: Path | None, threads: int | None = None) -> None:
         self._engine = LlamaEngine(base, adapter, threads)
-        self._engine.lesson_margin = margin
-
-    def leaning(self, phrase: str) -> float:
-        """By how many nats a lesson for ``phrase`` is likelier than none, before any margin."""
-        texts = [f'{{"{mark}' for mark in (LESSON_MARK, NO_LESSON_MARK)]
-        (taught, not_taught), _ = self._engine.log_likelihoods(
-            prompts.teach(phrase).messages, texts, slot_of("teach"), adapted=True
-        )
-        return taught - not_taught
 
     def reply(self, role: str, messages: Sequence[Mapping[str, str]], limit: int = prompts.MAX_REPLY) -> str:
         """The reply to a prompt of ``role``. Raises lm15 errors."""
@@ -203,11 +192,10 @@ class Verdict:
 
 
 def replies(
-    base: Path, adapter: Path | None, lesson_margin: float, asked: Sequence[tuple[str, Any]], processes: int
+    base: Path, adapter: Path | None, asked: Sequence[tuple[str, Any]], processes: int
 ) -> Iterator[str]:
     """The replies to ``asked``, (role, messages) pairs, in order, from ``processes`` processes of one thread each."""
-    arguments = (base, adapter, lesson_margin)
-    with ProcessPoolExecutor(processes, get_context("spawn"), _load, arguments) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), _load, (base, adapter)) as pool:
         yield from pool.map(_reply, *zip(*asked, strict=True))
 
 
@@ -215,25 +203,13 @@ _local: Local | None = None
 """The model of a process of ``replies``."""
 
 
-def _load(base: Path, adapter: Path | None, lesson_margin: float) -> None:
+def _load(base: Path, adapter: Path | None) -> None:
     global _local
-    _local = Local(base, adapter, lesson_margin, threads=1)
+    _local = Local(base, adapter, threads=1)
 
 
 def _reply(role: str, messages: Sequence[Mapping[str, str]]) -> str:
     return _local.reply(role, messages)
-
-
-def fitted_margin(model: Local, phrases: Sequence[tuple[str, bool]]) -> float:
-    """The least margin, in nats, at which enough of what ``model`` teaches of ``phrases`` is simple: where it leans too
-    far from lessons the margin is negative."""
-    leanings = sorted(((model.leaning(phrase), simple) for phrase, simple in phrases), reverse=True)
-    margin, right = leanings[0][0], 0
-    for taught, (leaning, simple) in enumerate(leanings, 1):
-        right += simple
-        if right >= SURE * taught:
-            margin = leaning
-    return round(margin - 0.01, 2)
 
 
 def summary(judged: Sequence[Judged], teacher: Sequence[Verdict], unseen: Sequence[Verdict] = ()) -> dict[str, Any]:

@@ -140,12 +140,6 @@ def _written(phrase: str, rng: random.Random) -> str:
     return phrase
 
 
-def held_out_talk(seed: int) -> list[tuple[str, bool]]:
-    """(phrase, whether it is simple) of talk that was kept from training, each once."""
-    alike = look_alikes(("what is 3 + 4", "weather in Rome"), 300, Source(seed, True))
-    return sorted({(one.phrase, one.simple) for one in [*small_talk(400, seed, True), *alike]})
-
-
 _TAILS = (
     "{talk}, and {question}", "{talk}, but {question}", "{talk}. {question}?", "{talk}! {question}",
     "{talk}, now {question}", "{talk} and then {question}", "{talk} - {question}?",

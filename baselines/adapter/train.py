@@ -40,8 +40,8 @@ class TrainConfig:
     vocabulary entries that the traces do not use stand in each step's softmax beside those that they do.
     """
 
-    steps: int = 1195
-    decay: int = 215
+    steps: int = 1103
+    decay: int = 223
     minutes: float | None = None
     traces_per_step: int = 16
     prefix_every: int = 8

@@ -22,7 +22,7 @@ from typing import Any
 
 from dspy import lm15
 
-from router.lms.model_file import ModelFileError, lesson_margin, writes_lessons
+from router.lms.model_file import ModelFileError, writes_lessons
 from router.prompts import MAX_REPLY
 from router.trace import Cancelled
 
@@ -38,8 +38,6 @@ BATCH = 128
 """Prompt tokens between two looks at whether the run was stopped."""
 JSON_STYLE = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
 """JSON as ``json.dumps`` writes it, so that a grammar-bound reply reads like the examples in the prompts."""
-LESSON_MARK, NO_LESSON_MARK = "learning", "user"
-"""The tokens of SmolLM2, after a teacher's first brace and quote, that begin a reply with a lesson and one without."""
 
 
 class Turns:
@@ -120,7 +118,6 @@ class LlamaEngine:
             params.lora_adapters = [lora]
         self.untrained = adapter is None
         self.teaches = adapter is not None and writes_lessons(adapter)
-        self.lesson_margin = lesson_margin(adapter) if adapter else 0.0
         self._base_weights = {"lora": [{"id": 0, "scale": 0.0}]} if adapter else {}
         self._chatml = _speaks_chatml(path)
         try:
@@ -141,8 +138,6 @@ class LlamaEngine:
         options: dict[str, Any] = {"id_slot": slot_of(role)}
         if self._chatml if or_text else schema:
             options["grammar"] = grammar(schema, or_text)
-        if role == "teach" and self.lesson_margin:
-            options["logit_bias"] = [[LESSON_MARK, -self.lesson_margin]]
         return options | ({"choice": json.loads(json.dumps(asdict(choice)))} if choice else {})
 
     def complete(self, request: lm15.Request) -> lm15.Response:
@@ -178,16 +173,16 @@ class LlamaEngine:
         yield lm15.StreamEndEvent(finish_reason=finish, usage=usage, provider_data={"wait_s": wait_s})
 
     def log_likelihoods(
-        self, messages: Sequence[Mapping[str, str]], texts: Sequence[str], slot: int, adapted: bool = False
+        self, messages: Sequence[Mapping[str, str]], texts: Sequence[str], slot: int
     ) -> tuple[list[float], int]:
         """Natural log-probability of each text as the reply to ``messages``, and the number of tokens of the prompt.
 
         Works down the tree of what the texts begin with, one token of the model a step, so that shared beginnings are
         scored once; a token outside the 200 likeliest counts as one less likely than all of these. The base weights are
-        asked, for prompts that no adapter was trained on, unless ``adapted``.
+        asked: what is scored are prompts that no adapter was trained on.
         """
         with self._turns.take(threading.Event()):
-            scored = self._score(messages, texts, slot, adapted)
+            scored = self._score(messages, texts, slot)
         return scored.values, scored.prompt_tokens
 
     def close(self) -> None:
@@ -203,9 +198,7 @@ class LlamaEngine:
         gains = [value - bias for value, bias in zip(scored.values, self._neutral[key], strict=True)]
         return choice.grammars[starts[gains.index(max(gains))]], scored.cached_tokens
 
-    def _score(
-        self, messages: Sequence[Mapping[str, str]], texts: Sequence[str], slot: int, adapted: bool = False
-    ) -> _Scored:
+    def _score(self, messages: Sequence[Mapping[str, str]], texts: Sequence[str], slot: int) -> _Scored:
         scored = _Scored([0.0] * len(texts))
         open_nodes = [("", tuple(range(len(texts))))]
         while open_nodes:
@@ -214,8 +207,7 @@ class LlamaEngine:
                 continue  # it is the only text that goes on like this
             reply = [{"role": "assistant", "content": prefix}] if prefix else []
             body = {"messages": [*messages, *reply], "max_tokens": 1, "temperature": 0, "logprobs": True}
-            body |= {"top_logprobs": 200, "id_slot": slot, "cache_prompt": True}
-            body |= {} if adapted else self._base_weights
+            body |= {"top_logprobs": 200, "id_slot": slot, "cache_prompt": True, **self._base_weights}
             answer = self._server.handle_chat_completions(body)
             if "error" in answer:
                 raise _error(answer["error"])

