@@ -191,9 +191,7 @@ class Verdict:
         return isinstance(got, dict) and isinstance(got.get("userResponse"), str)
 
 
-def replies(
-    base: Path, adapter: Path | None, asked: Sequence[tuple[str, Any]], processes: int
-) -> Iterator[str]:
+def replies(base: Path, adapter: Path | None, asked: Sequence[tuple[str, Any]], processes: int) -> Iterator[str]:
     """The replies to ``asked``, (role, messages) pairs, in order, from ``processes`` processes of one thread each."""
     with ProcessPoolExecutor(processes, get_context("spawn"), _load, (base, adapter)) as pool:
         yield from pool.map(_reply, *zip(*asked, strict=True))
