@@ -292,7 +292,8 @@ def load(path: Path, adapter: Path | None = None) -> LlamaEngine:
         return engine
 
 
-TEXT = "%llguidance {}\nstart: /[^{\\s](.|\\n)*/"
+_WORDS = r"/[^{\s](.|\n)*/"
+TEXT = f"%llguidance {{}}\nstart: {_WORDS}"
 """The grammar of text that does not begin with a brace."""
 
 
@@ -307,7 +308,7 @@ def grammar(schema: Mapping[str, Any] | None, or_text: bool = False) -> str:
     if schema:
         rules["json"] = f"%json {json.dumps({**schema, **JSON_STYLE}, ensure_ascii=False)}"
     if or_text:
-        rules |= {"text": f"words {TURN_END}", "words": r"/[^{\s](.|\n)*/"}
+        rules |= {"text": f"words {TURN_END}", "words": _WORDS}
     start = " | ".join(name for name in ("json", "text") if name in rules)
     return "\n".join([f"%llguidance {{}}\nstart: {start}", *(f"{name}: {rule}" for name, rule in rules.items())])
 
