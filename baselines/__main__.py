@@ -126,8 +126,8 @@ def _bench(chosen: argparse.Namespace) -> int:
 
 def _speed(out: Path | None) -> int:
     from baselines.evaluate.provenance import provenance
+    from router.builtin import default_tools
     from router.lms.speed import measure
-    from router.tools import default_tools
 
     document = {"meta": provenance(lm="embedded"), "rows": measure(default_tools())}
     for row in document["rows"]:

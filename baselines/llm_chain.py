@@ -12,10 +12,9 @@ from typing import Literal, Protocol
 
 import dspy
 
-from router import prompts
-from router.lms import ask, ask_json, capabilities, metered
+from router.lms import ask, ask_json, capabilities, metered, prompts
 from router.lms.calling import run_tool
-from router.prompts import ChainStep
+from router.lms.prompts import ChainStep
 from router.tools import Tool
 from router.trace import Trace
 from router.types import NONE, ToolCall, ToolResult
@@ -34,7 +33,7 @@ class LLMChain(dspy.Module):
     """plan → tool → interpret, again while the plan asks for another tool, then answer.
 
     ``forward(question)`` gives a Prediction with ``answer``, ``tool_results`` and ``usage``. The LM is the one of the
-    context; capable models are asked through DSPy signatures, others with the prompts of ``router.prompts``.
+    context; capable models are asked through DSPy signatures, others with the prompts of ``router.lms.prompts``.
     """
 
     def __init__(self, tools: Mapping[str, Tool], config: ChainConfig = ChainConfig()) -> None:
@@ -82,7 +81,7 @@ class _Voice(Protocol):
 
 
 class _Prompted:
-    """The chain in the words of ``router.prompts``, replies bound to their schemas."""
+    """The chain in the words of ``router.lms.prompts``, replies bound to their schemas."""
 
     def __init__(self, lm: dspy.LM, question: str, tools: Mapping[str, Tool], trace: Trace) -> None:
         self._lm, self._question, self._tools, self._trace = lm, question, tools, trace

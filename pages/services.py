@@ -83,7 +83,7 @@ class Services:
     race        (question, lm, options) -> events of all paths as they happen; every path ends in one answer | error
     make_lm     (spec, api_key | None) -> lm; raises ValueError with a sentence for the visitor
     is_local    lm -> whether it runs on this machine (then concurrent paths disturb each other's timing)
-    explain     question -> router.explain.Explanation
+    explain     question -> router.network.explain.Explanation
     arguments   (question, tool) -> the arguments that the local parsers fill, or None
     model_note  what the default model is, for the page's small print: a claim, and figures for it
     price       (usage, model, cached) -> dollars for the o200k counts of ``usage``, None where no price is known

@@ -160,7 +160,7 @@ def _end(steps: list[dict[str, Any]], event: TraceEvent) -> None:
 
 
 def export_json(races: Sequence[Race]) -> dict[str, Any]:
-    """The session as a trace that ``router.data`` and the evaluation read: every event, in order, path by path."""
+    """The session as a trace that ``router.learning.data`` and the evaluation read: every event, in order, path by path."""
     return {
         "format": "switchyard-trace",
         "version": 1,

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pages.services import PRICED_AS, STAND_IN, Limits, Options, RaceOptions, Services
+from router.builtin import ToolConfig, default_tools
 from router.lms.metering import price
 from router.lms.model_file import ADAPTER
 from router.network import DEFAULT_ROUTER, Router
-from router.tools import Tool, ToolConfig, default_tools
+from router.tools import Tool
 from router.types import NON_TOOLS, TraceEvent, Usage
 
 
@@ -75,7 +76,7 @@ def race(
 
 
 def explain(router: Router, question: str) -> Any:
-    from router.explain import explain
+    from router.network.explain import explain
 
     return explain(router, question)
 
@@ -84,6 +85,6 @@ def arguments(tools: Mapping[str, Tool], question: str, tool: str) -> Mapping[st
     """What the local parsers fill without the LLM; None where no tool runs."""
     if tool in NON_TOOLS or tool not in tools:
         return None
-    from router.arguments import fill
+    from router.calls.arguments import fill
 
     return fill(question, tools[tool]).arguments

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from router.artifact import ArtifactError
 from router.network import DEFAULT_ROUTER, Router
+from router.network.artifact import ArtifactError
 from router.types import NONE
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, or 2 where the input was at fault."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["bench"]:
-        from router.bench import main as bench  # torch and every peer load only for this
+        from router.bench.command import main as bench  # torch and every peer load only for this
 
         return bench(argv[1:])
     args = _parser().parse_args(argv)
@@ -91,9 +91,9 @@ def _positive(text: str) -> int:
 
 
 def _route(args: argparse.Namespace) -> int:
-    from router.arguments import fill
-    from router.readers import readers_of
-    from router.tools import default_tools
+    from router.builtin import default_tools
+    from router.calls.arguments import fill
+    from router.calls.readers import readers_of
 
     router, tools = Router.from_pretrained(args.router), default_tools()
     readers = readers_of(router, args.router)
@@ -126,7 +126,7 @@ def _lines(file: str) -> Iterator[str]:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from router.explain import explain
+    from router.network.explain import explain
     from router.types import to_json
 
     found = explain(Router.from_pretrained(args.router), args.question)
@@ -146,10 +146,10 @@ def _explain(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from router import shipped
-    from router.data import read_examples
-    from router.readers import fit_readers
-    from router.tools import default_tools
+    from router.builtin import default_tools
+    from router.calls.readers import fit_readers
+    from router.learning import shipped
+    from router.learning.data import read_examples
 
     rows = shipped.examples(args.seed) if args.with_templates or not args.files else []
     for path in args.files:
@@ -183,9 +183,9 @@ def _show(progress: Any) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from router import shipped
-    from router.data import read_examples
-    from router.tools import default_tools
+    from router.builtin import default_tools
+    from router.learning import shipped
+    from router.learning.data import read_examples
 
     router, tools = Router.from_pretrained(args.router), default_tools()
     examples, problems = read_examples(args.questions)
@@ -200,10 +200,10 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _synthesize(args: argparse.Namespace) -> int:
-    from router.data import read_examples, write_examples
+    from router.builtin import default_tools
+    from router.learning.data import read_examples, write_examples
+    from router.learning.synthesize import SynthesisConfig, synthesize
     from router.lms import make_lm
-    from router.synthesize import SynthesisConfig, synthesize
-    from router.tools import default_tools
 
     held_out: list[str] = []
     for path in args.held_out or [p for p in (ASSETS / "questions.jsonl", ASSETS / "chains.jsonl") if p.exists()]:

@@ -6,10 +6,10 @@ from functools import cache
 
 import torch
 
-from router.data import synthetic_examples
-from router.module import NetworkConfig, RouterNetwork
+from router.learning.data import synthetic_examples
+from router.learning.training import TrainingConfig, fit_supervised, hold_out
 from router.network import Router
-from router.training import TrainingConfig, fit_supervised, hold_out
+from router.network.module import NetworkConfig, RouterNetwork
 from router.types import Example
 
 SMALL = TrainingConfig(
@@ -36,7 +36,7 @@ def small_router() -> Router:
 @cache
 def small_network() -> RouterNetwork:
     """The same shape, untrained, with weights that are not zero anywhere."""
-    from router.features import Vocabulary
+    from router.network.features import Vocabulary
 
     torch.manual_seed(0)
     texts = [e.question for e in examples()[0]]

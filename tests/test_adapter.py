@@ -21,7 +21,7 @@ from baselines.adapter.results import altered, broken
 from baselines.adapter.sentences import NOTHING, sentence
 from baselines.adapter.traces import data_hash, lesson, still_tools, traces
 from baselines.adapter.train import TrainConfig, encode, train
-from router import prompts
+from router.lms import prompts
 from router.types import ToolCall, ToolResult
 
 SHAPE = Shape(layers=3, width=48, heads=3, kv_heads=1, rope_base=10_000.0, norm_eps=1e-5)

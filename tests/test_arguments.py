@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.arguments import ASSUMED, PARSE, QUESTION, RESPELLED, fill
-from router.synthetic import generate
-from router.tools import Tool, ToolConfig, default_tools
+from router.builtin import ToolConfig, default_tools
+from router.calls.arguments import ASSUMED, PARSE, QUESTION, RESPELLED, fill
+from router.learning.synthetic import generate
+from router.tools import Tool
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 TOOLS = default_tools(ToolConfig(now=lambda: NOW))

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from routers import examples, small_router
 
-from router import bench
-from router.bench import COLUMNS, Remembered, latency, main
-from router.bench_data import read_dataset
-from router.cascade import Cascade
-from router.training import TrainingConfig
+from router.bench import command as bench
+from router.bench.command import COLUMNS, Remembered, latency, main
+from router.bench.data import read_dataset
+from router.learning.cascade import Cascade
+from router.learning.training import TrainingConfig
 
 TRAIN, TEST = examples()
 

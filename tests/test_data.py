@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.data import read_examples, split, synthetic_examples, write_examples
+from router.learning.data import read_examples, split, synthetic_examples, write_examples
 from router.trace import Trace
 from router.types import Decision, Example, RunResult, ToolCall, ToolResult, Usage, to_json
 

@@ -23,8 +23,8 @@ from router.delegation import (
 )
 from router.delegation.phrases import normalise
 from router.lms import make_lm
+from router.lms.prompts import Prompt
 from router.pipeline import RouterPipeline
-from router.prompts import Prompt
 from router.trace import Trace
 from router.types import Decision, Rule, ToolCall, ToolResult, Usage
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from routers import examples, small_router
 
-from router.explain import explain
-from router.features import tokenise
+from router.network.explain import explain
+from router.network.features import tokenise
 
 WORDS = ["what", "is", "the", "time", "weather", "in", "paris", "2", "+", "?", "flurb", "euro"]
 QUESTIONS = [e.question for e in examples()[1]]

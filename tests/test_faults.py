@@ -12,9 +12,9 @@ from baselines.evaluate.command import Setting, race_paths
 from baselines.evaluate.faults import FAULTS, MODEL, PATHS, FaultConfig, faulty_server, products, stress
 from baselines.evaluate.runs import read_rows
 from baselines.race import build_paths
+from router.builtin import ToolConfig, calculator
 from router.lms import make_lm
 from router.network import DEFAULT_ROUTER, Router
-from router.tools import ToolConfig, calculator
 
 
 def test_products_are_different_and_carry_their_answer() -> None:

@@ -7,7 +7,7 @@ import pytest
 from baselines.evaluate.catalogue import SIZES, read_catalogue, registry, schema
 from baselines.evaluate.growth import CacheRule, cells, measure, prompts_table, ratios
 from baselines.evaluate.scripted import read_courses
-from router.tools import default_tools
+from router.builtin import default_tools
 from router.types import Decision
 
 

@@ -14,13 +14,23 @@ import pytest
 from dspy import lm15
 from scripted_lm import ScriptedEngine, field, scripted_lm
 
-from router import prompts
-from router.lms import MalformedReply, ask, ask_json, capabilities, explain, make_lm, metered, model_file, price
+from router.builtin import default_tools
+from router.lms import (
+    MalformedReply,
+    ask,
+    ask_json,
+    capabilities,
+    explain,
+    make_lm,
+    metered,
+    model_file,
+    price,
+    prompts,
+)
 from router.lms import read_json as read
 from router.lms.embedded import SLOTS, Turns, grammar, slot_of
 from router.lms.errors import redact
 from router.lms.metering import count_tokens
-from router.tools import default_tools
 from router.trace import Cancelled, Trace
 from router.types import Usage
 

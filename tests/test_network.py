@@ -18,10 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from routers import examples, small_network, small_router
 
-from router import network
-from router.artifact import CONFIG_FILE, VERSION, WEIGHTS_FILE, ArtifactError, Calibration
-from router.features import MAX_WORDS, ngrams, static_vectors, tokenise
 from router.network import Router
+from router.network.artifact import CONFIG_FILE, VERSION, WEIGHTS_FILE, ArtifactError, Calibration
+from router.network.features import MAX_WORDS, ngrams, static_vectors, tokenise
 
 QUESTIONS = [e.question for e in examples()[1]]
 STRANGE = [
@@ -75,7 +74,7 @@ def test_a_decision_is_the_same_bits_in_any_order_batch_and_thread() -> None:
 def test_a_full_memo_changes_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
     new_words = [f"blorp{i}x in paris" for i in range(50)]
     wanted = small_router().decide_batch(new_words)
-    monkeypatch.setattr(network, "MEMO_WORDS", 3)
+    monkeypatch.setattr("router.network.router.MEMO_WORDS", 3)
     bounded = small_router().with_calibration(small_router().calibration)
     assert [bounded.decide(q) for q in new_words * 2] == wanted * 2
     assert len(bounded._table) == len(bounded.vocabulary.words) + 3

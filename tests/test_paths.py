@@ -11,10 +11,9 @@ from scripted_lm import field, scripted_lm
 
 from baselines.llm_chain import LLMChain
 from baselines.tool_calling import ToolCalling
-from router import prompts
-from router.lms import MalformedReply, explain
+from router.builtin import ToolConfig, calculator, unit_converter
+from router.lms import MalformedReply, explain, prompts
 from router.pipeline import PipelineConfig, RouterPipeline
-from router.tools import ToolConfig, calculator, unit_converter
 from router.trace import Trace
 from router.types import Decision
 

@@ -16,8 +16,7 @@ from dspy import lm15
 from test_paths import TOOLS, FakeRouter, steps
 
 from baselines.race import RaceConfig, build_paths, race
-from router import prompts
-from router.lms import ask, explain, make_lm
+from router.lms import ask, explain, make_lm, prompts
 from router.trace import Trace, fold
 
 KEY = "sk-loopback-secret-key"

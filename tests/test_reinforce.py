@@ -10,10 +10,10 @@ import pytest
 import torch
 from routers import SMALL, examples, small_router
 
-from router.bench_reward import Condition, corrupt, reward_of
+from router.bench.reward import Condition, corrupt, reward_of
+from router.learning.reinforce import Episode, ReinforceConfig, act, fit_live, fit_reinforce, policy_value
+from router.learning.training import evaluate, fit_supervised
 from router.network import Router
-from router.reinforce import Episode, ReinforceConfig, act, fit_live, fit_reinforce, policy_value
-from router.training import evaluate, fit_supervised
 
 TRAINING, TEST = examples()
 TRUTH = {e.question: e.tool for e in TRAINING}

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from router.__main__ import main
-from router.data import read_examples, synthetic_examples, write_examples
+from router.learning.data import read_examples, synthetic_examples, write_examples
+from router.learning.shipped import check_clinc, check_questions, clinc_labels
+from router.learning.synthetic import LABELS
 from router.network import DEFAULT_ROUTER, Router
-from router.shipped import check_clinc, check_questions, clinc_labels
-from router.synthetic import LABELS
 
-ASSETS = DEFAULT_ROUTER.parent
+ASSETS = Path(__file__).parents[1] / "assets"
 ROUTER = Router.from_pretrained()
 
 

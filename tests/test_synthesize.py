@@ -8,10 +8,10 @@ import dspy
 import pytest
 from scripted_lm import ScriptedEngine
 
-from router.data import read_examples, write_examples
+from router.builtin import default_tools
+from router.learning.data import read_examples, write_examples
+from router.learning.synthesize import Likeness, SynthesisConfig, synthesize
 from router.network import Router
-from router.synthesize import Likeness, SynthesisConfig, synthesize
-from router.tools import default_tools
 
 TOOLS = {"clock": default_tools()["clock"]}
 

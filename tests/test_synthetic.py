@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
-from router import synthetic
-from router.synthetic.noise import garble
-from router.synthetic.slots import number_words
-from router.tools import default_tools
-from router.tools.numbers import to_number
+from router.builtin import default_tools
+from router.builtin.numbers import to_number
+from router.learning import synthetic
+from router.learning.synthetic.noise import garble
+from router.learning.synthetic.slots import number_words
 
 
 def test_there_are_150_templates_a_label_and_none_is_faulty() -> None:

@@ -10,11 +10,12 @@ from datetime import datetime, timezone
 import jsonschema
 import pytest
 
-from router.prompts import signature
-from router.tools import Tool, ToolConfig, default_tools
-from router.tools.search import build as build_search
-from router.tools.values import number_in, value_of
-from router.tools.weather import describe
+from router.builtin import ToolConfig, default_tools
+from router.builtin.search import build as build_search
+from router.builtin.values import number_in, value_of
+from router.builtin.weather import describe
+from router.lms.prompts import signature
+from router.tools import Tool
 from tests.tool_cases import CASES, FAULTS
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=timezone.utc)
@@ -197,7 +198,7 @@ def test_search_refuses_a_folder_without_text(tmp_path, content):
 
 
 def test_search_offline_never_asks_wikipedia(monkeypatch):
-    monkeypatch.setattr("router.tools.search.urllib.request.urlopen", lambda *a, **k: pytest.fail("asked the internet"))
+    monkeypatch.setattr("router.builtin.search.urllib.request.urlopen", lambda *a, **k: pytest.fail("asked the internet"))
     assert "Nothing found" in TOOLS["search"].call({"query": "who wrote Hamlet"}).output
 
 
@@ -210,7 +211,7 @@ def test_search_online_asks_wikipedia_only_where_it_knows_nothing(monkeypatch):
             {"query": {"pages": {"1": {"title": "Hamlet", "extract": "Hamlet is a tragedy by William Shakespeare."}}}}
         )
 
-    monkeypatch.setattr("router.tools.search.urllib.request.urlopen", answer)
+    monkeypatch.setattr("router.builtin.search.urllib.request.urlopen", answer)
     search = build_search(ToolConfig(online=True))
     assert "Valletta" in search.call({"query": "capital of Malta"}).output and not asked
     assert (
@@ -221,7 +222,7 @@ def test_search_online_asks_wikipedia_only_where_it_knows_nothing(monkeypatch):
 
 
 def test_weather_online_tells_open_meteos_forecast(monkeypatch):
-    monkeypatch.setattr("router.tools.weather.urllib.request.urlopen", lambda url, timeout: Reply(FORECAST))
+    monkeypatch.setattr("router.builtin.weather.urllib.request.urlopen", lambda url, timeout: Reply(FORECAST))
     weather = default_tools(ToolConfig(online=True))["weather"]
     assert weather.call({"place": "Lisbon", "day": "tomorrow"}).output == (
         "weather in Lisbon tomorrow = rain, 12 to 17 °C, rain 6.5 mm (80% chance), wind up to 31 km/h (Open-Meteo)"
@@ -233,7 +234,7 @@ def test_weather_says_so_when_open_meteo_does_not_answer(monkeypatch, reply):
     def fail(url, timeout):
         raise reply
 
-    monkeypatch.setattr("router.tools.weather.urllib.request.urlopen", fail)
+    monkeypatch.setattr("router.builtin.weather.urllib.request.urlopen", fail)
     result = default_tools(ToolConfig(online=True))["weather"].call({"place": "Lisbon"})
     assert "did not answer within 8 s" in result.error and "Check the connection" in result.error
 

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from routers import SMALL, examples, small_router
 
-from router.calibration import (
+from router.learning.distillation import DistillationConfig, augment, fit_distilled
+from router.learning.training import Progress, balance, calibrate, evaluate, fit_supervised, hold_out
+from router.network.calibration import (
     UNKNOWN,
     AbstentionTarget,
     auroc,
@@ -24,8 +26,6 @@ from router.calibration import (
     softmax,
     wilson,
 )
-from router.distillation import DistillationConfig, augment, fit_distilled
-from router.training import Progress, balance, calibrate, evaluate, fit_supervised, hold_out
 from router.types import Example
 
 SHORT = replace(SMALL, epochs=2)

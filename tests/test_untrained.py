@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 from test_paths import TOOLS
 
-from router import prompts
+from router.builtin import default_tools
+from router.lms import prompts
 from router.lms.untrained import EXAMPLES, choice, with_examples
-from router.tools import default_tools
 from router.types import NONE, ToolCall, ToolResult
 
 RESULT = ToolResult(ToolCall("calculator", {"expression": "1+1"}), "1+1 = 2", None, 0.0)

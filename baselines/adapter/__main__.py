@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from router.lms.model_file import ADAPTER
+
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
 """glibc, in the training's processes: keep freed memory. Giving it back at every step is a third of their time."""
 PACKAGES = ("torch", "gguf", "tokenizers", "xllamacpp", "numpy")
@@ -98,7 +100,7 @@ def _measure(
 ) -> dict[str, Any]:
     """Held-out figures; every reply goes to ``--replies`` for reading, the wrong ones first."""
     from baselines.adapter.evaluate import Verdict, asked, fresh_phrases, judge, replies, summary
-    from router import prompts
+    from router.lms import prompts
 
     questions = [question for trace in held_out for question in asked(trace)]
     phrases = {file: fresh_phrases(file) for file in ("fresh.txt", "unseen.txt")}
@@ -162,7 +164,7 @@ def _kept_traces(checkpoint: Path, make: Callable[[], list[Any]]) -> list[Any]:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m baselines train-adapter", description=__doc__)
-    top.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[2] / "assets" / "lm" / "adapter.gguf")
+    top.add_argument("--out", type=Path, default=ADAPTER)
     top.add_argument("--traces", type=int, default=21_000, help="synthetic traces to make")
     top.add_argument("--held-out", type=int, default=320, help="traces from held-out templates to measure with")
     top.add_argument("--steps", type=int, default=1103, help="optimizer steps of 16 traces")

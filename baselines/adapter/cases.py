@@ -1,6 +1,6 @@
 """Cases that traces are made of: a question, the call that serves it, the call in words, and what the tool says.
 
-Leaves out prompts and answers. Questions come from ``router.synthetic``; every call is run on the real tool, and a case
+Leaves out prompts and answers. Questions come from ``router.learning.synthetic``; every call is run on the real tool, and a case
 whose call the tool refuses, or whose words the tool's parser reads otherwise, is dropped. So a case is right by test,
 not by hope. What stands in a result's place (``results``) comes afterwards.
 """
@@ -17,10 +17,10 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from router import synthetic
-from router.synthetic.slots import number_words
+from router.builtin.numbers import plain
+from router.learning import synthetic
+from router.learning.synthetic.slots import number_words
 from router.tools import Tool
-from router.tools.numbers import plain
 from router.types import Example, ToolCall, ToolResult
 
 _OTHER_TEXT, _OTHER_DATE, _IN_WORDS, _OF_THE_MODEL = 0.8, 0.35, 0.12, 0.6
@@ -87,7 +87,7 @@ def _kind(case: Case) -> str:
 
 @cache
 def _more(label: str) -> tuple[synthetic.Template, ...]:
-    """This package's own templates for a tool, numbered after those of ``router.synthetic``."""
+    """This package's own templates for a tool, numbered after those of ``router.learning.synthetic``."""
     text = resources.files(__package__).joinpath("questions.txt").read_text("utf-8")
     parts = dict(part.split("\n", 1) for part in re.split(r"^== ", text, flags=re.MULTILINE)[1:])
     return synthetic.read_templates(label, parts.get(label, ""), len(synthetic.templates(label)))

@@ -19,7 +19,7 @@ from typing import Any
 from dspy import lm15
 
 from baselines.adapter.traces import Trace
-from router import prompts
+from router.lms import prompts
 from router.lms.embedded import LlamaEngine
 from router.tools import Tool, ToolError
 from router.types import NONE
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"\d[\d,.:]*")
 
 @dataclass(frozen=True)
 class Asked:
-    """One prompt and the reply that its trace has, ``expected``. ``role`` is that of ``router.prompts``."""
+    """One prompt and the reply that its trace has, ``expected``. ``role`` is that of ``router.lms.prompts``."""
 
     role: str
     messages: tuple[Mapping[str, str], ...]

@@ -15,9 +15,9 @@ from importlib import resources
 from typing import Any
 
 from baselines.adapter.cases import Source, vocabulary
-from router import synthetic
-from router.synthetic.noise import garble
-from router.synthetic.slots import FILLERS
+from router.learning import synthetic
+from router.learning.synthetic.noise import garble
+from router.learning.synthetic.slots import FILLERS
 
 _HELD_OUT = 8
 """One phrase in eight, and one question template in eight, is kept for validation."""

@@ -30,9 +30,10 @@ from baselines.adapter.cases import Case, Source, balanced, cases
 from baselines.adapter.results import altered, broken, forecast
 from baselines.adapter.sentences import sentence
 from baselines.adapter.talk import Talk, look_alikes, open_questions, small_talk
-from router import prompts
-from router.prompts import ChainStep
-from router.tools import Tool, ToolConfig, default_tools
+from router.builtin import ToolConfig, default_tools
+from router.lms import prompts
+from router.lms.prompts import ChainStep
+from router.tools import Tool
 from router.types import NONE
 
 SHARES = {

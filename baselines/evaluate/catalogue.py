@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from router.tools import Tool, ToolError, default_tools
+from router.builtin import default_tools
+from router.tools import Tool, ToolError
 
 CATALOGUE = Path(__file__).resolve().parents[2] / "assets" / "catalogue.txt"
 SIZES = (5, 10, 50, 100, 200)

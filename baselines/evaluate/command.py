@@ -63,7 +63,7 @@ class Setting:
 
 def run_command(order: RunOrder) -> int:
     """Run, show, and print the summary; 0 when all was run, 130 after Ctrl-C (what was finished is kept)."""
-    from router.tools import ToolConfig, default_tools
+    from router.builtin import ToolConfig, default_tools
 
     tools = default_tools(ToolConfig(knowledge=order.knowledge, online=order.online))
     questions, problems = read_questions(order.input, tuple(tools))

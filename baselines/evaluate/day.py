@@ -137,9 +137,9 @@ def simulate(
 def day_command(out: Path | None, spec: str, model: str) -> int:
     """Simulate the day with a real model and router; the document goes to ``out``, its sums to standard output."""
     from baselines.race import RaceConfig, build_paths, race
+    from router.builtin import default_tools
     from router.lms import make_lm, price
     from router.network import DEFAULT_ROUTER, Router
-    from router.tools import default_tools
 
     router = Router.from_pretrained(DEFAULT_ROUTER)
     lm, paths = make_lm(spec), build_paths(["router"], default_tools(), router)

@@ -163,9 +163,9 @@ def faults_command(out: Path | None, number: int) -> int:
     """The stress run as a benchmark: a table of what happened, then one JSON document."""
     from baselines.evaluate.command import Setting, race_paths
     from baselines.race import build_paths
+    from router.builtin import default_tools
     from router.lms import make_lm
     from router.network import DEFAULT_ROUTER, Router
-    from router.tools import default_tools
 
     with faulty_server() as (address, served), tempfile.TemporaryDirectory() as folder:
         os.environ["OPENAI_BASE_URL"] = os.environ["OPENAI_API_BASE"] = address

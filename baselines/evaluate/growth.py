@@ -150,9 +150,9 @@ def read_growth(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 
 def prompts_table() -> str:
     """What each path's prompts for the embedded model hold, and their o200k tokens, for one question with one tool."""
-    from router import prompts
-    from router.prompts import ChainStep
-    from router.tools import default_tools
+    from router.builtin import default_tools
+    from router.lms import prompts
+    from router.lms.prompts import ChainStep
     from router.types import ToolCall, ToolResult
 
     tools, question = default_tools(), "how many km are 26.2 miles?"

@@ -10,7 +10,7 @@ from typing import Any
 
 from baselines.evaluate.runs import Judgement
 from router.lms import ask_json, explain
-from router.prompts import Prompt
+from router.lms.prompts import Prompt
 from router.trace import Trace
 from router.types import RunResult
 

@@ -114,7 +114,7 @@ class ScriptedEngine:
 
 
 def _plain(course: Callable[[str], Course], asked: str) -> Said:
-    """The reply to a prompt of ``router.prompts``: the arguments that are missing, or the answer."""
+    """The reply to a prompt of ``router.lms.prompts``: the arguments that are missing, or the answer."""
     question, _, rest = asked.partition("\n")
     found = course(question)
     missing = re.search(r"^Missing: (.*)$", rest, re.MULTILINE)

@@ -18,6 +18,7 @@ from baselines.evaluate.runs import Row, read_rows
 from baselines.evaluate.statistics import StatisticsConfig, summarise
 from baselines.evaluate.wording import NAMES, comparison_sentences
 from router.lms import price
+from router.lms.model_file import ADAPTER
 
 RESULTS = Path(__file__).resolve().parents[2] / "assets" / "results"
 PRICED_AS = "gpt-4o"
@@ -223,10 +224,10 @@ def speed_table(path: Path) -> str:
     return "\n".join([*lines, "", note])
 
 
-_TABLES: Mapping[str, tuple[str, Callable[[Path], str]]] = {
+_TABLES: Mapping[str, tuple[str | Path, Callable[[Path], str]]] = {
     "race": ("race_embedded.jsonl", race_table),
     "base": ("race_embedded_base.jsonl", base_table),
-    "adapter": ("../lm/adapter.json", adapter_table),
+    "adapter": (ADAPTER.with_suffix(".json"), adapter_table),
     "growth": ("growth.jsonl", growth_table),
     "claim": ("growth.jsonl", claim_table),
     "day": ("delegation_day.json", day_table),

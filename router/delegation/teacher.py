@@ -16,11 +16,10 @@ from weakref import WeakKeyDictionary
 
 import dspy
 
-from router import prompts
 from router.delegation import COMMAND, Said
 from router.delegation.phrases import lookup_forms, normalise
-from router.lms import ask, score
-from router.prompts import Prompt
+from router.lms import ask, prompts, score
+from router.lms.prompts import Prompt
 from router.trace import Trace
 
 REPLIES = Path(__file__).with_name("replies.json")

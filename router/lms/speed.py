@@ -12,11 +12,11 @@ from typing import Any
 
 from dspy import lm15
 
-from router import prompts
+from router.lms import prompts
 from router.lms.embedded import LlamaEngine, grammar, slot_of
 from router.lms.metering import count_tokens
 from router.lms.model_file import ADAPTER, embedded_model
-from router.prompts import ChainStep, Prompt
+from router.lms.prompts import ChainStep, Prompt
 from router.tools import Tool
 from router.types import ToolCall, ToolResult
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from router import prompts
+from router.lms import prompts
 from router.lms.embedded import TEXT, Choice, grammar
-from router.prompts import ChainStep, Prompt
+from router.lms.prompts import ChainStep, Prompt
 from router.types import NONE, ToolCall, ToolResult
 
 

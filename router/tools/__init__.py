@@ -1,4 +1,4 @@
-"""Tools: what an agent can do besides talking. One file per tool; this one holds what they have in common.
+"""Tools: what an agent can do besides talking. Leaves out every single tool (``builtin`` has those that ship).
 
 A tool is checked when it is built, its arguments when it is called, and no exception of a tool escapes ``call``: an
 error is a result that an LLM can speak about.
@@ -10,8 +10,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -88,20 +86,3 @@ class Tool:
 def shorten(text: str, limit: int = 200) -> str:
     """``text``, cut with an ellipsis where it is longer than ``limit`` characters."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-@dataclass(frozen=True)
-class ToolConfig:
-    """What the tools take from outside: the clock, the knowledge base (None is the built-in one), the internet."""
-
-    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc).astimezone()
-    knowledge: Path | None = None
-    online: bool = False
-
-
-def default_tools(config: ToolConfig = ToolConfig()) -> dict[str, Tool]:
-    """The eight tools that ship, by name."""
-    from router.tools import calculator, calendar, clock, currency, search, text, unit_converter, weather
-
-    rooms = (calculator, unit_converter, clock, calendar, currency, search, weather, text)
-    return {tool.name: tool for tool in (room.build(config) for room in rooms)}

@@ -1,0 +1,1 @@
+"""``python -m router bench``: the router beside its peers."""

@@ -1,0 +1,228 @@
+"""Arguments for a tool's call, read from the question without a language model.
+
+The tool's own ``parse`` reads first. Where it is unsure, the question is read again without its chatter and with the
+spelling of its key words corrected; then each slot is looked for by what its name and schema ask for: a number, a
+unit, a currency, a place, a date, a holiday, one of an enum's values, a quoted text. A slot with two candidates stays
+open. What comes out fits the tool's JSON schema or is reported as missing.
+
+Leaves out asking a language model for the slots still missing (``pipeline.py``) and running the tool.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Protocol
+
+import jsonschema
+from rapidfuzz import fuzz, process
+
+from router.builtin.dates import find_dates
+from router.builtin.mentions import (
+    ANY_DAY,
+    FINDERS,
+    QUESTION,
+    find_times,
+    kind_of,
+    number_mentions,
+    place_mentions,
+    without_chatter,
+)
+from router.builtin.numbers import clean, plain
+from router.builtin.places import find as find_place
+from router.tools import Tool
+
+PARSE, RESPELLED, READER, ASSUMED = "parse", "respelled", "reader", "assumed"
+"""Where a slot's value came from: the tool's own reading, the same after correction, a mention in the question, a
+learned reader, or a customary value that nobody said (one dollar, one mile)."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """``arguments`` fit the schema as far as they go; ``missing`` names the required slots that are open; ``sources``
+    says for each argument where its value came from."""
+
+    arguments: Mapping[str, Any]
+    missing: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+class Reads(Protocol):
+    """A learned reader of slots that no mention gives away (``router.calls.readers.Readers`` is one)."""
+
+    def read(self, question: str, tool: str, slot: str) -> str | None: ...
+
+
+def fill(question: str, tool: Tool, readers: Reads | None = None) -> Filled:
+    """What ``question`` says about the arguments of ``tool``; never raises, never guesses between two readings.
+
+    ``readers`` read the operations and expressions that neither the tool's parser nor a mention gives.
+    """
+    for source, text in _readings(question, tool):
+        arguments = _parse(tool, text)
+        if arguments is not None and _places_known(tool, arguments):
+            return _completed(tool, text, Filled(arguments, (), dict.fromkeys(arguments, source)))
+    return _from_mentions(question, tool, readers)
+
+
+def _completed(tool: Tool, text: str, filled: Filled) -> Filled:
+    """``filled`` with the places that the question names and the tool's own reading passed over."""
+    slots = [s for s, schema in tool.parameters["properties"].items() if kind_of(s, schema) == "place"]
+    taken = [s for s in slots if s in filled.arguments]
+    mentions = place_mentions(clean(text)) if len(taken) < len(slots) else []
+    if not len(taken) < len(mentions) <= len(slots):
+        return filled
+    added: dict[str, Any] = {slot: m.value for slot, m in zip(slots, mentions)}
+    if len(mentions) > 1:
+        times = [s for s, schema in tool.parameters["properties"].items() if kind_of(s, schema) == "time"]
+        found = find_times(text, times, {}) if times else {}
+        if not found:
+            return filled
+        added |= {slot: value for slot, (value, _) in found.items()}
+    arguments = {**filled.arguments, **added}
+    if not _validator(tool).is_valid(arguments):
+        return filled
+    return Filled(arguments, (), {**filled.sources, **dict.fromkeys(added, QUESTION)})
+
+
+def _parse(tool: Tool, text: str) -> dict[str, Any] | None:
+    """The tool's own reading where it fits its schema."""
+    try:
+        arguments = tool.parse(text)
+    except Exception:  # a tool is a guest here too
+        return None
+    return arguments if arguments is not None and _validator(tool).is_valid(arguments) else None
+
+
+def _places_known(tool: Tool, arguments: Mapping[str, Any]) -> bool:
+    """Whether every place is one that exists: a parser took too many words for a name otherwise."""
+    names = (arguments[slot] for slot in arguments if kind_of(slot, tool.parameters["properties"][slot]) == "place")
+    return all(len(str(name).split()) < 4 or find_place(str(name), fuzzy=False) for name in names)
+
+
+# ------------------------------------------------------------------ other readings of the same question
+
+_KEYWORDS = [
+    "plus", "minus", "times", "divided", "multiply", "multiplied", "subtract", "percent", "percentage",
+    "average", "square", "root", "squared", "cubed", "power", "factorial", "remainder", "modulo", "product",
+    "difference", "between", "double", "half", "twice", "triple", "split", "discount", "convert", "miles",
+    "kilometers", "meters", "centimeters", "inches", "feet", "yards", "pounds", "kilograms", "ounces", "grams",
+    "stone", "gallons", "liters", "cups", "tablespoons", "teaspoons", "fahrenheit", "celsius", "kelvin",
+    "degrees", "acres", "hectares", "gigabytes", "megabytes", "minutes", "seconds", "hours", "days", "weeks",
+    "months", "years", "many", "much", "time", "date", "timezone", "clock", "tomorrow", "today", "yesterday",
+    "weekday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january",
+    "february", "march", "april", "june", "july", "august", "september", "october", "november", "december",
+    "christmas", "easter", "halloween", "thanksgiving", "since", "until", "leap", "year", "born", "after",
+    "before", "dollars", "euros", "pounds", "rupees", "exchange", "rate", "currency", "worth", "capital",
+    "population", "language", "borders", "continent", "symbol", "atomic", "number", "weather", "temperature",
+    "forecast", "raining", "snowing", "sunny", "cloudy", "windy", "umbrella", "letters", "words", "vowels",
+    "consonants", "characters", "reverse", "backwards", "spell", "spelled", "palindrome", "uppercase",
+    "lowercase", "count", "appear", "appears", "letter", "word", "sentence",
+]  # fmt: skip
+
+
+def _readings(question: str, tool: Tool) -> Iterator[tuple[str, str]]:
+    yield PARSE, question
+    bare = without_chatter(clean(question))
+    if not bare:
+        return
+    if bare != question:
+        yield PARSE, bare
+    respelled = _respell(bare)
+    if respelled != bare:
+        yield RESPELLED, respelled
+
+
+def _respell(text: str) -> str:
+    """``text`` with slips in key words mended, outside quotes: a word of four letters or more, one or two edits off."""
+
+    def mend(match: re.Match[str]) -> str:
+        word = match[0]
+        if len(word) < 4 or word.lower() in _known() or word[0] in "\"'" or find_place(word, fuzzy=False):
+            return word
+        found = process.extractOne(word.lower(), _KEYWORDS, scorer=fuzz.ratio, score_cutoff=80)
+        return found[0] if found else word
+
+    return re.sub(r"\"[^\"]*\"|'[^']*'(?!\w)|[A-Za-z]+", mend, text)
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(_KEYWORDS) | frozenset(
+        ["spelling", "sized", "timed", "rated", "word", "words", "hour", "hots", "rain", "snow", "euro", "mile", "year"]
+    )
+
+
+# ------------------------------------------------------------------ slot by slot
+
+
+def _from_mentions(question: str, tool: Tool, readers: Reads | None) -> Filled:
+    """Every slot from what the question names, in the order of mention where a tool has two slots of a kind."""
+    text = without_chatter(clean(question))
+    properties: Mapping[str, Mapping[str, Any]] = tool.parameters["properties"]
+    required = tuple(tool.parameters.get("required", ()))
+    by_kind: dict[str, list[str]] = {}
+    for name, schema in properties.items():
+        kind = kind_of(name, schema)
+        if kind is not None:
+            by_kind.setdefault(kind, []).append(name)
+    found: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for kind, slots in by_kind.items():
+        for slot, (value, source) in FINDERS[kind](text, slots, properties).items():
+            if _fits(tool, slot, value):
+                found[slot], sources[slot] = value, source
+    for slot in required if readers else ():
+        if (
+            slot not in found
+            and (value := readers.read(text, tool.name, slot)) is not None
+            and _fits(tool, slot, value)
+        ):
+            found[slot], sources[slot] = value, READER
+    if by_kind.get("unit") or by_kind.get("currency"):
+        _pair_number(text, tool, by_kind, found, sources)
+    elif set(found) <= set(by_kind.get("enum", ())) and found and re.search(r"\d", plain(text)):
+        found.clear(), sources.clear()  # an operation alone, while the question's numbers found no slot
+    elif len(number_mentions(plain(text))) > len(by_kind.get("number", ())) and by_kind.get("number"):
+        for slot in by_kind["number"]:
+            found.pop(slot, None), sources.pop(slot, None)
+    missing = tuple(slot for slot in required if slot not in found)
+    return Filled(found, missing, sources)
+
+
+def _fits(tool: Tool, slot: str, value: Any) -> bool:
+    return _slot_validator(tool, slot).is_valid(value)
+
+
+def _pair_number(text: str, tool: Tool, by_kind: Mapping[str, list[str]], found: dict, sources: dict) -> None:
+    """The number of a conversion: the only one outside dates; one where none is said and both ends are known."""
+    pair = by_kind.get("unit") or by_kind.get("currency") or []
+    slots = by_kind.get("number", [])
+    if len(slots) != 1 or slots[0] in found or not all(slot in found for slot in pair):
+        return
+    for start, end, *_ in reversed(find_dates(text, ANY_DAY)):
+        text = text[:start] + "." + text[end:]
+    numbers = [m.value for m in number_mentions(plain(text))]
+    value, source = (numbers[0], QUESTION) if numbers else (1, ASSUMED)
+    if len(numbers) < 2 and _fits(tool, slots[0], value):
+        found[slots[0]], sources[slots[0]] = value, source
+
+
+_validators: dict[tuple[int, str | None], tuple[Tool, jsonschema.Draft202012Validator]] = {}
+"""Compiled schemas; the tool is kept beside its validator, so that its id stays its own."""
+
+
+def _validator(tool: Tool) -> jsonschema.Draft202012Validator:
+    key = (id(tool), None)
+    if key not in _validators:
+        _validators[key] = (tool, jsonschema.Draft202012Validator(dict(tool.parameters)))
+    return _validators[key][1]
+
+
+def _slot_validator(tool: Tool, slot: str) -> jsonschema.Draft202012Validator:
+    key = (id(tool), slot)
+    if key not in _validators:
+        _validators[key] = (tool, jsonschema.Draft202012Validator(dict(tool.parameters["properties"][slot])))
+    return _validators[key][1]

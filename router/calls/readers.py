@@ -1,0 +1,209 @@
+"""Slots that no mention gives away, read by a linear layer on the router's own features.
+
+An operation ("reverse", "days_until") or the shape of an expression ("{0} / {1}") is said by the whole question and
+not by one word of it. The features that chose the tool know it; one softmax layer a slot is enough, and costs a
+matrix-vector product. Learned from examples whose arguments are known; what they leave open is a class of its own, so
+that a reader can say that it does not know.
+
+Leaves out slots that are found by looks (numbers, places, dates: ``arguments.py``) and the tools themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from router.builtin.numbers import NUMBER, clean, number, plain
+from router.network import DEFAULT_ROUTER, Router
+from router.tools import Tool
+from router.types import Example
+
+FILE = "readers.safetensors"
+OPEN = "?"
+"""The class of questions whose slot the examples leave open."""
+MIN_EXAMPLES = 6
+"""A value or shape that fewer examples show is not learned."""
+SURE = 0.85
+"""Probability from which a reading counts."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """One slot's layer: ``values`` (k,), ``weights`` (features, k), ``bias`` (k,)."""
+
+    values: tuple[str, ...]
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def read(self, features: np.ndarray) -> tuple[str, float]:
+        """The likeliest value and its probability for ``features`` (features,)."""
+        scores = features @ self.weights + self.bias
+        scores = np.exp(scores - scores.max())
+        best = int(scores.argmax())
+        return self.values[best], float(scores[best] / scores.sum())
+
+
+@dataclass(frozen=True)
+class Readers:
+    """The heads of a router, by (tool, slot). Immutable and safe to share between threads."""
+
+    router: Router
+    heads: Mapping[tuple[str, str], Head]
+
+    def read(self, question: str, tool: str, slot: str) -> str | None:
+        """The slot's value where the head is sure of it; numbers of the question stand in their places."""
+        head = self.heads.get((tool, slot))
+        if head is None:
+            return None
+        value, probability = head.read(self.router.features([question])[0])
+        if probability < SURE or value == OPEN:
+            return None
+        return _filled(value, question)
+
+    def save(self, folder: Path) -> None:
+        """Write ``readers.safetensors`` into ``folder``, beside the router that they belong to."""
+        arrays = {}
+        for (tool, slot), head in self.heads.items():
+            arrays[f"{tool}.{slot}.weights"] = head.weights.astype(np.float16)
+            arrays[f"{tool}.{slot}.bias"] = head.bias.astype(np.float32)
+        about = {f"{tool}.{slot}": list(head.values) for (tool, slot), head in self.heads.items()}
+        data = {
+            "format": "readers 1",
+            "router": _identity(self.router),
+            "values": json.dumps(about, ensure_ascii=False),
+        }
+        save_file(arrays, str(folder / FILE), data)
+
+
+@lru_cache(8)
+def readers_of(router: Router, folder: Path = DEFAULT_ROUTER) -> Readers | None:
+    """The readers saved in ``folder`` where they were trained on ``router``'s features; None where not."""
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        with safe_open(str(path), "np") as file:
+            data = file.metadata() or {}
+            if data.get("format") != "readers 1" or data.get("router") != _identity(router):
+                return None
+            heads = {}
+            for name, values in json.loads(data["values"]).items():
+                tool, slot = name.rsplit(".", 1)
+                weights = file.get_tensor(f"{name}.weights").astype(np.float32)
+                heads[tool, slot] = Head(tuple(values), weights, file.get_tensor(f"{name}.bias"))
+    except (SafetensorError, KeyError, ValueError) as fault:
+        raise ValueError(f"{path} is damaged ({fault}). Train it again with `python -m router train`.") from fault
+    return Readers(router, heads)
+
+
+def fit_readers(router: Router, examples: Sequence[Example], tools: Mapping[str, Tool]) -> Readers:
+    """A head for every required slot of ``tools`` that is an enum, or a text with one number or more in it."""
+    by_tool: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_tool[example.tool].append(example)
+    heads = {}
+    for name in sorted(by_tool.keys() & tools.keys()):
+        for slot in _learnable(tools[name]):
+            rows = by_tool[name]
+            labels = [
+                _shape(e.arguments[slot], e.question) if e.arguments and slot in e.arguments else OPEN for e in rows
+            ]
+            counts = Counter(labels)
+            values = tuple(sorted(v for v, n in counts.items() if n >= MIN_EXAMPLES and v is not None))
+            kept = [i for i, label in enumerate(labels) if label in values]
+            if len(values) < 2:
+                continue
+            features = router.features([rows[i].question for i in kept])
+            targets = np.array([values.index(labels[i]) for i in kept])
+            heads[name, slot] = _softmax_regression(features, targets, values)
+    return Readers(router, heads)
+
+
+def _learnable(tool: Tool) -> list[str]:
+    properties = tool.parameters["properties"]
+    required = tool.parameters.get("required", ())
+    return [s for s in required if "enum" in properties[s] or s == "expression"]
+
+
+def _identity(router: Router) -> str:
+    return str(router.provenance.get("data_sha256", "")) + "/" + ",".join(router.labels)
+
+
+_NUMBER = re.compile(rf"(?<![\w.]){NUMBER}(?!\d)")
+_DIGITS = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+def _numbers(question: str) -> list[str]:
+    return [f"{number(m[0])}" for m in _NUMBER.finditer(plain(clean(question)))]
+
+
+def _shape(value: object, question: str) -> str | None:
+    """``value`` with the question's numbers replaced by their places: "20% of 45" → "{0}% of {1}".
+
+    None where a number of the question has no place in it: then its meaning is not that of its shape."""
+    text = str(value)
+    numbers = _numbers(question)
+    if not numbers or not _DIGITS.search(text):
+        return text
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, shown in enumerate(numbers):
+        places[shown].append(place)
+    used: set[int] = set()
+
+    def put(match: re.Match[str]) -> str:
+        free = places.get(f"{number(match[0])}", [])
+        if not free:
+            return match[0]
+        place = free.pop(0) if len(free) > 1 else free[0]
+        used.add(place)
+        return f"{{{place}}}"
+
+    shape = _DIGITS.sub(put, text)
+    return shape if len(used) == len(numbers) else None
+
+
+def _filled(shape: str, question: str) -> str | None:
+    """The inverse of ``_shape``; None where the question has more or fewer numbers than the shape has places."""
+    places = {int(p) for p in re.findall(r"\{(\d)\}", shape)}
+    if not places:
+        return shape
+    numbers = _numbers(question)
+    if places != set(range(len(numbers))):
+        return None
+    return re.sub(r"\{(\d)\}", lambda m: numbers[int(m[1])], shape)
+
+
+def _softmax_regression(
+    features: np.ndarray, targets: np.ndarray, values: tuple[str, ...], decay: float = 3e-4
+) -> Head:
+    """Multinomial logistic regression with weight decay, by accelerated gradient descent (Nesterov 1983)."""
+    n, d = features.shape
+    mean, spread = features.mean(0), features.std(0) + np.float32(1e-3)
+    features = (features - mean) / spread
+    scale = float((features**2).sum(1).mean()) / 4  # a feature among many: the curvature's bound is never met
+    counts = np.bincount(targets, minlength=len(values))
+    share = (counts[targets] ** -0.5) / (counts[targets] ** -0.5).mean()  # rare operations weigh more
+    weights, bias = np.zeros((d, len(values)), np.float32), np.zeros(len(values), np.float32)
+    ahead_w, ahead_b, rate = weights, bias, 2.0 / scale
+    for step in range(1, 301):
+        scores = features @ ahead_w + ahead_b
+        p = np.exp(scores - scores.max(1, keepdims=True))
+        p /= p.sum(1, keepdims=True)
+        p[np.arange(n), targets] -= 1
+        p *= (share[:, None] / n).astype(np.float32)
+        next_w = ahead_w - rate * (features.T @ p + decay * ahead_w)
+        next_b = ahead_b - rate * p.sum(0)
+        momentum = (step - 1) / (step + 2)
+        ahead_w, ahead_b = next_w + momentum * (next_w - weights), next_b + momentum * (next_b - bias)
+        weights, bias = next_w, next_b
+    weights /= spread[:, None]
+    return Head(values, weights, (bias - mean @ weights).astype(np.float32))

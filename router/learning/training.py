@@ -1,0 +1,290 @@
+"""Labelled examples → a trained, calibrated router; and what it is measured by.
+
+Leaves out learning from a teacher (``distillation.py``) and from rewards (``reinforce.py``).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import platform
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from router.network import Calibration, Router
+from router.network.calibration import (
+    UNKNOWN,
+    AbstentionTarget,
+    auroc,
+    choose_threshold,
+    expected_calibration_error,
+    fit_confidence,
+    fit_temperature,
+    label_numbers,
+    log_sum_exp,
+    macro_f1,
+    selective,
+    softmax,
+)
+from router.network.features import Vocabulary
+from router.network.module import NetworkConfig, RouterNetwork
+from router.types import Example
+
+MEMORY_PER_LABEL = 20
+"""Training questions a label that are kept beside the weights, for nearest examples and for adding tools."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained: AdamW for dense parameters, SparseAdam for tables, cosine decay after a warm-up.
+
+    ``validation`` is the share of each label that is held out (at least one question where a label has two or more);
+    it stops training after ``patience`` epochs without a lower loss, and calibrates. ``out_of_scope`` questions belong
+    to no label; they calibrate the confidence only.
+    """
+
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(dropout=0.4, word_dropout=0.2))
+    epochs: int = 8
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    table_learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+    warmup: float = 0.05
+    patience: int = 4
+    validation: float = 0.1
+    target: AbstentionTarget = AbstentionTarget()
+    out_of_scope: tuple[str, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One epoch has ended."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Texts with a distribution over labels for each, (n, labels), and a weight each, (n,)."""
+
+    texts: Sequence[str]
+    targets: np.ndarray
+    weights: np.ndarray
+
+
+def nobody(progress: Progress) -> None:
+    """The listener of a training that nobody watches. A listener may raise to break the training off."""
+
+
+def fit_supervised(
+    examples: Sequence[Example],
+    config: TrainingConfig = TrainingConfig(),
+    on_progress: Callable[[Progress], None] = nobody,
+    validation: Sequence[Example] | None = None,
+) -> Router:
+    """A calibrated router trained on ``examples``; ``validation`` is split off where it is not given.
+
+    Rare labels weigh more, by the square root of how rare they are. Raises ValueError where there are fewer than two
+    labels or no example to validate on.
+    """
+    if validation is None:
+        examples, validation = hold_out(examples, config.validation, config.seed)
+    labels = sorted({example.tool for example in examples})
+    if len(labels) < 2:
+        raise ValueError(f"{len(labels)} label in {len(examples)} examples; a router needs two or more. Add examples.")
+    if not validation:
+        raise ValueError(f"{len(examples)} examples leave none to validate on. Give at least two questions a label.")
+    started = time.process_time()
+    texts = [example.question for example in examples]
+    numbers = label_numbers(labels, [example.tool for example in examples])
+    data = TrainingSet(texts, smoothed(numbers, len(labels), config.label_smoothing), balance(numbers, len(labels)))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = RouterNetwork(Vocabulary.build(texts), labels, config.network)
+        optimise(network, data, validation, config, on_progress)
+    router = network.fold(provenance=provenance(examples, config, started), memory=remember(examples, config.seed))
+    outside = [Example(question, "", source="out of scope") for question in config.out_of_scope]
+    return calibrate(router, [*validation, *outside], config.target)
+
+
+def calibrate(router: Router, examples: Sequence[Example], target: AbstentionTarget = AbstentionTarget()) -> Router:
+    """``router`` with temperature, confidence and threshold fitted on ``examples`` that it was not trained on.
+
+    An example whose tool is none of the router's labels counts as out of scope: every decision on it is wrong.
+    Raises ValueError where there is no example.
+    """
+    if not examples:
+        raise ValueError("There is nothing to calibrate on. Give examples that the router was not trained on.")
+    logits = router.logits([example.question for example in examples]) * np.float32(router.calibration.temperature)
+    return router.with_calibration(fit_calibration(logits, examples, router.labels, target))
+
+
+def fit_calibration(
+    logits: np.ndarray, examples: Sequence[Example], labels: Sequence[str], target: AbstentionTarget
+) -> Calibration:
+    """The calibration of raw ``logits`` (n, labels) of ``examples``; any classifier's will do."""
+    numbers = label_numbers(labels, [example.tool for example in examples])
+    temperature = fit_temperature(logits, numbers)
+    scaled = logits / np.float32(temperature)
+    fitted = Calibration(temperature, fit_confidence(scaled, numbers))
+    confidence, right, inside = fitted.scores(scaled), scaled.argmax(1) == numbers, numbers != UNKNOWN
+    threshold = choose_threshold(confidence, right, inside, target)
+    chosen_on = {
+        "target": f"{target.kind} {target.value:g}",
+        "questions": len(examples),
+        "out_of_scope": int((~inside).sum()),
+        "sha256": data_hash(examples),
+        **selective(confidence, right, inside, threshold),
+    }
+    return Calibration(temperature, fitted.confidence, threshold, chosen_on)
+
+
+def evaluate(router: Router, examples: Sequence[Example]) -> dict[str, Any]:
+    """Measures of a calibrated router: see ``measure``; and coverage and selective accuracy at its threshold."""
+    numbers = label_numbers(router.labels, [example.tool for example in examples])
+    logits = router.logits([example.question for example in examples])
+    confidence, right = router.calibration.scores(logits), logits.argmax(1) == numbers
+    return measure(logits, confidence, numbers) | selective(confidence, right, numbers != UNKNOWN, router.threshold)
+
+
+def measure(logits: np.ndarray, confidence: np.ndarray, numbers: np.ndarray) -> dict[str, float | None]:
+    """accuracy, macro_f1 and ece on in-scope rows; AUROC of in scope against out of scope by ``confidence`` and by
+    energy (None without out-of-scope rows). ``logits`` (n, labels) are calibrated, ``numbers`` (n,) label numbers.
+    """
+    inside = numbers != UNKNOWN
+    z, y = logits[inside], numbers[inside]
+    energy = log_sum_exp(logits)
+    return {
+        "accuracy": float((z.argmax(1) == y).mean()),
+        "macro_f1": macro_f1(z.argmax(1), y, logits.shape[1]),
+        "ece": expected_calibration_error(softmax(z), y),
+        "oos_auroc": None if inside.all() else auroc(confidence[inside], confidence[~inside]),
+        "oos_auroc_energy": None if inside.all() else auroc(energy[inside], energy[~inside]),
+    }
+
+
+def optimise(
+    network: RouterNetwork,
+    data: TrainingSet,
+    validation: Sequence[Example],
+    config: TrainingConfig,
+    on_progress: Callable[[Progress], None] = nobody,
+) -> None:
+    """Train ``network`` in place and leave it at the epoch with the lowest validation loss."""
+    optimizers = (
+        torch.optim.AdamW(network.dense, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
+        torch.optim.SparseAdam(network.tables, lr=config.table_learning_rate),
+    )
+    peaks = (config.learning_rate, config.table_learning_rate)
+    ids = network.encode(data.texts)
+    targets, weights = torch.from_numpy(data.targets), torch.from_numpy(data.weights)
+    numbers = label_numbers(network.labels, [example.tool for example in validation])
+    questions = [example.question for example in validation]
+    steps_an_epoch = -(-len(ids) // config.batch_size)
+    steps, step, started = config.epochs * steps_an_epoch, 0, time.perf_counter()
+    best, best_loss, best_epoch = copy.deepcopy(network.state_dict()), float("inf"), 0
+    for epoch in range(1, config.epochs + 1):
+        network.train()
+        total = 0.0
+        for chosen in torch.randperm(len(ids)).split(config.batch_size):
+            factor = min(1.0, (step + 1) / (config.warmup * steps + 1)) * 0.5 * (1 + np.cos(np.pi * step / steps))
+            for optimizer, peak in zip(optimizers, peaks):
+                optimizer.param_groups[0]["lr"] = peak * factor + 1e-6
+                optimizer.zero_grad(set_to_none=True)
+            log_p = F.log_softmax(network([ids[i] for i in chosen.tolist()]), 1)
+            loss = -((targets[chosen] * log_p).sum(1) * weights[chosen]).mean()
+            loss.backward()
+            for optimizer in optimizers:
+                optimizer.step()
+            step, total = step + 1, total + float(loss.detach())
+        logits = network.logits(questions)
+        inside = numbers != UNKNOWN
+        held_out = float((log_sum_exp(logits[inside]) - logits[inside, numbers[inside]]).mean())
+        accuracy = float((logits[inside].argmax(1) == numbers[inside]).mean())
+        if held_out < best_loss:
+            best, best_loss, best_epoch = copy.deepcopy(network.state_dict()), held_out, epoch
+        seconds = time.perf_counter() - started
+        on_progress(Progress(epoch, config.epochs, total / steps_an_epoch, held_out, accuracy, seconds))
+        if epoch - best_epoch >= config.patience:
+            break
+    network.load_state_dict(best)
+    network.eval()
+
+
+def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
+    """(training, validation): ``share`` of each label, at least one of a label that has two or more."""
+    by_label: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_label[example.tool].append(example)
+    training: list[Example] = []
+    held: list[Example] = []
+    for label in sorted(by_label):
+        rows = by_label[label]
+        random.Random(f"{seed}:{label}").shuffle(rows)
+        n = max(1, round(share * len(rows))) if len(rows) > 1 else 0
+        held += rows[:n]
+        training += rows[n:]
+    return training, held
+
+
+def smoothed(numbers: np.ndarray, n_labels: int, smoothing: float) -> np.ndarray:
+    """One-hot rows (n, labels), softened towards the uniform distribution (Szegedy et al. 2016)."""
+    targets = np.full((len(numbers), n_labels), smoothing / n_labels, np.float32)
+    targets[np.arange(len(numbers)), numbers] += 1 - smoothing
+    return targets
+
+
+def balance(numbers: np.ndarray, n_labels: int) -> np.ndarray:
+    """Weights (n,) of mean 1: an example weighs as the inverse square root of its label's frequency."""
+    weights = np.bincount(numbers, minlength=n_labels)[numbers].astype(np.float32) ** -0.5
+    return weights / weights.mean()
+
+
+def remember(examples: Sequence[Example], seed: int) -> list[tuple[str, str]]:
+    """Up to MEMORY_PER_LABEL (question, label) pairs of each label."""
+    shuffled = list(examples)
+    random.Random(seed).shuffle(shuffled)
+    taken: Counter[str] = Counter()
+    kept = []
+    for example in shuffled:
+        taken[example.tool] += 1
+        if taken[example.tool] <= MEMORY_PER_LABEL:
+            kept.append((example.question, example.tool))
+    return sorted(kept, key=lambda pair: pair[::-1])
+
+
+def provenance(examples: Sequence[Example], config: TrainingConfig, started: float) -> dict[str, Any]:
+    """Where a router comes from: hash of the data, settings, versions, CPU seconds since ``started``."""
+    return {
+        "examples": len(examples),
+        "data_sha256": data_hash(examples),
+        "settings": settings_of(config),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "train_cpu_s": round(time.process_time() - started, 1),
+    }
+
+
+def settings_of(config: TrainingConfig) -> dict[str, Any]:
+    """``config`` for the record: plain values, out-of-scope questions as their number."""
+    return asdict(config) | {"out_of_scope": len(config.out_of_scope)}
+
+
+def data_hash(examples: Sequence[Example]) -> str:
+    """SHA-256 of questions and labels, whatever their order."""
+    rows = sorted(f"{example.tool}\t{example.question}" for example in examples)
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()

@@ -1,0 +1,183 @@
+"""What a router consists of, and its two files: ``router.safetensors`` (arrays, words), ``config.json`` (all else).
+
+Leaves out compatibility with older formats: there are none yet. Loading parses JSON and copies arrays; it executes
+nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors import numpy as tensors
+
+from router.network.features import Vocabulary
+
+FORMAT = "switchyard-router"
+VERSION = 1
+WEIGHTS_FILE = "router.safetensors"
+CONFIG_FILE = "config.json"
+_REMEDY = "Train a router with `python -m router train`, or restore the folder."
+
+
+class ArtifactError(ValueError):
+    """A saved router that cannot be loaded. The message names the file, what is wrong with it and the remedy."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The folded network's arrays, float32 unless said. d: width of a word vector, h: channels, c: labels.
+
+    A table may be int8 with one scale a row. ``head`` is not divided by the temperature.
+    """
+
+    words: np.ndarray  # (n words, d) vectors after LayerNorm, int8 or float32
+    word_scale: np.ndarray  # (n words,)
+    grams: np.ndarray  # (n grams, d) learned n-gram vectors, int8 or float32
+    gram_scale: np.ndarray  # (n grams,)
+    projection: np.ndarray  # (256, d) of the static vector
+    norm: np.ndarray  # (2, d) LayerNorm's weight and bias
+    taps: np.ndarray  # (d, 3h + 1) convolution taps for the word after, the word itself, the word before; the gate
+    taps_bias: np.ndarray  # (3h + 1,)
+    head: np.ndarray  # (d + h, c)
+    head_bias: np.ndarray  # (c,)
+
+    @property
+    def channels(self) -> int:
+        return (self.taps.shape[1] - 1) // 3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How logits become probabilities, a confidence and an abstention.
+
+    ``temperature`` divides the logits (Guo et al. 2017). ``confidence`` holds (a, b, c): the confidence is
+    1 / (1 + exp(-(a · energy + b · log p + c))), the probability that the most probable label is right, where energy
+    is log Σ exp(logit) (Liu et al. 2020, "Energy-based Out-of-distribution Detection") and p the highest
+    probability; None where nothing was fitted, then the confidence is p itself. A confidence below ``threshold``
+    abstains. ``chosen_on`` says from which data and for which target, with the metrics found there.
+    """
+
+    temperature: float = 1.0
+    confidence: tuple[float, float, float] | None = None
+    threshold: float = 0.0
+    chosen_on: Mapping[str, Any] = field(default_factory=dict)
+
+    def score(self, top: float, total: float) -> float:
+        """The confidence from the highest calibrated logit and Σ exp(logit - top)."""
+        if self.confidence is None:
+            return 1.0 / total
+        a, b, c = self.confidence
+        log_total = math.log(total)
+        score = a * (top + log_total) - b * log_total + c
+        return 1.0 / (1.0 + math.exp(-score)) if score > -700 else 0.0
+
+    def scores(self, logits: np.ndarray) -> np.ndarray:
+        """The confidence (n,) of each row of calibrated logits (n, labels)."""
+        tops = logits.max(1)
+        totals = np.exp(logits - tops[:, None]).sum(1)
+        return np.array([self.score(float(a), float(b)) for a, b in zip(tops, totals)])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that makes a router. ``provenance`` says how it was trained; ``memory`` keeps some training questions with
+    their labels.
+    """
+
+    labels: tuple[str, ...]
+    vocabulary: Vocabulary
+    weights: Weights
+    calibration: Calibration = Calibration()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    memory: tuple[tuple[str, str], ...] = ()
+
+
+def write(router: Parts, folder: Path) -> None:
+    """Write ``router`` into ``folder``. The config is written last, so that a broken-off save is noticed at loading.
+
+    Raises OSError where the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {name: np.ascontiguousarray(array) for name, array in vars(router.weights).items()}
+    arrays["word_text"] = _encode(router.vocabulary.words)
+    arrays["gram_text"] = _encode(router.vocabulary.grams)
+    content = tensors.save(arrays)
+    config = {
+        "format": FORMAT,
+        "version": VERSION,
+        "labels": list(router.labels),
+        "calibration": asdict(router.calibration),
+        "provenance": dict(router.provenance),
+        "memory": [list(pair) for pair in router.memory],
+        "weights_sha256": hashlib.sha256(content).hexdigest(),
+    }
+    (folder / CONFIG_FILE).unlink(missing_ok=True)
+    (folder / WEIGHTS_FILE).write_bytes(content)
+    (folder / CONFIG_FILE).write_text(json.dumps(config, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> Parts:
+    """The router in ``folder``. Raises ArtifactError where it is missing, damaged, foreign or newer."""
+    config = _read_config(folder / CONFIG_FILE)
+    path = folder / WEIGHTS_FILE
+    try:
+        content = path.read_bytes()
+    except OSError as fault:
+        raise ArtifactError(f"{path} cannot be read ({fault.strerror}). {_REMEDY}") from fault
+    found = hashlib.sha256(content).hexdigest()
+    if found != config.get("weights_sha256"):
+        raise ArtifactError(
+            f"{path} ({len(content)} bytes) is truncated, or not the file that {CONFIG_FILE} was written with: "
+            f"its SHA-256 begins {found[:12]}, expected {str(config.get('weights_sha256'))[:12]}. {_REMEDY}"
+        )
+    try:
+        arrays = tensors.load(content)
+        vocabulary = Vocabulary(_decode(arrays.pop("word_text")), _decode(arrays.pop("gram_text")))
+        weights = Weights(**{f.name: arrays.pop(f.name) for f in fields(Weights)})
+        calibration = dict(config["calibration"])
+        if calibration["confidence"] is not None:
+            calibration["confidence"] = tuple(calibration["confidence"])
+        memory = tuple((question, label) for question, label in config["memory"])
+        labels, about = tuple(config["labels"]), dict(config["provenance"])
+        return Parts(labels, vocabulary, weights, Calibration(**calibration), about, memory)
+    except (SafetensorError, KeyError, TypeError, ValueError) as fault:
+        raise ArtifactError(
+            f"{folder} does not hold a whole router ({type(fault).__name__}: {fault}). {_REMEDY}"
+        ) from fault
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise ArtifactError(f"{path} cannot be read ({fault.strerror}). {_REMEDY}") from fault
+    except ValueError as fault:
+        raise ArtifactError(f"{path} is not JSON, perhaps truncated ({fault}). {_REMEDY}") from fault
+    kind = config.get("format") if isinstance(config, dict) else None
+    if kind != FORMAT:
+        raise ArtifactError(f"{path} describes something else: its format is {kind!r}, wanted {FORMAT!r}. {_REMEDY}")
+    version = config.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise ArtifactError(
+            f"{path} has format version {version!r}; this program reads up to {VERSION}. Update the program, "
+            "or train the router again."
+        )
+    return config
+
+
+def _encode(texts: Sequence[str]) -> np.ndarray:
+    """``texts`` (none holds a line break) as UTF-8 bytes, one a line."""
+    return np.frombuffer("\n".join(texts).encode(), np.uint8)
+
+
+def _decode(content: np.ndarray) -> tuple[str, ...]:
+    text = content.tobytes().decode()
+    return tuple(text.split("\n")) if text else ()
