@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 import jsonschema
 import pytest
 
-from router.builtin import ToolConfig, default_tools
+from router.builtin import ToolConfig, default_tools, places
 from router.builtin.search import build as build_search
 from router.builtin.values import number_in, value_of
 from router.builtin.weather import describe
@@ -306,3 +306,7 @@ def test_a_span_of_dates_shares_the_year_that_is_said_once() -> None:
 )
 def test_what_is_told_around_a_request_is_not_read_into_it(tool: str, question: str, slot: str, value: str) -> None:
     assert TOOLS[tool].parse(question)[slot] == value
+
+
+def test_every_other_name_of_a_city_is_a_city_that_the_data_knows() -> None:
+    assert [name for name, city in places._CITY_ALIASES.items() if places.fold(city) not in places._cities()] == []

@@ -94,7 +94,7 @@ _CITY_ALIASES = {
     "silicon valley": "San Jose",
     "hawaii": "Honolulu", "bali": "Denpasar", "zurich": "Zürich", "tahiti": "Papeete", "the hague": "The Hague",
     "scotland": "Edinburgh", "wales": "Cardiff",
-    "siberia": "Novosibirsk", "okinawa": "Naha", "sicily": "Palermo", "crete": "Heraklion", "corsica": "Ajaccio",
+    "siberia": "Novosibirsk", "okinawa": "Naha", "sicily": "Palermo", "crete": "Irákleion", "corsica": "Ajaccio",
     "bombay": "Mumbai",
     "macau": "Macau", "queensland": "Brisbane", "new south wales": "Sydney", "western australia": "Perth",
     "tasmania": "Hobart", "ontario": "Toronto",
