@@ -6,9 +6,11 @@ reader or a notebook can import these without torch, dspy or gradio.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
 
 SMALLTALK = "smalltalk"
 """Label of greetings, thanks and acknowledgements: no tool, a candidate for self-delegation."""
@@ -43,6 +45,32 @@ class ToolResult:
 
 
 @dataclass(frozen=True)
+class Question:
+    """A question on its way from decision to answer, with what was read of it on the way.
+
+    ``history`` holds the turns before it as chat messages (``{"role": ..., "content": ...}``). What a room reads of the
+    text is read once: ``once`` keeps it, and a part of the question is one value however many rooms look at it.
+    """
+
+    text: str
+    history: tuple[Mapping[str, Any], ...] = ()
+    _read: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    _parts: dict[str, Question] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, read: Callable[[str], T]) -> T:
+        """``read(text)``, computed when first asked for."""
+        if read not in self._read:
+            self._read[read] = read(self.text)
+        return self._read[read]
+
+    def part(self, text: str) -> Question:
+        """The question that ``text``, a part of this one or what it becomes, is by itself."""
+        if text == self.text:
+            return self
+        return self._parts.setdefault(text, Question(text, self.history, _parts=self._parts))
+
+
+@dataclass(frozen=True)
 class Decision:
     """The router's choice for one question.
 
@@ -54,6 +82,49 @@ class Decision:
     probabilities: Mapping[str, float]
     confidence: float
     abstained: bool
+
+
+Outcome = Literal["call", "partial", "abstain", "none"]
+"""call: tools run as planned; partial: the tool is sure, slots are open; abstain: the LLM chooses; none: no tool."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a plan: the text that it answers, and per slot where its argument comes from.
+
+    ``result`` is there where planning had to know it, which only a tool without effects allows; it ran at ``ran_at``
+    (seconds of ``time.perf_counter``).
+    """
+
+    call: ToolCall
+    sources: Mapping[str, str] = field(default_factory=dict)
+    span: str = ""
+    result: ToolResult | None = None
+    ran_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for a question; making it has run no tool that has effects.
+
+    ``decision`` is the router's on the question as asked, ``steps`` the calls in the order of running. ``missing`` names
+    the slots that are open in the one step of a partial plan. ``abstained``: the language model has to choose. ``reason``
+    says why a plan is partial or abstained.
+    """
+
+    decision: Decision
+    steps: tuple[Step, ...] = ()
+    missing: tuple[str, ...] = ()
+    abstained: bool = False
+    reason: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.abstained:
+            return "abstain"
+        if not self.steps:
+            return "none"
+        return "partial" if self.missing else "call"
 
 
 @dataclass(frozen=True)

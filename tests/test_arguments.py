@@ -105,7 +105,7 @@ def test_a_foreign_schema_is_filled_by_its_types_and_names() -> None:
         "required": ["city", "nights", "note"],
         "additionalProperties": False,
     }
-    hotel = Tool("hotel", "Books a hotel.", schema, lambda question: None, lambda **arguments: "booked")
+    hotel = Tool("hotel", "Books a hotel.", schema, lambda **arguments: "booked")
     filled = fill("a suite in Vienna for 3 nights", hotel)
     assert filled.arguments == {"city": "Vienna", "nights": 3, "room": "suite"}
     assert filled.missing == ("note",)
@@ -114,7 +114,7 @@ def test_a_foreign_schema_is_filled_by_its_types_and_names() -> None:
 
 def test_a_value_out_of_range_is_not_filled() -> None:
     schema = {"type": "object", "properties": {"nights": {"type": "integer", "maximum": 30}}, "required": ["nights"]}
-    hotel = Tool("hotel", "Books a hotel.", schema, lambda question: None, lambda **arguments: "booked")
+    hotel = Tool("hotel", "Books a hotel.", schema, lambda **arguments: "booked")
     assert fill("for 300 nights", hotel).missing == ("nights",)
     assert fill("for 2.5 nights", hotel).missing == ("nights",)
 
@@ -130,8 +130,8 @@ def test_a_parser_that_raises_or_ignores_its_schema_is_not_believed() -> None:
     def broken(question: str) -> dict:
         raise RuntimeError("bug")
 
-    assert fill("take 5", Tool("a", "A.", schema, broken, str)).arguments == {"n": 5}
-    assert fill("take 5", Tool("b", "B.", schema, lambda q: {"n": "five"}, str)).arguments == {"n": 5}
+    assert fill("take 5", Tool("a", "A.", schema, str, broken)).arguments == {"n": 5}
+    assert fill("take 5", Tool("b", "B.", schema, str, lambda q: {"n": "five"})).arguments == {"n": 5}
 
 
 @pytest.mark.parametrize("name", sorted(TOOLS))

@@ -52,7 +52,7 @@ def read_catalogue(path: Path = CATALOGUE) -> dict[str, Tool]:
                 f"{path.name}, line {number}: not a new tool as name | description | parameters: {line[:60]!r}."
             )
         try:
-            tools[parts[0]] = Tool(parts[0], parts[1], schema(parts[2]), lambda question: None, _refuse)
+            tools[parts[0]] = Tool(parts[0], parts[1], schema(parts[2]), _refuse)
         except ValueError as error:
             raise ValueError(f"{path.name}, line {number}: {error}") from None
     return tools

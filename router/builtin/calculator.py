@@ -40,7 +40,8 @@ PARAMETERS = {
 
 def build(config: ToolConfig) -> Tool:
     """The calculator. It needs nothing from ``config``."""
-    return Tool("calculator", "Evaluates arithmetic, e.g. 12*(3+4), 20% of 45, sqrt(2).", PARAMETERS, parse, run)
+    description = "Evaluates arithmetic, e.g. 12*(3+4), 20% of 45, sqrt(2)."
+    return Tool("calculator", description, PARAMETERS, run, parse, effects=False)
 
 
 def run(expression: str) -> str:

@@ -49,7 +49,7 @@ def build(config: ToolConfig) -> Tool:
     description = (
         "Works out weekdays, days between or until dates, holidays, leap years, ages; e.g. days until Christmas."
     )
-    return Tool("calendar", description, PARAMETERS, partial(parse, config.now), partial(run, config.now))
+    return Tool("calendar", description, PARAMETERS, partial(run, config.now), partial(parse, config.now), effects=False)
 
 
 def run(

@@ -54,7 +54,7 @@ ZONES = {
 def build(config: ToolConfig) -> Tool:
     """The clock, reading ``config.now``."""
     description = "Tells today's date, the time in a place, or time differences, e.g. time in Tokyo."
-    return Tool("clock", description, PARAMETERS, parse, partial(run, config.now))
+    return Tool("clock", description, PARAMETERS, partial(run, config.now), parse, effects=False)
 
 
 def run(

@@ -81,7 +81,7 @@ HRK hrk kuna kunas croatian_kuna
 def build(config: ToolConfig) -> Tool:
     """The currency converter; dates such as "yesterday" are read from ``config.now``."""
     description = "Converts money between currencies, e.g. 100 USD to EUR, today or on a past date."
-    return Tool("currency", description, PARAMETERS, partial(parse, config.now), partial(run, config.now))
+    return Tool("currency", description, PARAMETERS, partial(run, config.now), partial(parse, config.now), effects=False)
 
 
 def run(

@@ -61,7 +61,7 @@ def build(config: ToolConfig) -> Tool:
         )
         passages = folder(Path(config.knowledge))
         index = _Lazy(lambda: Index(passages))
-    return Tool("search", description, PARAMETERS, parse, partial(run, index, config.online))
+    return Tool("search", description, PARAMETERS, partial(run, index, config.online), parse, effects=False)
 
 
 def run(index: Callable[[], Index], online: bool, query: str) -> str:

@@ -34,7 +34,7 @@ PARAMETERS = {
 def build(config: ToolConfig) -> Tool:
     """The text tool. It needs nothing from ``config``."""
     description = "Counts letters, vowels or words, reverses, spells, checks palindromes, changes case of a given text."
-    return Tool("text", description, PARAMETERS, parse, run)
+    return Tool("text", description, PARAMETERS, run, parse, effects=False)
 
 
 def run(operation: str, text: str, letter: str | None = None) -> str:

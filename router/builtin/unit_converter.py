@@ -31,7 +31,7 @@ PARAMETERS = {
 def build(config: ToolConfig) -> Tool:
     """The unit converter. It needs nothing from ``config``."""
     description = "Converts a quantity between units of measure, e.g. 26.2 miles to km, 350 F to C."
-    return Tool("unit_converter", description, PARAMETERS, parse, run)
+    return Tool("unit_converter", description, PARAMETERS, run, parse, effects=False)
 
 
 def run(value: float, from_unit: str, to_unit: str) -> str:

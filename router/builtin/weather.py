@@ -41,7 +41,7 @@ _SKY = {
 def build(config: ToolConfig) -> Tool:
     """The weather tool; ``config.online`` decides whether it may ask Open-Meteo."""
     description = "Forecasts temperature, rain, wind in a place today or tomorrow, e.g. Lisbon tomorrow."
-    return Tool("weather", description, PARAMETERS, parse, partial(run, config.online))
+    return Tool("weather", description, PARAMETERS, partial(run, config.online), parse, effects=False)
 
 
 def run(online: bool, place: str, day: str = "today") -> str:

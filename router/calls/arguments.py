@@ -89,6 +89,8 @@ def _completed(tool: Tool, text: str, filled: Filled) -> Filled:
 
 def _parse(tool: Tool, text: str) -> dict[str, Any] | None:
     """The tool's own reading where it fits its schema."""
+    if tool.parse is None:
+        return None
     try:
         arguments = tool.parse(text)
     except Exception:  # a tool is a guest here too

@@ -1,0 +1,99 @@
+"""One tool: a named function with a JSON schema. Leaves out where tools come from and what they are for.
+
+A tool is checked when it is built, its arguments when it is called, and no exception of a tool escapes ``call``: an
+error is a result that an LLM can speak about.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema
+
+from router.tools.reading import Reading
+from router.types import NON_TOOLS, ToolCall, ToolResult
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+MAX_OUTPUT = 2_000
+"""Characters of a tool's output that are kept: a result must fit a small model's context."""
+
+
+class ToolError(ValueError):
+    """A tool cannot serve these arguments. The message gives the value, the limit and the remedy."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A named function with a JSON schema.
+
+    ``parameters`` is the JSON schema (an object) of the arguments. ``run`` takes the arguments by name, returns text and
+    raises ToolError; without it the tool is only described, and a call of it is the caller's to make. ``parse``, where a
+    tool brings one, reads arguments from a question and returns None where it is not sure.
+
+    ``effects``: running it changes something, so it runs once, as a step of the final plan; a tool without effects may
+    be run while planning. ``destructive``: the router never calls it; only a language model does, or the user.
+    ``reading``: rules of the tool's own for planning questions that it serves (``router.tools.reading``).
+
+    Raises ValueError when the name or the schema is unfit.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    run: Callable[..., str] | None = None
+    parse: Callable[[str], dict[str, Any] | None] | None = None
+    effects: bool = True
+    destructive: bool = False
+    reading: Reading | None = None
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name) or self.name in NON_TOOLS:
+            raise ValueError(
+                f"Tool name {self.name!r} does not fit {NAME.pattern!r} or is reserved {NON_TOOLS}. "
+                "Use lower-case letters, digits and underscores."
+            )
+        if not self.description.strip():
+            raise ValueError(f"Tool {self.name!r} has no description. Say in one sentence what it does.")
+        jsonschema.Draft202012Validator.check_schema(dict(self.parameters))
+        if self.parameters.get("type") != "object":
+            raise ValueError(
+                f"Tool {self.name!r}: parameters have type {self.parameters.get('type')!r}. Give a schema of type "
+                f"'object'."
+            )
+
+    def check(self, arguments: Mapping[str, Any]) -> None:
+        """Raise ToolError where ``arguments`` do not fit the schema."""
+        fault = jsonschema.exceptions.best_match(
+            jsonschema.Draft202012Validator(dict(self.parameters)).iter_errors(dict(arguments))
+        )
+        if fault is not None:
+            where = ".".join(map(str, fault.absolute_path)) or "arguments"
+            message = shorten(fault.message.replace(repr(fault.instance), shorten(repr(fault.instance), 60)))
+            if fault.validator in ("minLength", "maxLength", "minimum", "maximum"):
+                message += f" ({fault.validator} {fault.validator_value:,})"
+            raise ToolError(f"{self.name}: {where}: {message}. Give arguments that fit the tool's schema.")
+
+    def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        """Check ``arguments``, run, and time it. Never raises: a failure becomes ``ToolResult.error``."""
+        started = time.perf_counter()
+        output = error = None
+        arguments = arguments if isinstance(arguments, Mapping) else {}
+        try:
+            self.check(arguments)
+            if self.run is None:
+                raise ToolError(f"{self.name} is only described here: it has no function to run. Make the call yourself.")
+            output = shorten(self.run(**arguments), MAX_OUTPUT)
+        except ToolError as fault:
+            error = str(fault)
+        except Exception as fault:  # a tool is a guest: its bugs must not end the run
+            error = f"{self.name} failed: {type(fault).__name__}: {shorten(str(fault))}"
+        return ToolResult(ToolCall(self.name, dict(arguments)), output, error, time.perf_counter() - started)
+
+
+def shorten(text: str, limit: int = 200) -> str:
+    """``text``, cut with an ellipsis where it is longer than ``limit`` characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
