@@ -85,6 +85,6 @@ def arguments(tools: Mapping[str, Tool], question: str, tool: str) -> Mapping[st
     """What the local parsers fill without the LLM; None where no tool runs."""
     if tool in NON_TOOLS or tool not in tools:
         return None
-    from router.calls.arguments import fill
+    from router.builtin.slots import fill
 
     return fill(question, tools[tool]).arguments

@@ -92,8 +92,8 @@ def _positive(text: str) -> int:
 
 def _route(args: argparse.Namespace) -> int:
     from router.builtin import default_tools
-    from router.calls.arguments import fill
-    from router.calls.readers import readers_of
+    from router.builtin.readers import readers_of
+    from router.builtin.slots import fill
 
     router, tools = Router.from_pretrained(args.router), default_tools()
     readers = readers_of(router, args.router)
@@ -147,7 +147,7 @@ def _explain(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     from router.builtin import default_tools
-    from router.calls.readers import fit_readers
+    from router.builtin.readers import fit_readers
     from router.learning import shipped
     from router.learning.data import read_examples
 

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 import dspy
 
+from router.builtin.chains import Resolution, resolve
 from router.delegation import LessonContext, Said, lesson_for_event, parse_instruction, parse_reply
 from router.delegation.teacher import Teacher
 from router.lms import ask, ask_json, capabilities, metered, prompts
 from router.lms.calling import answer_with_tools, run_tool, tell
-from router.plans.chains import Resolution, resolve
 from router.tools import Tool
 from router.trace import Trace
 from router.types import SMALLTALK, Decision, ToolCall, ToolResult

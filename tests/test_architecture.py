@@ -16,8 +16,6 @@ ROOMS = (
     "router.tools",
     "router.network",
     "router.builtin",
-    "router.calls",
-    "router.plans",
     "router.lms",
     "router.learning",
     "router.delegation",

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.builtin import ToolConfig, default_tools
-from router.calls.arguments import ASSUMED, PARSE, QUESTION, RESPELLED, fill
+from router.builtin.slots import ASSUMED, PARSE, QUESTION, RESPELLED, fill
 from router.learning.synthetic import generate
 from router.tools import Tool
 

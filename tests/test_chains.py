@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from router.builtin import ToolConfig, default_tools
+from router.builtin.chains import MAX_STEPS, resolve
 from router.learning.shipped import check_chains
 from router.learning.synthetic import generate
 from router.network import Router
-from router.plans.chains import MAX_STEPS, resolve
 from router.types import NON_TOOLS, Decision
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)

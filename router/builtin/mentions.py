@@ -1,7 +1,7 @@
 """What a question names: numbers, units, currencies, places, dates, holidays, quoted texts, values of an enum.
 
 A slot of a JSON schema is looked for by what its name and type ask for; of two candidates for one slot neither is
-taken. Leaves out the choice between these finds and a tool's own reading (``arguments.py``).
+taken. Leaves out the choice between these finds and a tool's own reading (``slots.py``).
 """
 
 from __future__ import annotations

@@ -14,16 +14,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from router.builtin.chains import resolve
+from router.builtin.readers import readers_of
+from router.builtin.slots import fill
 from router.builtin.values import value_of
-from router.calls.arguments import fill
-from router.calls.readers import readers_of
 from router.learning import synthetic
 from router.learning.data import split, synthetic_examples
 from router.learning.training import Progress, TrainingConfig, fit_supervised, nobody
 from router.network import Router
 from router.network.calibration import AbstentionTarget, wilson
 from router.network.module import NetworkConfig
-from router.plans.chains import resolve
 from router.tools import Tool
 from router.types import NONE, SMALLTALK, Example
 

@@ -50,7 +50,7 @@ class Filled:
 
 
 class Reads(Protocol):
-    """A learned reader of slots that no mention gives away (``router.calls.readers.Readers`` is one)."""
+    """A learned reader of slots that no mention gives away (``router.builtin.readers.Readers`` is one)."""
 
     def read(self, question: str, tool: str, slot: str) -> str | None: ...
 

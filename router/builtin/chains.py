@@ -22,9 +22,9 @@ from router.builtin.cues import FACTS, QUERY, QUOTED, composed, cues_of, embeds_
 from router.builtin.dates import find_dates
 from router.builtin.leftovers import cores, crowded, reckons, unused
 from router.builtin.places import find as find_place
+from router.builtin.readers import readers_of
+from router.builtin.slots import ASSUMED, PARSE, Filled, fill
 from router.builtin.values import number_in, value_of
-from router.calls.arguments import ASSUMED, PARSE, Filled, fill
-from router.calls.readers import readers_of
 from router.network import Router
 from router.tools import Tool, shorten
 from router.types import NON_TOOLS, Decision, ToolCall, ToolResult

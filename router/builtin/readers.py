@@ -5,7 +5,7 @@ not by one word of it. The features that chose the tool know it; one softmax lay
 matrix-vector product. Learned from examples whose arguments are known; what they leave open is a class of its own, so
 that a reader can say that it does not know.
 
-Leaves out slots that are found by looks (numbers, places, dates: ``arguments.py``) and the tools themselves.
+Leaves out slots that are found by looks (numbers, places, dates: ``slots.py``) and the tools themselves.
 """
 
 from __future__ import annotations

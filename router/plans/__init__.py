@@ -1,1 +1,0 @@
-"""What may run without a language model in between: several requests, several steps, and what may not."""
