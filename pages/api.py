@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import gradio as gr
 
 from pages.live import scrub, scrub_event
@@ -29,23 +27,12 @@ class Endpoints:
         self.throttle = throttle
 
     def route(self, question: str) -> dict:
-        """Which tool the router chooses for a question, and its arguments. No language model is asked."""
+        """What the router's path would call for a question, and why not where it hands over. No language model is asked."""
         try:
             question = check_question(question, self.services.limits)
         except ValueError as fault:
             raise gr.Error(str(fault)) from None
-        started = time.perf_counter()
-        decision = self.services.router.decide(question)
-        spent = time.perf_counter() - started
-        return {
-            "question": question,
-            "tool": decision.tool,
-            "arguments": self.services.arguments(question, decision.tool),
-            "confidence": decision.confidence,
-            "abstained": decision.abstained,
-            "probabilities": dict(decision.probabilities),
-            "microseconds": round(spent * 1e6, 1),
-        }
+        return self.services.plan(question)
 
     def race(
         self,

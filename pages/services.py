@@ -84,7 +84,7 @@ class Services:
     make_lm     (spec, api_key | None) -> lm; raises ValueError with a sentence for the visitor
     is_local    lm -> whether it runs on this machine (then concurrent paths disturb each other's timing)
     explain     question -> router.network.explain.Explanation
-    arguments   (question, tool) -> the arguments that the local parsers fill, or None
+    plan        question -> what the router's path would call, without asking an LM, as the row of router.plans.row
     model_note  what the default model is, for the page's small print: a claim, and figures for it
     price       (usage, model, cached) -> dollars for the o200k counts of ``usage``, None where no price is known
     """
@@ -96,7 +96,7 @@ class Services:
     is_local: Callable[[Any], bool]
     race: Callable[[str, Any, RaceOptions], Iterator[TraceEvent]]
     explain: Callable[[str], Any]
-    arguments: Callable[[str, str], Mapping[str, Any] | None]
+    plan: Callable[[str], dict[str, Any]]
     price: Callable[[Usage, str, bool], float | None]
     priced_as: tuple[str, ...]
     limits: Limits = Limits()

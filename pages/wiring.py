@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from router.lms.metering import price
 from router.lms.model_file import ADAPTER
 from router.network import DEFAULT_ROUTER, Router
 from router.tools import Tool
-from router.types import NON_TOOLS, TraceEvent, Usage
+from router.types import TraceEvent, Usage
 
 
 def load_services(options: Options, limits: Limits = Limits()) -> Services:
@@ -29,7 +30,7 @@ def load_services(options: Options, limits: Limits = Limits()) -> Services:
         is_local=is_local,
         race=partial(race, router, tools),
         explain=partial(explain, router),
-        arguments=partial(arguments, tools),
+        plan=partial(plan_row, router, tools),
         price=price,
         priced_as=tuple(model for model in PRICED_AS if price(Usage(1, 1, 1, 0, 1, 1), model) is not None),
         limits=limits,
@@ -81,10 +82,10 @@ def explain(router: Router, question: str) -> Any:
     return explain(router, question)
 
 
-def arguments(tools: Mapping[str, Tool], question: str, tool: str) -> Mapping[str, Any] | None:
-    """What the local parsers fill without the LLM; None where no tool runs."""
-    if tool in NON_TOOLS or tool not in tools:
-        return None
-    from router.builtin.slots import fill
+def plan_row(router: Router, tools: Mapping[str, Tool], question: str) -> dict[str, Any]:
+    """The plan that the router's path makes for ``question``."""
+    from router.plans import plan, row
 
-    return fill(question, tools[tool]).arguments
+    started = time.perf_counter()
+    found = plan(question, router, tools)
+    return row(question, found, time.perf_counter() - started)

@@ -16,7 +16,6 @@ from typing import Any
 
 from router.network import DEFAULT_ROUTER, Router
 from router.network.artifact import ArtifactError
-from router.types import NONE
 
 ASSETS = Path(__file__).parent.parent / "assets"
 CLINC_HELP = "CLINC150's data_full.json (Larson et al. 2019)"
@@ -92,27 +91,14 @@ def _positive(text: str) -> int:
 
 def _route(args: argparse.Namespace) -> int:
     from router.builtin import default_tools
-    from router.builtin.readers import readers_of
-    from router.builtin.slots import fill
+    from router.plans import plan, row
 
     router, tools = Router.from_pretrained(args.router), default_tools()
-    readers = readers_of(router, args.router)
     try:
         for question in _lines(args.file):
             started = time.perf_counter()
-            decision = router.decide(question)
-            tool = tools.get(decision.tool or NONE)
-            arguments = dict(fill(question, tool, readers).arguments) if tool else {}
-            row = {
-                "question": question,
-                "tool": decision.tool or NONE,
-                "arguments": arguments,
-                "confidence": decision.confidence,
-                "abstained": decision.abstained,
-                "probabilities": dict(decision.probabilities),
-                "microseconds": (time.perf_counter() - started) * 1e6,
-            }
-            print(json.dumps(row, ensure_ascii=False), flush=True)
+            found = plan(question, router, tools)
+            print(json.dumps(row(question, found, time.perf_counter() - started), ensure_ascii=False), flush=True)
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

@@ -1,37 +1,29 @@
-"""RouterPipeline: a small local network chooses the tool, a parser fills its arguments, one LLM call writes the answer.
+"""RouterPipeline: a plan made without a language model, its tools run, and one LLM call that writes the answer.
 
-Leaves out the choosing, parsing and chaining (``network``, ``arguments``, ``chains``). Where the router is not
-sure, the LLM chooses with the tool-calling loop, and that is counted like any other call.
+Leaves out planning (``plans``). Where the plan hands over, the LLM chooses with the tool-calling loop, and that is
+counted like any other call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import dspy
 
-from router.builtin.chains import Resolution, resolve
 from router.delegation import LessonContext, Said, lesson_for_event, parse_instruction, parse_reply
 from router.delegation.teacher import Teacher
 from router.lms import ask, ask_json, capabilities, metered, prompts
 from router.lms.calling import answer_with_tools, run_tool, tell
+from router.plans import Decides, plan
 from router.tools import Tool
 from router.trace import Trace
-from router.types import SMALLTALK, Decision, ToolCall, ToolResult
+from router.types import SMALLTALK, Decision, Plan, Step, ToolCall, ToolResult
 
 PATH = "router"
 ALWAYS_ABSTAIN = float("inf")
 """The threshold that lets the LLM choose every time; minus infinity never does."""
-
-
-class Decides(Protocol):
-    """What the pipeline needs of a router (``router.network.Router`` is one)."""
-
-    threshold: float
-
-    def decide(self, question: str) -> Decision: ...
 
 
 @dataclass(frozen=True)
@@ -43,7 +35,7 @@ class PipelineConfig:
 
 
 class RouterPipeline(dspy.Module):
-    """decide → arguments → tool (or a chain of tools) → one LLM call.
+    """plan → the LLM fills what is open → tools → one LLM call.
 
     ``forward(question)`` gives a Prediction with ``answer``, ``decision``, ``tool_results``, ``usage`` and ``lesson``.
     The LM is the one of the context (``dspy.context(lm=make_lm("embedded"))``).
@@ -60,14 +52,16 @@ class RouterPipeline(dspy.Module):
         """
         trace = trace or Trace(PATH, question)
         lm, lesson = dspy.settings.lm, None
-        resolved = self._resolve(question, trace)
-        if resolved.abstained:
+        found = self._plan(question, trace)
+        results = run_steps(trace, self.tools, self._filled(lm, question, found, trace))
+        if found.abstained:
             answer = answer_with_tools(lm, question, self.tools, trace)
-        elif results := self._results(lm, question, resolved, trace):
-            direct = self.config.direct and results[-1].output is not None
-            answer = results[-1].text if direct else write(lm, question, results, trace)
-        elif resolved.decision.tool == SMALLTALK:
-            answer, lesson = self._small_talk(lm, resolved.decision, trace, previous_turn)
+        elif results:
+            last = results[-1]
+            ready = self.tools[last.call.tool].run is None or (self.config.direct and last.output is not None)
+            answer = last.text if ready else write(lm, question, results, trace)
+        elif found.decision.tool == SMALLTALK:
+            answer, lesson = self._small_talk(lm, found.decision, trace, previous_turn)
         else:
             answer = write(lm, question, [], trace)
         trace.answer(answer, lesson)
@@ -80,41 +74,33 @@ class RouterPipeline(dspy.Module):
     def threshold(self) -> float:
         return self.router.threshold if self.config.threshold is None else self.config.threshold
 
-    def _resolve(self, question: str, trace: Trace) -> Resolution:
-        """Decide, and run the tools that need no LLM; the ``route`` event says what came of it."""
+    def _plan(self, question: str, trace: Trace) -> Plan:
+        """The plan for ``question``, told by a ``route`` event."""
         trace.check()
-        started = trace.elapsed_s
-        decision = self.router.decide(question)
-        microseconds = (trace.elapsed_s - started) * 1e6
-        if self.config.threshold is not None:
-            decision = replace(decision, abstained=decision.confidence < self.threshold)
-        if self.threshold == ALWAYS_ABSTAIN:
-            resolved = Resolution((), decision, abstained=True, reason="The threshold leaves every question to the LLM.")
-        else:
-            resolved = resolve(question, self.router, self.tools, decision)
+        found = plan(question, self.router, self.tools, self.config.threshold)
         trace.emit(
             "route",
-            tool=decision.tool,
-            confidence=decision.confidence,
-            abstained=resolved.abstained,
+            outcome=found.outcome,
+            tool=found.decision.tool,
+            confidence=found.decision.confidence,
+            abstained=found.abstained,
             threshold=self.threshold,
-            probabilities=dict(decision.probabilities),
-            microseconds=microseconds,
-            reason=resolved.reason,
+            probabilities=dict(found.decision.probabilities),
+            microseconds=found.decision_s * 1e6,
+            reason=found.reason,
+            missing=list(found.missing),
         )
-        return resolved
+        return found
 
-    def _results(self, lm: dspy.LM, question: str, resolved: Resolution, trace: Trace) -> list[ToolResult]:
-        """The tools' results: those of ``resolved``, or of the one call whose open slots the LLM fills."""
-        if resolved.pending is None:
-            for result, sources in zip(resolved.steps, resolved.sources, strict=True):
-                tell(trace, result, sources)
-            return list(resolved.steps)
-        tool, filled = self.tools[resolved.decision.tool], resolved.pending
-        arguments = dict(filled.arguments)
-        arguments |= ask_json(lm, prompts.fill(question, tool, arguments, filled.missing), trace)
-        sources = {**filled.sources, **dict.fromkeys(filled.missing, "llm")}
-        return [run_tool(trace, self.tools, ToolCall(tool.name, arguments), sources)]
+    def _filled(self, lm: dspy.LM, question: str, found: Plan, trace: Trace) -> tuple[Step, ...]:
+        """The steps of a plan, the open slots of a partial one filled by the LLM, which sees one schema."""
+        if found.outcome != "partial":
+            return found.steps
+        (step,) = found.steps
+        prompt = prompts.fill(question, self.tools[step.call.tool], step.call.arguments, found.missing)
+        arguments = {**step.call.arguments, **ask_json(lm, prompt, trace)}
+        sources = {**step.sources, **dict.fromkeys(found.missing, "llm")}
+        return (replace(step, call=ToolCall(step.call.tool, arguments), sources=sources),)
 
     def _small_talk(
         self, lm: dspy.LM, decision: Decision, trace: Trace, previous_turn: str | None
@@ -129,6 +115,23 @@ class RouterPipeline(dspy.Module):
             subjects=frozenset(self.tools),
         )
         return said.answer, lesson_for_event(said, context, trace.usage)
+
+
+def run_steps(trace: Trace, tools: Mapping[str, Tool], steps: Sequence[Step]) -> list[ToolResult]:
+    """Run ``steps`` in order, each once and each a ``tool`` step of ``trace``; what planning had to run is told with the
+    time at which it ran. Ends at a tool that is only described: that call is for the caller to make.
+
+    Raises Cancelled before a tool that has not begun when the run is stopped.
+    """
+    results = []
+    for step in steps:
+        if step.result is None:
+            results.append(run_tool(trace, tools, step.call, step.sources))
+        else:
+            results.append(tell(trace, step))
+        if tools[step.call.tool].run is None:
+            break
+    return results
 
 
 class WriteAnswer(dspy.Signature):

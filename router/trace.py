@@ -81,6 +81,17 @@ class Trace:
             outcome.setdefault("seconds", self._clock() - started)
             self.emit(kind, phase="end", **data, **outcome)
 
+    def told(self, kind: EventKind, began: float, outcome: Mapping[str, Any], **data: Any) -> None:
+        """A step that has run already: its "begin" and "end" events, at the times of the trace's clock at which it
+        ``began`` and, ``outcome["seconds"]`` later, ended."""
+        self.check()
+        self._steps += 1
+        at = began - self._started
+        for phase, elapsed, more in (("begin", at, {}), ("end", at + outcome["seconds"], outcome)):
+            event = TraceEvent(self.path, kind, elapsed, {"phase": phase, "step": self._steps, **data, **more})
+            self.events.append(event)
+            self._sink(event)
+
     def check(self) -> None:
         """Raise Cancelled if somebody asked this run to stop."""
         if self._stop.is_set():

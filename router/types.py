@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import wraps
 from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
@@ -48,26 +49,32 @@ class ToolResult:
 class Question:
     """A question on its way from decision to answer, with what was read of it on the way.
 
-    ``history`` holds the turns before it as chat messages (``{"role": ..., "content": ...}``). What a room reads of the
-    text is read once: ``once`` keeps it, and a part of the question is one value however many rooms look at it.
+    ``history`` holds the turns before it as chat messages (``{"role": ..., "content": ...}``). What rooms read of the
+    text is kept with it (``once``), and a part of a question is one value, however many rooms look at it.
     """
 
     text: str
     history: tuple[Mapping[str, Any], ...] = ()
-    _read: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     _parts: dict[str, Question] = field(default_factory=dict, repr=False, compare=False)
-
-    def once(self, read: Callable[[str], T]) -> T:
-        """``read(text)``, computed when first asked for."""
-        if read not in self._read:
-            self._read[read] = read(self.text)
-        return self._read[read]
 
     def part(self, text: str) -> Question:
         """The question that ``text``, a part of this one or what it becomes, is by itself."""
         if text == self.text:
             return self
         return self._parts.setdefault(text, Question(text, self.history, _parts=self._parts))
+
+
+def once(read: Callable[[Question], T]) -> Callable[[Question], T]:
+    """A reading of a question that is computed when first asked for, and kept with the question."""
+
+    @wraps(read)
+    def kept(question: Question) -> T:
+        if read not in question.kept:
+            question.kept[read] = read(question)
+        return question.kept[read]
+
+    return kept
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,7 @@ class Plan:
 
     ``decision`` is the router's on the question as asked, ``steps`` the calls in the order of running. ``missing`` names
     the slots that are open in the one step of a partial plan. ``abstained``: the language model has to choose. ``reason``
-    says why a plan is partial or abstained.
+    says why a plan is partial or abstained. ``decision_s``: seconds that the decision took.
     """
 
     decision: Decision
@@ -117,6 +124,7 @@ class Plan:
     missing: tuple[str, ...] = ()
     abstained: bool = False
     reason: str = ""
+    decision_s: float = 0.0
 
     @property
     def outcome(self) -> Outcome:
@@ -167,7 +175,8 @@ class TraceEvent:
     kind   data
     ====== ==================================================================================================
     start  question
-    route  tool, confidence, abstained, threshold, probabilities, microseconds
+    route  outcome, tool, confidence, abstained, threshold, probabilities, microseconds (of the decision), reason,
+           missing
     lm     phase "begin": step, role · phase "end": the same and seconds (model time), wait_s (in the queue of
            a local model), first_token_s, reply, usage (the fields of Usage), error when it failed
     token  step, text (a piece of the final answer)

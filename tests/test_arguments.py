@@ -9,12 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.builtin import ToolConfig, default_tools
-from router.builtin.slots import ASSUMED, PARSE, QUESTION, RESPELLED, fill
+from router.builtin.slots import ASSUMED, RESPELLED
+from router.builtin.slots import fill as fill_slots
+from router.calls.arguments import PARSE, QUESTION, Filled
 from router.learning.synthetic import generate
 from router.tools import Tool
+from router.types import Question
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 TOOLS = default_tools(ToolConfig(now=lambda: NOW))
+
+
+def fill(question: str, tool: Tool) -> Filled:
+    return fill_slots(Question(question), tool)
 
 
 def output(question: str, tool: str) -> str:

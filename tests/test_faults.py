@@ -12,7 +12,7 @@ from baselines.evaluate.command import Setting, race_paths
 from baselines.evaluate.faults import FAULTS, MODEL, PATHS, FaultConfig, faulty_server, products, stress
 from baselines.evaluate.runs import read_rows
 from baselines.race import build_paths
-from router.builtin import ToolConfig, calculator
+from router.builtin import default_tools
 from router.lms import make_lm
 from router.network import DEFAULT_ROUTER, Router
 
@@ -30,7 +30,7 @@ def test_a_run_through_faults_ends_every_row_once_and_counts_retries(
     with faulty_server(config) as (address, served):
         for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE"):
             monkeypatch.setenv(name, address)
-        tools = {"calculator": calculator.build(ToolConfig())}
+        tools = {"calculator": default_tools()["calculator"]}
         paths = build_paths(PATHS, tools, Router.from_pretrained(DEFAULT_ROUTER))
         setting = Setting(make_lm(MODEL, "not-a-key"), False, paths)
         found = stress(8, tmp_path / "runs.jsonl", partial(race_paths, setting, True, 60.0, threading.Event()))

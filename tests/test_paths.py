@@ -11,13 +11,13 @@ from scripted_lm import field, scripted_lm
 
 from baselines.llm_chain import LLMChain
 from baselines.tool_calling import ToolCalling
-from router.builtin import ToolConfig, calculator, unit_converter
+from router.builtin import default_tools
 from router.lms import MalformedReply, explain, prompts
 from router.pipeline import PipelineConfig, RouterPipeline
 from router.trace import Trace
 from router.types import Decision
 
-TOOLS = {t.name: t for t in (room.build(ToolConfig()) for room in (calculator, unit_converter))}
+TOOLS = {name: tool for name, tool in default_tools().items() if name in ("calculator", "unit_converter")}
 
 
 class FakeRouter:

@@ -112,8 +112,22 @@ def test_route_gives_one_json_line_a_question(
 ) -> None:
     rows = route(monkeypatch, capsys, "what is 20% of 45?\r\nthx\n\nnaïve \xff café".encode("latin-1"))
     assert [set(row) for row in rows] == [
-        {"question", "tool", "arguments", "confidence", "abstained", "probabilities", "microseconds"}
+        {
+            "question",
+            "outcome",
+            "tool",
+            "arguments",
+            "missing",
+            "sources",
+            "steps",
+            "confidence",
+            "abstained",
+            "reason",
+            "probabilities",
+            "microseconds",
+        }
     ] * 4
+    assert [row["outcome"] for row in rows] == ["call", "none", "abstain", rows[3]["outcome"]]
     assert [row["tool"] for row in rows[:3]] == ["calculator", "smalltalk", "none"]
     assert rows[0]["arguments"] and rows[1]["arguments"] == {}
     assert rows[2]["abstained"] and rows[2]["question"] == ""

@@ -6,7 +6,7 @@ Leaves out what any tool has in common (``router.tools``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -24,7 +24,9 @@ class ToolConfig:
 
 def default_tools(config: ToolConfig = ToolConfig()) -> dict[str, Tool]:
     """The eight tools that ship, by name."""
+    # imported here, so that importing one room of these does not import all
     from router.builtin import calculator, calendar, clock, currency, search, text, unit_converter, weather
+    from router.builtin.reading import ENGLISH
 
     rooms = (calculator, unit_converter, clock, calendar, currency, search, weather, text)
-    return {tool.name: tool for tool in (room.build(config) for room in rooms)}
+    return {tool.name: replace(tool, reading=ENGLISH) for tool in (room.build(config) for room in rooms)}

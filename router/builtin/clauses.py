@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 
 from router.builtin.cues import QUOTED
-from router.builtin.mentions import without_chatter
-from router.builtin.numbers import clean
+from router.builtin.mentions import bare, without_chatter
+from router.builtin.numbers import cleaned
+from router.types import Question, once
 
 REQUEST = (
     r"(?:what(?:'s|s)?|which|who(?:'s)?|where|when|how|is|are|was|were|does|do|did|will|convert|calculate|compute|spell"
@@ -41,10 +42,16 @@ _POINTS_BACK = re.compile(
 )
 
 
-def requests(question: str) -> list[str]:
+_NEGATED = re.compile(
+    r"\b(?:not|never|no\s+longer|without|except|unless|\w+n't|dont|doesnt|cant|wont|shouldnt)\b", re.IGNORECASE
+)
+
+
+@once
+def requests(question: Question) -> list[str]:
     """The requests in ``question``, in order: one, or several where each begins with a word that asks. A statement or a
     condition belongs to the request that follows it ("if it is noon in Rome, what time is it in Oslo")."""
-    text = without_chatter(clean(question))
+    text = bare(question)
     quoted = [match.span() for match in QUOTED.finditer(text)]
     parts, start = [], 0
     for match in _BETWEEN.finditer(text):
@@ -52,12 +59,12 @@ def requests(question: str) -> list[str]:
         if not inside and _asks(text[start : match.start()]):
             parts.append(text[start : match.start()])
             start = match.end()
-    return [*parts, text[start:]] if parts else [question]
+    return [*parts, text[start:]] if parts else [question.text]
 
 
-def halves(question: str) -> Iterator[tuple[str, str]]:
+def halves(question: Question) -> Iterator[tuple[str, str]]:
     """What stands before and after each "and", comma or stop of ``question``, outside quotes: perhaps two requests."""
-    text = without_chatter(clean(question))
+    text = bare(question)
     quoted = [match.span() for match in QUOTED.finditer(text)]
     joints = [m for m in _JOINT.finditer(text) if not any(a < m.start() < b for a, b in quoted)]
     for match in joints[:MAX_JOINTS]:
@@ -69,6 +76,12 @@ def halves(question: str) -> Iterator[tuple[str, str]]:
 
 def _asks(text: str) -> bool:
     return bool(_ASKS.match(without_chatter(text)) or ASKS_INSIDE.search(text))
+
+
+def negation(question: Question) -> str | None:
+    """The word by which ``question`` asks for something not to be done; None where there is none."""
+    match = _NEGATED.search(QUOTED.sub(" ", cleaned(question)))
+    return match[0] if match else None
 
 
 def points_back(request: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from router.types import Question, once
+
 _OF = r"(?:of|in|for)\s+(?:the\s+)?"
 _FACT_HEADS = (
     r"capital(?:\s+city)?|population|number\s+of\s+(?:inhabitants|people|residents)|(?:land\s+|total\s+"
@@ -83,11 +85,19 @@ def cues_of(text: str) -> dict[str, int]:
     return found
 
 
-def composed(question: str) -> bool:
+@once
+def cues_in(question: Question) -> dict[str, int]:
+    """``cues_of`` the question's text."""
+    return cues_of(question.text)
+
+
+@once
+def composed(question: Question) -> bool:
     """Whether the question has the cues of two tools, or those of two facts."""
-    cues = cues_of(question)
+    cues = cues_in(question)
     return len(cues) > 1 or cues.get("search", 0) > 1
 
 
-def embeds_fact(question: str) -> bool:
-    return bool(_CUES["search"].search(QUOTED.sub(" ", question)))
+@once
+def embeds_fact(question: Question) -> bool:
+    return bool(_CUES["search"].search(QUOTED.sub(" ", question.text)))

@@ -19,10 +19,10 @@ from router.builtin.cues import QUOTED
 from router.builtin.currency import lookup as currency_code
 from router.builtin.dates import find_dates
 from router.builtin.mentions import place_mentions
-from router.builtin.numbers import clean, plain
+from router.builtin.numbers import cleaned, plain
 from router.builtin.units import symbol_of
 from router.tools import Tool
-from router.types import ToolCall
+from router.types import Question, ToolCall, once
 
 _NUMBER = re.compile(
     r"(?<![\w.:/-])(\d+(?:\.\d+)?)(?:km|kg|mi|lbs?|ml|cm|mm|ft|in|oz|[gml]|usd|eur|gbp)?(?![\w:/]|\.\d|-\d)"
@@ -74,14 +74,20 @@ _TOLD_AFTER = re.compile(r"[,;.?!]\s+(?=(?:i|we|my|our|he|she|they|it|i'm|it's|w
 _ANY_DAY = date(2000, 1, 1)
 
 
-def unused(question: str, calls: Sequence[ToolCall]) -> str | None:
+@once
+def _said(question: Question) -> str:
+    """What is read for quantities: numbers in digits, quoted text left out."""
+    return plain(QUOTED.sub(" ", cleaned(question)))
+
+
+def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
     """A quantity or a comparison of ``question`` that none of ``calls`` took in, as it stands there; None where all is
     used. Of a text, a fact or a forecast only what reckons on with it counts: other numbers are names or chatter."""
     tools = {call.tool for call in calls}
-    said = plain(QUOTED.sub(" ", clean(question)))
+    said = _said(question)
     if tools <= {"search"}:
         return _found(_COMPARED, said)
-    if "search" in tools and (place := _other_place(clean(question), calls)):
+    if "search" in tools and (place := _other_place(cleaned(question), calls)):
         return place
     if "text" in tools and len(calls) == 1:
         return _found(_TIMES_NUMBER, _without(said, str(calls[0].arguments.get("text", ""))))
@@ -99,11 +105,11 @@ def unused(question: str, calls: Sequence[ToolCall]) -> str | None:
     return derived or _unused_number(said, calls) or _unused_measure(said, calls)
 
 
-def crowded(question: str, tool: Tool) -> bool:
+def crowded(question: Question, tool: Tool) -> bool:
     """Whether ``question`` names more quantities than ``tool`` has slots for, wants a sum converted, or asks on about a
     number that is no measure ("... has 353574 people, how many is that to the square mile"): filling the open slots of
     one call does not answer it."""
-    said = plain(QUOTED.sub(" ", clean(question)))
+    said = _said(question)
     if tool.name == "calculator":
         return _converts(said)
     if tool.name in ("calendar", "clock") and (_DURATION.search(said) or _second_time(said)):
@@ -119,16 +125,16 @@ def crowded(question: str, tool: Tool) -> bool:
     return slots > 0 and (len(numbers) > slots or (len(numbers) > 0 and asked_on))
 
 
-def reckons(question: str) -> bool:
+def reckons(question: Question) -> bool:
     """Whether several quantities of ``question`` are to become another measure, which is work for tools."""
-    said = plain(QUOTED.sub(" ", clean(question)))
+    said = _said(question)
     return len(_NUMBER.findall(said)) > 1 and _converts(said)
 
 
-def cores(question: str) -> Iterator[str]:
+def cores(question: Question) -> Iterator[str]:
     """The question without what is told before its request ("my son is 7 and asks", "I'm 30,") or after it (", I need
     it by 6"): where a core gives the same call, the rest is no part of what is asked."""
-    text = clean(question)
+    text = cleaned(question)
     for match in _TOLD_BEFORE.finditer(text):
         if not points_back(rest := text[match.end() :]):
             yield rest

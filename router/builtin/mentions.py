@@ -18,13 +18,12 @@ from rapidfuzz import fuzz
 from router.builtin.currency import lookup as currency_code
 from router.builtin.dates import find_dates
 from router.builtin.holiday_names import holiday_in
-from router.builtin.numbers import NUMBER, number, plain
+from router.builtin.numbers import NUMBER, Clean, cleaned, number, plain
 from router.builtin.places import Place
 from router.builtin.places import find as find_place
 from router.builtin.units import symbol_of
-
-QUESTION = "question"
-"""Source of a value that the question names."""
+from router.calls.arguments import QUESTION
+from router.types import Question, once
 
 
 @dataclass(frozen=True)
@@ -350,6 +349,12 @@ _TRAILING = re.compile(
 def without_chatter(text: str) -> str:
     """``text`` without greetings before and pleas after the question; as it is where nothing else is in it."""
     return _TRAILING.sub("", _LEADING.sub("", text)) or text
+
+
+@once
+def bare(question: Question) -> Clean:
+    """The text of ``question``, normalised and without chatter."""
+    return Clean(without_chatter(cleaned(question)))
 
 
 FINDERS: dict[str, Callable[[str, list[str], Mapping[str, Any]], Found]] = {

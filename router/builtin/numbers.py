@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from router.types import Question, once
+
 MAX_QUESTION = 2_000
 """Characters of a question that parsers read: beyond it no parser is sure of anything."""
 
@@ -44,20 +46,36 @@ _FRACTION = re.compile(
 _GLYPHS = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3", "⅛": "1/8"}
 
 
-def clean(question: str, limit: int = MAX_QUESTION) -> str:
+class Clean(str):
+    """Text that ``clean`` has gone over."""
+
+    __slots__ = ()
+
+
+def clean(question: str, limit: int = MAX_QUESTION) -> Clean:
     """``question`` on one line, with straight quotes, plain minus signs and single spaces.
 
     Returns "" for a question of more than ``limit`` characters: no parser is sure of such a one.
     """
     if len(question) > limit:
-        return ""
+        return Clean()
+    return question if isinstance(question, Clean) else _normalised(question)
+
+
+@once
+def cleaned(question: Question) -> Clean:
+    """The text of ``question`` after ``clean``."""
+    return clean(question.text)
+
+
+def _normalised(question: str) -> Clean:
     for glyph, ascii_form in _GLYPHS.items():
         if glyph in question:
             question = re.sub(rf"(\d)\s*{glyph}", lambda m, f=ascii_form: f"{m[1]} {f}", question)
             question = question.replace(glyph, ascii_form)
     question = question.translate(_QUOTES)
     question = unicodedata.normalize("NFKC", question)
-    return " ".join(question.split())
+    return Clean(" ".join(question.split()))
 
 
 _QUOTES = str.maketrans(

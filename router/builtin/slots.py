@@ -1,67 +1,51 @@
-"""Arguments for a tool's call, read from the question without a language model.
+"""Arguments for a call of a tool that ships, read from the question without a language model.
 
 The tool's own ``parse`` reads first. Where it is unsure, the question is read again without its chatter and with the
 spelling of its key words corrected; then each slot is looked for by what its name and schema ask for: a number, a
 unit, a currency, a place, a date, a holiday, one of an enum's values, a quoted text. A slot with two candidates stays
 open. What comes out fits the tool's JSON schema or is reported as missing.
 
-Leaves out asking a language model for the slots still missing (``pipeline.py``) and running the tool.
+Leaves out what any tool's slots have in common (``calls/arguments.py``).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
-import jsonschema
 from rapidfuzz import fuzz, process
 
 from router.builtin.dates import find_dates
 from router.builtin.mentions import (
     ANY_DAY,
     FINDERS,
-    QUESTION,
+    bare,
     find_times,
     kind_of,
     number_mentions,
     place_mentions,
-    without_chatter,
 )
-from router.builtin.numbers import clean, plain
+from router.builtin.numbers import Clean, cleaned, plain
 from router.builtin.places import find as find_place
+from router.calls.arguments import PARSE, QUESTION, Filled, parsed, validator
 from router.tools import Tool
+from router.tools.reading import Reads
+from router.types import Question, once
 
-PARSE, RESPELLED, READER, ASSUMED = "parse", "respelled", "reader", "assumed"
-"""Where a slot's value came from: the tool's own reading, the same after correction, a mention in the question, a
-learned reader, or a customary value that nobody said (one dollar, one mile)."""
-
-
-@dataclass(frozen=True)
-class Filled:
-    """``arguments`` fit the schema as far as they go; ``missing`` names the required slots that are open; ``sources``
-    says for each argument where its value came from."""
-
-    arguments: Mapping[str, Any]
-    missing: tuple[str, ...] = ()
-    sources: Mapping[str, str] = field(default_factory=dict)
+RESPELLED, READER, ASSUMED = "respelled", "reader", "assumed"
+"""Where a slot's value came from besides the tool's own reading and the question's words: the tool's reading of the
+question with its slips mended, a learned reader, or a customary value that nobody said (one dollar, one mile)."""
 
 
-class Reads(Protocol):
-    """A learned reader of slots that no mention gives away (``router.builtin.readers.Readers`` is one)."""
-
-    def read(self, question: str, tool: str, slot: str) -> str | None: ...
-
-
-def fill(question: str, tool: Tool, readers: Reads | None = None) -> Filled:
+def fill(question: Question, tool: Tool, readers: Reads | None = None) -> Filled:
     """What ``question`` says about the arguments of ``tool``; never raises, never guesses between two readings.
 
     ``readers`` read the operations and expressions that neither the tool's parser nor a mention gives.
     """
-    for source, text in _readings(question, tool):
-        arguments = _parse(tool, text)
+    for source, text in _readings(question):
+        arguments = parsed(tool, text)
         if arguments is not None and _places_known(tool, arguments):
             return _completed(tool, text, Filled(arguments, (), dict.fromkeys(arguments, source)))
     return _from_mentions(question, tool, readers)
@@ -71,7 +55,7 @@ def _completed(tool: Tool, text: str, filled: Filled) -> Filled:
     """``filled`` with the places that the question names and the tool's own reading passed over."""
     slots = [s for s, schema in tool.parameters["properties"].items() if kind_of(s, schema) == "place"]
     taken = [s for s in slots if s in filled.arguments]
-    mentions = place_mentions(clean(text)) if len(taken) < len(slots) else []
+    mentions = place_mentions(text) if len(taken) < len(slots) else []
     if not len(taken) < len(mentions) <= len(slots):
         return filled
     added: dict[str, Any] = {slot: m.value for slot, m in zip(slots, mentions)}
@@ -82,20 +66,9 @@ def _completed(tool: Tool, text: str, filled: Filled) -> Filled:
             return filled
         added |= {slot: value for slot, (value, _) in found.items()}
     arguments = {**filled.arguments, **added}
-    if not _validator(tool).is_valid(arguments):
+    if not validator(tool).is_valid(arguments):
         return filled
     return Filled(arguments, (), {**filled.sources, **dict.fromkeys(added, QUESTION)})
-
-
-def _parse(tool: Tool, text: str) -> dict[str, Any] | None:
-    """The tool's own reading where it fits its schema."""
-    if tool.parse is None:
-        return None
-    try:
-        arguments = tool.parse(text)
-    except Exception:  # a tool is a guest here too
-        return None
-    return arguments if arguments is not None and _validator(tool).is_valid(arguments) else None
 
 
 def _places_known(tool: Tool, arguments: Mapping[str, Any]) -> bool:
@@ -125,16 +98,20 @@ _KEYWORDS = [
 ]  # fmt: skip
 
 
-def _readings(question: str, tool: Tool) -> Iterator[tuple[str, str]]:
-    yield PARSE, question
-    bare = without_chatter(clean(question))
-    if not bare:
+def _readings(question: Question) -> Iterator[tuple[str, Clean]]:
+    text, core = cleaned(question), bare(question)
+    yield PARSE, text
+    if not core:
         return
-    if bare != question:
-        yield PARSE, bare
-    respelled = _respell(bare)
-    if respelled != bare:
+    if core != text:
+        yield PARSE, core
+    if (respelled := _respelled(question)) != core:
         yield RESPELLED, respelled
+
+
+@once
+def _respelled(question: Question) -> Clean:
+    return Clean(_respell(bare(question)))
 
 
 def _respell(text: str) -> str:
@@ -160,9 +137,9 @@ def _known() -> frozenset[str]:
 # ------------------------------------------------------------------ slot by slot
 
 
-def _from_mentions(question: str, tool: Tool, readers: Reads | None) -> Filled:
+def _from_mentions(question: Question, tool: Tool, readers: Reads | None) -> Filled:
     """Every slot from what the question names, in the order of mention where a tool has two slots of a kind."""
-    text = without_chatter(clean(question))
+    text = bare(question)
     properties: Mapping[str, Mapping[str, Any]] = tool.parameters["properties"]
     required = tuple(tool.parameters.get("required", ()))
     by_kind: dict[str, list[str]] = {}
@@ -195,7 +172,7 @@ def _from_mentions(question: str, tool: Tool, readers: Reads | None) -> Filled:
 
 
 def _fits(tool: Tool, slot: str, value: Any) -> bool:
-    return _slot_validator(tool, slot).is_valid(value)
+    return validator(tool, slot).is_valid(value)
 
 
 def _pair_number(text: str, tool: Tool, by_kind: Mapping[str, list[str]], found: dict, sources: dict) -> None:
@@ -210,21 +187,3 @@ def _pair_number(text: str, tool: Tool, by_kind: Mapping[str, list[str]], found:
     value, source = (numbers[0], QUESTION) if numbers else (1, ASSUMED)
     if len(numbers) < 2 and _fits(tool, slots[0], value):
         found[slots[0]], sources[slots[0]] = value, source
-
-
-_validators: dict[tuple[int, str | None], tuple[Tool, jsonschema.Draft202012Validator]] = {}
-"""Compiled schemas; the tool is kept beside its validator, so that its id stays its own."""
-
-
-def _validator(tool: Tool) -> jsonschema.Draft202012Validator:
-    key = (id(tool), None)
-    if key not in _validators:
-        _validators[key] = (tool, jsonschema.Draft202012Validator(dict(tool.parameters)))
-    return _validators[key][1]
-
-
-def _slot_validator(tool: Tool, slot: str) -> jsonschema.Draft202012Validator:
-    key = (id(tool), slot)
-    if key not in _validators:
-        _validators[key] = (tool, jsonschema.Draft202012Validator(dict(tool.parameters["properties"][slot])))
-    return _validators[key][1]

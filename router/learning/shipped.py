@@ -14,7 +14,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from router.builtin.chains import resolve
 from router.builtin.readers import readers_of
 from router.builtin.slots import fill
 from router.builtin.values import value_of
@@ -24,8 +23,9 @@ from router.learning.training import Progress, TrainingConfig, fit_supervised, n
 from router.network import Router
 from router.network.calibration import AbstentionTarget, wilson
 from router.network.module import NetworkConfig
+from router.plans import plan
 from router.tools import Tool
-from router.types import NONE, SMALLTALK, Example
+from router.types import NONE, SMALLTALK, Example, Question, Step, ToolResult
 
 PER_LABEL = 1_500
 SHARES = {NONE: 3, SMALLTALK: 2}
@@ -132,19 +132,22 @@ def check_clinc(router: Router, path: str | Path) -> dict[str, Any]:
 
 
 def check_latency(router: Router, tools: Mapping[str, Tool], questions: list[str]) -> dict[str, float]:
-    """Milliseconds from string to decision and to filled arguments, warm, one by one: p50 and p99."""
-    decided, filled, readers = [], [], readers_of(router)
+    """Milliseconds from string to decision, to filled arguments and to a whole plan, warm, one by one."""
+    decided, filled, planned, readers = [], [], [], readers_of(router)
     for timed in (False, True):
-        for question in questions:
-            started = time.perf_counter()
-            decision = router.decide(question)
+        for text in questions:
+            question, started = Question(text), time.perf_counter()
+            decision = router.decide(text)
             middle = time.perf_counter()
             if decision.tool in tools:
                 fill(question, tools[decision.tool], readers)
             ended = time.perf_counter()
+            plan(text, router, tools)
+            whole = time.perf_counter() - ended
             if timed:
                 decided.append(1e3 * (middle - started))
                 filled.append(1e3 * (ended - started))
+                planned.append(1e3 * whole)
 
     def at(times: list[float], share: float) -> float:
         return sorted(times)[min(len(times) - 1, int(share * len(times)))] if times else 0.0
@@ -154,6 +157,8 @@ def check_latency(router: Router, tools: Mapping[str, Tool], questions: list[str
         "decide_ms_p99": at(decided, 0.99),
         "decide_and_arguments_ms_p50": at(filled, 0.5),
         "decide_and_arguments_ms_p99": at(filled, 0.99),
+        "plan_ms_p50": at(planned, 0.5),
+        "plan_ms_p95": at(planned, 0.95),
     }
 
 
@@ -166,15 +171,16 @@ def check_chains(router: Router, tools: Mapping[str, Tool], path: str | Path) ->
     rows = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines() if line.strip()]
     right, same_tools, abstained, wrong = 0, 0, 0, []
     for row in rows:
-        resolution = resolve(row["question"], router, tools)
-        used = [step.call.tool for step in resolution.steps]
-        last = value_of(resolution.steps[-1].output or "") if resolution.steps else ""
+        found = plan(row["question"], router, tools)
+        steps = found.steps if found.outcome == "call" else ()
+        used = [step.call.tool for step in steps]
+        last = value_of(_result(steps[-1], tools).output or "") if steps else ""
         tools_fit = sorted(used) == sorted(row["tools"])
         ok = tools_fit if row["answer"] is None else _holds(last, str(row["answer"]))
-        right, same_tools, abstained = right + ok, same_tools + tools_fit, abstained + resolution.abstained
+        right, same_tools, abstained = right + ok, same_tools + tools_fit, abstained + found.abstained
         if not ok:
             wrong.append(
-                {"question": row["question"], "tools": used, "result": last, "abstained": resolution.abstained}
+                {"question": row["question"], "tools": used, "result": last, "abstained": found.abstained}
             )
     return {
         "questions": len(rows),
@@ -184,6 +190,10 @@ def check_chains(router: Router, tools: Mapping[str, Tool], path: str | Path) ->
         "abstained": abstained / max(1, len(rows)),
         "wrong": wrong,
     }
+
+
+def _result(step: Step, tools: Mapping[str, Tool]) -> ToolResult:
+    return step.result or tools[step.call.tool].call(step.call.arguments)
 
 
 def _holds(result: str, answer: str) -> bool:

@@ -18,7 +18,7 @@ from dspy import lm15
 from router.lms import ask, capabilities, metered, prompts, read_json
 from router.tools import Tool
 from router.trace import Trace
-from router.types import ToolCall, ToolResult
+from router.types import Step, ToolCall, ToolResult
 
 NATIVE_ROLE = "native_call"
 MAX_ROUNDS = 4
@@ -56,11 +56,13 @@ def run_tool(trace: Trace, tools: Mapping[str, Tool], call: ToolCall, sources: M
     return result
 
 
-def tell(trace: Trace, result: ToolResult, sources: Mapping[str, str]) -> None:
-    """Report a call that has run already as a ``tool`` step of ``trace``."""
-    call = result.call
-    with trace.step("tool", tool=call.tool, arguments=dict(call.arguments), sources=dict(sources)) as outcome:
-        outcome |= {"output": result.output, "error": result.error, "seconds": result.seconds}
+def tell(trace: Trace, step: Step) -> ToolResult:
+    """Report a step that planning has run as a ``tool`` step of ``trace``, at the time at which it ran."""
+    call, result = step.call, step.result
+    outcome = {"output": result.output, "error": result.error, "seconds": result.seconds}
+    data = {"tool": call.tool, "arguments": dict(call.arguments), "sources": dict(step.sources)}
+    trace.told("tool", step.ran_at, outcome, **data)
+    return result
 
 
 class _Talk(Protocol):

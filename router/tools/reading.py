@@ -6,25 +6,30 @@ without a reading take (``router.plans``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from router.types import Decision, Plan, Question, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from router.tools.tool import Tool
 
 
-class Desk(Protocol):
-    """What a reading may use while planning.
+class Reads(Protocol):
+    """A learned reader of slots that the words of a question do not give away."""
 
-    ``tools`` are those on offer. ``decide`` is the router's decision on a question or a part of one, made once.
-    ``probe`` gives the result of a step whose tool has no effects, running it once for the whole plan; None where the
-    tool may not be run while planning.
+    def read(self, question: str, tool: str, slot: str) -> str | None: ...
+
+
+class Desk(Protocol):
+    """What a reading may use while planning: the tools that share it, and what the router has learned.
+
+    ``decide`` gives the router's decision on a question or a part of one. ``probe`` gives the step with its result,
+    run once for the whole plan, where its tool has no effects; None where it has.
     """
 
     tools: Mapping[str, Tool]
+    readers: Reads | None
 
     def decide(self, question: Question) -> Decision: ...
 
@@ -35,5 +40,5 @@ class Reading(Protocol):
     """Rules that several tools may share; compared by identity."""
 
     def plan(self, question: Question, decision: Decision, desk: Desk) -> Plan:
-        """The plan for ``question``, which the router gave ``decision`` and which only tools of this reading serve."""
+        """The plan for ``question``, on which the router's word is ``decision``."""
         ...

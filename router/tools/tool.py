@@ -85,7 +85,9 @@ class Tool:
         try:
             self.check(arguments)
             if self.run is None:
-                raise ToolError(f"{self.name} is only described here: it has no function to run. Make the call yourself.")
+                raise ToolError(
+                    f"{self.name} is only described here: it has no function to run. Make the call yourself."
+                )
             output = shorten(self.run(**arguments), MAX_OUTPUT)
         except ToolError as fault:
             error = str(fault)

@@ -13,8 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from pages.services import Limits, RaceOptions, Services
+from router.plans import row
 from router.trace import Cancelled, Trace
-from router.types import Decision, TraceEvent, Usage, to_json
+from router.types import Decision, Plan, Step, ToolCall, TraceEvent, Usage, to_json
 
 HOSTILE = (
     '<img src=x onerror="window.pwned=1"> ${window.pwned=2} {{pwned}} [click](javascript:window.pwned=3) '
@@ -43,6 +44,12 @@ def decision(question: str) -> Decision:
     share = 0.03
     odds = {first: 1 - share} | {name: share / len(rest) for name in rest}
     return Decision(first, odds, 1 - share, False)
+
+
+def plan_row(question: str) -> dict[str, Any]:
+    found = decision(question)
+    step = Step(ToolCall(found.tool, {"expression": "18/100*64.50"}), {"expression": "question"}, question)
+    return row(question, Plan(found, (step,)), 0.0002)
 
 
 class Script:
@@ -160,7 +167,7 @@ def services(limits: Limits = Limits()) -> Services:
         is_local=lambda lm: True,
         race=race,
         explain=explain,
-        arguments=lambda question, tool: {"expression": "18/100*64.50"},
+        plan=plan_row,
         price=price,
         priced_as=("gpt-4o", "gpt-4o-mini", "gpt-5"),
         limits=limits,

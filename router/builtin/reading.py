@@ -1,0 +1,194 @@
+"""How the tools that ship plan a question: one request or several, one call or a chain, or none that is sure.
+
+Leaves out the search for a chain's steps (``chains.py``), reading one call's arguments (``slots.py``), telling requests
+apart (``clauses.py``) and finding what a call does not take in (``leftovers.py``). A question with the cues of one tool
+costs one decision and a few regular expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from router.builtin.chains import MAX_STEPS, Search, dangling, exact
+from router.builtin.clauses import halves, points_back, requests
+from router.builtin.cues import composed, cues_in, embeds_fact
+from router.builtin.leftovers import cores, crowded, reckons, unused
+from router.builtin.slots import ASSUMED, fill
+from router.calls.arguments import PARSE, Filled
+from router.tools import Tool, shorten
+from router.tools.reading import Desk
+from router.types import NON_TOOLS, Decision, Plan, Question, Step, ToolCall
+
+_READS_ONE = frozenset(("text", "unit_converter", "currency"))
+"""Tools whose parsers are content with one request of two ("100 usd in gbp and 100 usd in jpy")."""
+MAX_LENGTH = 300
+"""Characters of a question that is searched for spans."""
+
+
+class English:
+    """The reading that the eight tools share."""
+
+    def plan(self, question: Question, decision: Decision, desk: Desk) -> Plan:
+        """The plan for ``question``; where one tool is sure but slots are open it is partial."""
+        if len(question.text) > MAX_LENGTH:
+            return _one(question, decision, desk)
+        parts = requests(question)
+        if len(parts) > 1 and not _is_text(question, parts, decision, desk):
+            found = _each([question.part(part) for part in parts], decision, desk)
+            if found is not None:
+                return found
+        whole = _one(question, decision, desk)
+        read_as_one = _certain(whole) and len(whole.steps) == 1 and decision.tool not in _READS_ONE
+        if decision.tool in NON_TOOLS or read_as_one:
+            return whole
+        joined = _joined(question, desk)
+        return whole if joined is None else _concatenated(joined, decision)
+
+
+ENGLISH = English()
+"""The one instance: tools share a reading by identity."""
+
+
+def _is_text(question: Question, parts: Sequence[str], decision: Decision, desk: Desk) -> bool:
+    """Whether what looks like a further request is text to work on: "count the words in what is it and how is it"."""
+    if decision.tool != "text" or "text" not in desk.tools:
+        return False
+    whole = question.part(" and ".join(parts))
+    return parts[-1].rstrip("?!. ") in str(fill(whole, desk.tools["text"]).arguments.get("text", ""))
+
+
+def _each(parts: Sequence[Question], decision: Decision, desk: Desk) -> Plan | None:
+    """The requests of one question, each planned by itself; abstained where one cannot be. None where the question as
+    a whole needs no tool and no request in it is sure of one."""
+    found: list[Plan] = []
+    reason = ""
+    for part in parts:
+        if found and points_back(part.text):
+            reason = reason or f"{shorten(part.text, 80)!r} builds on an answer that is not there yet."
+            continue
+        found.append(_one(part, desk.decide(part), desk))
+        if found[-1].outcome != "call":
+            reason = reason or f"Of several requests, {shorten(part.text, 80)!r} is not sure."
+    if decision.tool in NON_TOOLS and not any(_certain(one) for one in found):
+        return None
+    return Plan(decision, abstained=True, reason=reason) if reason else _concatenated(found, decision)
+
+
+def _joined(question: Question, desk: Desk) -> list[Plan] | None:
+    """Requests that no asking word sets apart ("time in Tokyo and capital of Japan"), each of them certain by itself
+    and with a cue of its own; None where the question is not made of such."""
+
+    def alone(part: Question) -> Plan | None:
+        if not cues_in(part):
+            return None
+        one = _one(part, desk.decide(part), desk)
+        return one if _certain(one) else None
+
+    for before, after in halves(question):
+        first = alone(question.part(before))
+        if first is None or any(" " in str(step.call.arguments.get("text", "")) for step in first.steps):
+            continue  # the words after "and" could be more of a text to count or to spell
+        rest = _joined(question.part(after), desk) or [alone(question.part(after))]
+        if rest[0] is not None:
+            return [first, *rest]
+    return None
+
+
+def _concatenated(found: Sequence[Plan], decision: Decision) -> Plan:
+    """Independent requests as one plan, in the order asked."""
+    steps = tuple(step for one in found for step in one.steps)
+    if len(steps) > MAX_STEPS:
+        return Plan(decision, abstained=True, reason=f"More than {MAX_STEPS} tools would have to run.")
+    return Plan(decision, steps)
+
+
+def _certain(found: Plan) -> bool:
+    """Whether tools serve it on their parsers' own readings, and no search result is merely alike."""
+    return found.outcome == "call" and all(
+        set(step.sources.values()) <= {PARSE, ASSUMED}
+        and (step.call.tool != "search" or (step.result is not None and exact(step.result)))
+        for step in found.steps
+    )
+
+
+def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
+    """One request: by a chain of tools, by one tool, by none; or abstained."""
+
+    def handed_over(reason: str) -> Plan:
+        return Plan(decision, abstained=True, reason=reason)
+
+    tools, brief = desk.tools, len(question.text) <= MAX_LENGTH
+    several = brief and composed(question)
+    if several and (chained := _chain(question, decision, desk)):
+        return chained
+    if decision.abstained:
+        return handed_over("The router is not sure which tool the question needs.")
+    if decision.tool in NON_TOOLS:
+        doubt = brief and reckons(question)
+        return handed_over("Quantities are to be converted, and no tool is sure of it.") if doubt else Plan(decision)
+    if decision.tool not in tools:
+        return handed_over(f"The router chose {decision.tool!r}, which is not among the tools given.")
+    if several and embeds_fact(question) and not (decision.tool == "search" and _known_fact(question, desk)):
+        return handed_over("The question needs several tools, and one of the steps is not sure.")
+    tool = tools[decision.tool]
+    filled = fill(question, tool, desk.readers)
+    if filled.missing:
+        filled = _core(question, tool) or filled
+    if filled.missing and crowded(question, tool):
+        return handed_over(f"The question holds more than one call of {tool.name} takes in.")
+    step = Step(ToolCall(tool.name, filled.arguments), filled.sources, question.text)
+    if filled.missing:
+        return Plan(decision, (step,), filled.missing, reason=f"Open slots: {', '.join(filled.missing)}.")
+    if left := unused(question, [step.call]):
+        core = _core(question, tool)
+        if core is None or core.arguments != filled.arguments:
+            return handed_over(f"{tool.name} does not take {left!r} in.")
+    if tool.name == "search" and (probed := desk.probe(step)) is not None:
+        fact = None if exact(probed.result) else Search(desk).closing_fact(question)
+        return Plan(decision, (fact or probed,))
+    return Plan(decision, (step,))
+
+
+def _chain(question: Question, decision: Decision, desk: Desk) -> Plan | None:
+    """The plan of two steps or more that takes all of ``question`` in, abstained where it does not; None where no such
+    chain is found, or one tool takes in what the chain lost."""
+    steps = Search(desk).solve(question.part(" ".join(question.text.split())), MAX_STEPS)
+    if not steps or len(steps) < 2:
+        return None
+    left = unused(question, [step.call for step in steps]) or dangling(steps)
+    if left is None:
+        return Plan(decision, tuple(steps))
+    if _takes_all(question, decision, desk):
+        return None
+    return Plan(decision, abstained=True, reason=f"No step takes {left!r} in.")
+
+
+def _takes_all(question: Question, decision: Decision, desk: Desk) -> bool:
+    """Whether one tool's own parser uses every quantity, where a chain lost one ("add 123 days to 24 October 2000")."""
+    if decision.tool not in desk.tools or decision.tool == "search":
+        return False
+    return _whole(question, desk.tools[decision.tool]) is not None
+
+
+def _core(question: Question, tool: Tool) -> Filled | None:
+    """What the tool's own parser makes of the request alone, without what is told around it; None where it makes
+    nothing of it or something is left over."""
+    for core in cores(question):
+        if (filled := _whole(question.part(core), tool)) is not None:
+            return filled
+    return None
+
+
+def _whole(question: Question, tool: Tool) -> Filled | None:
+    """The tool's own parser's reading of ``question`` where it leaves nothing over."""
+    filled = fill(question, tool)
+    if set(filled.sources.values()) == {PARSE} and not unused(question, [ToolCall(tool.name, filled.arguments)]):
+        return filled
+    return None
+
+
+def _known_fact(question: Question, desk: Desk) -> bool:
+    """Whether the search answers the whole question, and not only something like it."""
+    filled = fill(question, desk.tools["search"])
+    probed = desk.probe(Step(ToolCall("search", filled.arguments), filled.sources, question.text))
+    return probed is not None and exact(probed.result)
