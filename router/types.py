@@ -6,6 +6,7 @@ reader or a notebook can import these without torch, dspy or gradio.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import wraps
@@ -108,6 +109,11 @@ class Step:
     span: str = ""
     result: ToolResult | None = None
     ran_at: float | None = None
+
+    @property
+    def key(self) -> str:
+        """Equal for steps that call the same tool with the same arguments."""
+        return json.dumps([self.call.tool, dict(self.call.arguments)], sort_keys=True, default=str)
 
 
 @dataclass(frozen=True)

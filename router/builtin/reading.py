@@ -95,8 +95,8 @@ def _joined(question: Question, desk: Desk) -> list[Plan] | None:
 
 
 def _concatenated(found: Sequence[Plan], decision: Decision) -> Plan:
-    """Independent requests as one plan, in the order asked."""
-    steps = tuple(step for one in found for step in one.steps)
+    """Independent requests as one plan, in the order asked; what is asked twice is answered once."""
+    steps = tuple({step.key: step for one in found for step in one.steps}.values())
     if len(steps) > MAX_STEPS:
         return Plan(decision, abstained=True, reason=f"More than {MAX_STEPS} tools would have to run.")
     return Plan(decision, steps)

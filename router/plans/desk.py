@@ -5,17 +5,16 @@ Leaves out what to do with either (``plan.py``, and a tool's own reading).
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from router.builtin.readers import readers_of
 from router.network import Router
 from router.tools import Tool
 from router.tools.reading import Reading, Reads
-from router.types import Decision, Question, Step
+from router.types import Decision, Question, Step, ToolResult
 
 
 class Decides(Protocol):
@@ -36,7 +35,7 @@ class PlanDesk:
         self.router, self.tools, self.threshold = router, tools, threshold
         self.readers: Reads | None = readers_of(router) if isinstance(router, Router) else None
         self._decided: dict[str, Decision] = {}
-        self._probed: dict[str, Step] = {}
+        self._probed: dict[str, tuple[ToolResult, float]] = {}
 
     def of(self, reading: Reading) -> PlanDesk:
         """The same desk, with the tools that share ``reading``."""
@@ -59,12 +58,13 @@ class PlanDesk:
         tool = self.tools.get(step.call.tool)
         if tool is None or tool.effects or tool.run is None:
             return None
-        key = _key(step.call.tool, step.call.arguments)
+        key = step.key
         if key not in self._probed:
             ran_at = time.perf_counter()
-            self._probed[key] = replace(step, result=tool.call(step.call.arguments), ran_at=ran_at)
-        return replace(step, result=self._probed[key].result, ran_at=self._probed[key].ran_at)
+            self._probed[key] = tool.call(step.call.arguments), ran_at
+        return self.known(step)
 
-
-def _key(tool: str, arguments: Mapping[str, Any]) -> str:
-    return json.dumps([tool, dict(arguments)], sort_keys=True, default=str)
+    def known(self, step: Step) -> Step:
+        """``step``, with its result where a probe has had it."""
+        result, ran_at = self._probed.get(step.key, (step.result, step.ran_at))
+        return replace(step, result=result, ran_at=ran_at)

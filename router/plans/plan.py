@@ -34,7 +34,8 @@ def plan(question: Question | str, router: Decides, tools: Mapping[str, Tool], t
     started = time.perf_counter()
     decision = desk.decide(question)
     spent = time.perf_counter() - started
-    return replace(_planned(question, decision, desk), decision_s=spent)
+    found = _planned(question, decision, desk)
+    return replace(found, steps=tuple(map(desk.known, found.steps)), decision_s=spent)
 
 
 def _planned(question: Question, decision: Decision, desk: PlanDesk) -> Plan:
@@ -113,7 +114,9 @@ def _together(plans: Sequence[Plan], parts: Iterable[Question], decision: Decisi
     for one, part in zip(plans, parts, strict=True):
         if one.outcome != "call":
             return _handed_over(decision, f"Of several requests, {shorten(part.text, 80)!r} is not sure. {one.reason}")
-    steps = tuple(step for one in plans for step in one.steps)
+    steps = tuple({step.key: step for one in plans for step in one.steps}.values())
+    if len(steps) < sum(len(one.steps) for one in plans):
+        return _handed_over(decision, "The same call is asked for twice.")
     if len(steps) > MAX_STEPS:
         return _handed_over(decision, f"More than {MAX_STEPS} tools would have to run.")
     return Plan(decision, steps)
