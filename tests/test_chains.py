@@ -137,7 +137,7 @@ def test_odd_questions_end_quietly(question: str) -> None:
     assert len(made.steps) <= MAX_STEPS
 
 
-# Each batch was written before the rules of clauses.py and leftovers.py were tried on it; misses then led to the rules,
+# Each batch was written before the rules of english.py and leftovers.py were tried on it; misses then led to the rules,
 # so these figures guard and do not estimate.
 WITH_SURPLUS = """
 I'm 34 and would like to know the capital of Peru

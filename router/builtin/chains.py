@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from router.builtin.cues import FACTS, QUERY, QUOTED, composed, cues_in, cues_of, embeds_fact
 from router.builtin.dates import find_dates
+from router.builtin.english import FACTS, QUERY, QUOTED, composed, cues_in, cues_of, embeds_fact
 from router.builtin.places import find as find_place
 from router.builtin.slots import ASSUMED, fill
 from router.builtin.values import number_in, value_of

@@ -1,7 +1,7 @@
 """What a question holds that no call took in: quantities, comparisons, a second rate, another unit than the answer's.
 
 A tool that answers half a question without saying so is worse than an abstention, which hands the question to the
-language model. Leaves out telling several requests apart (``clauses.py``). Rules, not learned: a reader can see why a
+language model. Leaves out telling several requests apart (``english.py``). Rules, not learned: a reader can see why a
 question was handed over.
 """
 
@@ -14,15 +14,14 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from router.builtin.clauses import ASKS_INSIDE, REQUEST, points_back
-from router.builtin.cues import QUOTED
 from router.builtin.currency import lookup as currency_code
 from router.builtin.dates import find_dates
+from router.builtin.english import ASKS_INSIDE, REQUEST, cleaned, points_back, quantities
 from router.builtin.mentions import place_mentions
-from router.builtin.numbers import cleaned, plain
+from router.builtin.numbers import plain
 from router.builtin.units import symbol_of
 from router.tools import Tool
-from router.types import Question, ToolCall, once
+from router.types import Question, ToolCall
 
 _NUMBER = re.compile(
     r"(?<![\w.:/-])(\d+(?:\.\d+)?)(?:km|kg|mi|lbs?|ml|cm|mm|ft|in|oz|[gml]|usd|eur|gbp)?(?![\w:/]|\.\d|-\d)"
@@ -74,17 +73,11 @@ _TOLD_AFTER = re.compile(r"[,;.?!]\s+(?=(?:i|we|my|our|he|she|they|it|i'm|it's|w
 _ANY_DAY = date(2000, 1, 1)
 
 
-@once
-def _said(question: Question) -> str:
-    """What is read for quantities: numbers in digits, quoted text left out."""
-    return plain(QUOTED.sub(" ", cleaned(question)))
-
-
 def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
     """A quantity or a comparison of ``question`` that none of ``calls`` took in, as it stands there; None where all is
     used. Of a text, a fact or a forecast only what reckons on with it counts: other numbers are names or chatter."""
     tools = {call.tool for call in calls}
-    said = _said(question)
+    said = quantities(question)
     if tools <= {"search"}:
         return _found(_COMPARED, said)
     if "search" in tools and (place := _other_place(cleaned(question), calls)):
@@ -109,7 +102,7 @@ def crowded(question: Question, tool: Tool) -> bool:
     """Whether ``question`` names more quantities than ``tool`` has slots for, wants a sum converted, or asks on about a
     number that is no measure ("... has 353574 people, how many is that to the square mile"): filling the open slots of
     one call does not answer it."""
-    said = _said(question)
+    said = quantities(question)
     if tool.name == "calculator":
         return _converts(said)
     if tool.name in ("calendar", "clock") and (_DURATION.search(said) or _second_time(said)):
@@ -127,7 +120,7 @@ def crowded(question: Question, tool: Tool) -> bool:
 
 def reckons(question: Question) -> bool:
     """Whether several quantities of ``question`` are to become another measure, which is work for tools."""
-    said = _said(question)
+    said = quantities(question)
     return len(_NUMBER.findall(said)) > 1 and _converts(said)
 
 

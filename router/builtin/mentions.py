@@ -17,13 +17,13 @@ from rapidfuzz import fuzz
 
 from router.builtin.currency import lookup as currency_code
 from router.builtin.dates import find_dates
+from router.builtin.english import LEADING, TRAILING
 from router.builtin.holiday_names import holiday_in
-from router.builtin.numbers import NUMBER, Clean, cleaned, number, plain
+from router.builtin.numbers import NUMBER, number, plain
 from router.builtin.places import Place
 from router.builtin.places import find as find_place
 from router.builtin.units import symbol_of
 from router.calls.arguments import QUESTION
-from router.types import Question, once
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ def place_mentions(text: str) -> list[Mention]:
         return found
     match = re.search(
         r"\b(?:in|at|for|of|to|near|over)\s+(?:the\s+)?([^\W\d_]{5,}(?:\s[^\W\d_]{4,})?)\W*$",
-        _TRAILING.sub("", text),
+        TRAILING.sub("", text),
         re.IGNORECASE,
     )
     place = find_place(match[1]) if match and match[1].lower() not in _NOT_PLACES else None
@@ -295,7 +295,7 @@ def _find_holidays(text: str, slots: list[str], properties: Mapping[str, Any]) -
 
 
 def _find_query(text: str, slots: list[str], properties: Mapping[str, Any]) -> Found:
-    query = _TRAILING.sub("", _LEADING.sub("", text)).strip(" ?!.") or text
+    query = TRAILING.sub("", LEADING.sub("", text)).strip(" ?!.") or text
     return {slots[0]: (query[: properties[slots[0]].get("maxLength", 200)], QUESTION)} if query else {}
 
 
@@ -304,7 +304,7 @@ def _find_text(text: str, slots: list[str], properties: Mapping[str, Any]) -> Fo
     quoted = [m[1] or m[2] for m in re.finditer(r"\"([^\"]+)\"|(?<!\w)'([^']{2,})'(?!\w)", text)]
     if len(quoted) == 1:
         return {slots[0]: (quoted[0], QUESTION)}
-    bare = _TRAILING.sub("", text).strip(" ?!.")
+    bare = TRAILING.sub("", text).strip(" ?!.")
     match = (
         re.search(r"\b(?:word|string|name)\s+([^\W\d_]+)", bare, re.IGNORECASE)
         or re.search(r"\b(?:of|in|spell|does|is)\s+(?:the\s+)?([^\W\d_]{3,})$", bare, re.IGNORECASE)
@@ -323,38 +323,6 @@ def _find_letter(text: str, slots: list[str], properties: Mapping[str, Any]) -> 
 def find_times(text: str, slots: list[str], properties: Mapping[str, Any]) -> Found:
     times = re.findall(r"\b(?:\d{1,2}:\d{2}(?:\s?[ap]\.?m\b\.?)?|\d{1,2}\s?[ap]\.?m\b\.?)", text, re.IGNORECASE)
     return {slots[0]: (times[0], QUESTION)} if len(times) == 1 else {}
-
-
-_LEADING = re.compile(
-    r"^\W*(?:(?:hey|hi|hello|ok(?:ay)?|so|um+|uh+|well|yo|please|pls|plz|listen|hmm+|wait|actually|seriously"
-    r"|sorry|great|cool"
-    r"|thanks|now|and|but|also|then|bot|computer|there|assistant|excuse me|come on|be honest|quick question"
-    r"|question|one question"
-    r"|next|help me|for homework|i forgot|just wondering|do you know|any idea|just|quick one|my \w+ asks|for me"
-    r"|(?:can|could|would|will) you(?: please)?(?: tell me| say)?|tell me|i(?:'d| would)? (?:want|need|like"
-    r"|wonder|have) (?:to know)?"
-    r")\b[\s,:.!-]*)+",
-    re.IGNORECASE,
-)
-_TRAILING = re.compile(
-    r"(?:[\s,]+(?:please|pls|plz|thanks|thank you|thx|asap|quick(?:ly)?|right now|lol|dude|mate|bro|man|for me"
-    r"|tell me|if you can"
-    r"|if possible|you idiot|come on|hurry up|thanks in advance|approximately|exactly|roughly|again|any idea"
-    r"|do you know|i need it"
-    r"|i forgot|:\)))+[\s?!.]*$",
-    re.IGNORECASE,
-)
-
-
-def without_chatter(text: str) -> str:
-    """``text`` without greetings before and pleas after the question; as it is where nothing else is in it."""
-    return _TRAILING.sub("", _LEADING.sub("", text)) or text
-
-
-@once
-def bare(question: Question) -> Clean:
-    """The text of ``question``, normalised and without chatter."""
-    return Clean(without_chatter(cleaned(question)))
 
 
 FINDERS: dict[str, Callable[[str, list[str], Mapping[str, Any]], Found]] = {

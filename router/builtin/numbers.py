@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from router.types import Question, once
-
 MAX_QUESTION = 2_000
 """Characters of a question that parsers read: beyond it no parser is sure of anything."""
 
@@ -60,12 +58,6 @@ def clean(question: str, limit: int = MAX_QUESTION) -> Clean:
     if len(question) > limit:
         return Clean()
     return question if isinstance(question, Clean) else _normalised(question)
-
-
-@once
-def cleaned(question: Question) -> Clean:
-    """The text of ``question`` after ``clean``."""
-    return clean(question.text)
 
 
 def _normalised(question: str) -> Clean:

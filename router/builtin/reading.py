@@ -1,7 +1,7 @@
 """How the tools that ship plan a question: one request or several, one call or a chain, or none that is sure.
 
-Leaves out the search for a chain's steps (``chains.py``), reading one call's arguments (``slots.py``), telling requests
-apart (``clauses.py``) and finding what a call does not take in (``leftovers.py``). A question with the cues of one tool
+Leaves out the search for a chain's steps (``chains.py``), what is read of its text (``english.py``), reading one
+call's arguments (``slots.py``) and finding what a call does not take in (``leftovers.py``). A question with the cues of one tool
 costs one decision and a few regular expressions.
 """
 
@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from router.builtin.chains import MAX_STEPS, Search, dangling, exact
-from router.builtin.clauses import halves, points_back, requests
-from router.builtin.cues import composed, cues_in, embeds_fact
+from router.builtin.english import composed, cues_in, embeds_fact, halves, points_back, requests
 from router.builtin.leftovers import cores, crowded, reckons, unused
 from router.builtin.slots import ASSUMED, fill
 from router.calls.arguments import PARSE, Filled

@@ -18,16 +18,16 @@ from typing import Any
 from rapidfuzz import fuzz, process
 
 from router.builtin.dates import find_dates
+from router.builtin.english import bare, cleaned
 from router.builtin.mentions import (
     ANY_DAY,
     FINDERS,
-    bare,
     find_times,
     kind_of,
     number_mentions,
     place_mentions,
 )
-from router.builtin.numbers import Clean, cleaned, plain
+from router.builtin.numbers import Clean, plain
 from router.builtin.places import find as find_place
 from router.calls.arguments import PARSE, QUESTION, Filled, parsed, validator
 from router.tools import Tool

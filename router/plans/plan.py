@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from router.builtin.clauses import halves, negation
+from router.builtin.english import halves, negation
 from router.calls.arguments import fill, takes_text, unread
 from router.network.features import tokenise
 from router.plans.desk import Decides, PlanDesk
