@@ -149,11 +149,11 @@ def train(base: Path, samples: Sequence[Sample], checkpoint: Path, config: Train
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     meeting = Path(tempfile.mkdtemp()) / "meeting"
     shape, weights, _ = read_gguf(base)
-    arguments = (str(meeting), (shape, weights), list(samples), checkpoint, config, lora)
+    job = _Job(str(meeting), (shape, weights), list(samples), checkpoint, config, lora)
     if config.processes == 1:
-        _work(0, *arguments)
+        _work(0, job)
     else:
-        mp.spawn(_work, arguments, nprocs=config.processes)
+        mp.spawn(_work, (job,), nprocs=config.processes)
     state = torch.load(checkpoint, weights_only=True)
     phases = tuple((start, end) for start, end in state.get("phases", []))
     numbers = (state["step"], state["decay_from"], tuple(state["losses"]), state["seconds"], state["tokens"])
@@ -166,19 +166,24 @@ def load_trained(model: LoraLlama, checkpoint: Path) -> None:
     model.forget_prefixes()
 
 
-def _work(
-    rank: int,
-    meeting: str,
-    base: tuple[Shape, dict[str, torch.Tensor]],
-    samples: list[Sample],
-    checkpoint: Path,
-    config: TrainConfig,
-    lora: LoraConfig,
-) -> None:
+@dataclass(frozen=True)
+class _Job:
+    """What every process of a training is given; ``meeting`` is the file at which they find each other."""
+
+    meeting: str
+    base: tuple[Shape, dict[str, torch.Tensor]]
+    samples: list[Sample]
+    checkpoint: Path
+    config: TrainConfig
+    lora: LoraConfig
+
+
+def _work(rank: int, job: _Job) -> None:
+    config, samples, checkpoint, lora = job.config, job.samples, job.checkpoint, job.lora
     torch.set_num_threads(1)
     if config.processes > 1:
-        dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=config.processes)
-    shape, weights = base
+        dist.init_process_group("gloo", init_method=f"file://{job.meeting}", rank=rank, world_size=config.processes)
+    shape, weights = job.base
     model = LoraLlama(shape, weights, lora, fast_products())
     parameters = list(model.lora.values())
     optimizer = torch.optim.AdamW(parameters, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)

@@ -58,18 +58,7 @@ def cost_quality(
     traces: list[dict[str, Any]] = []
     points = [(at, s) for at, s in curve if s.get("answer_accuracy") is not None]
     if points:
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": "Router, other thresholds",
-                "x": [_price_or_tokens(s, priced) for _, s in points],
-                "y": [s["answer_accuracy"] for _, s in points],
-                "customdata": [f"{at:.2f}" for at, _ in points],
-                "hovertemplate": "Router at threshold %{customdata}<br>%{y:.0%} right<extra></extra>",
-                "line": {"color": color("router", PALE), "width": 3},
-            }
-        )
+        traces.append(_threshold_curve(points, priced))
     told = []
     all_spent = [x for s in summary.values() if (x := _price_or_tokens(s, priced)) is not None]
     for path, values in summary.items():
@@ -112,6 +101,19 @@ def cost_quality(
         },
         f"Cost against quality: {listing(told) or 'no answers with a reference yet'}.",
     )
+
+
+def _threshold_curve(points: Sequence[tuple[float, Mapping[str, Any]]], priced: bool) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "Router, other thresholds",
+        "x": [_price_or_tokens(s, priced) for _, s in points],
+        "y": [s["answer_accuracy"] for _, s in points],
+        "customdata": [f"{at:.2f}" for at, _ in points],
+        "hovertemplate": "Router at threshold %{customdata}<br>%{y:.0%} right<extra></extra>",
+        "line": {"color": color("router", PALE), "width": 3},
+    }
 
 
 def accuracy(summary: Summary) -> Figure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from calendar import isleap, monthrange
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -228,8 +229,7 @@ def parse(now: Callable[[], datetime], question: str) -> dict[str, Any] | None:
     if month:
         return {"operation": "days_in_month", "date": f"{month['y'] or today.year}-{MONTHS[month['mon']]:02}-01"}
     for read in (_read_offset, _read_age):
-        arguments = read(text, dates, today, holiday)
-        if arguments:
+        if arguments := read(text, dates, today, holiday):
             return arguments
     if re.search(
         r"\bweek\s*(?:number|no\.?|#)|\b(?:which|what)\s+week\b|\bcalendar\s+week\b|\bweek\s+of\s+the"
@@ -239,84 +239,113 @@ def parse(now: Callable[[], datetime], question: str) -> dict[str, Any] | None:
         return {"operation": "week_number"} | ({"date": _iso(dates[0], text)} if dates else {})
     if len(dates) >= 2:
         return {"operation": "days_between", "date": _iso(dates[0], text), "other_date": _iso(dates[1], text)}
-    named = {k: v for k, v in (("holiday", holiday), ("country", country), ("year", year)) if v is not None}
-    asks_weekday = re.search(
-        r"\b(?:weekday|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day|(?:what|"
-        r"which)\s+is\s+the\s+day|day\s+(?:was|is|will|does|did)|on\s+what\s+day|dayofweek)\b",
-        text,
-    )
-    asks_span = _SPAN.search(text) and (
-        _UNTIL.search(text)
-        or re.search(
-            r"\bsince\b|\bbetween\b|\bfrom\b|\bago\b|"
-            r"\bpassed\b|\bcountdown\b",
-            text,
-        )
-    )
-    second = _second_holiday(text, holiday, today)
-    if holiday and second and re.search(r"\bbetween\b|\bfrom\b.*\bto\b", text):
-        first = holiday_date(holiday, year or today.year)
-        if first:
-            return {
-                "operation": "days_between",
-                "date": first[1].isoformat(),
-                "other_date": second(first[1]).isoformat(),
-            }
-    end = re.search(
-        r"\b(?:left|remain\w*|until|till|to)\b.*\b(?:the\s+)?(?:end\s+of\s+)?(?:the|this)\s+(year|"
-        r"month)\b",
-        text,
-    )
-    if end and not dates and not holiday:
-        last = (
-            date(today.year, 12, 31)
-            if end[1] == "year"
-            else date(today.year, today.month, monthrange(today.year, today.month)[1])
-        )
-        return {"operation": "days_until", "date": last.isoformat()}
-    if dates and holiday and asks_span:
-        return _to_holiday(dates[0], text, today, holiday, country, year)
-    if holiday and asks_span:
-        return {"operation": "days_until", **named}
-    if dates and asks_span:
-        day = _future(dates[0], today) if not re.search(r"\bsince\b|\bago\b|\bpassed\b", text) else dates[0][2]
-        return {"operation": "days_until", "date": _iso((*dates[0][:2], day, True), text)}
-    if holiday:
-        return {"operation": "weekday" if asks_weekday and "week" in text else "holiday_date", **named}
-    if (
-        dates
-        and re.search(r"\b(?:what|which)\s+(?:is\s+the\s+)?date\b|\bwhen\s+is\b", text)
-        and re.search(r"\b(?:next|last|this|tomorrow|yesterday)\b", text)
-    ):
-        return {"operation": "add_days", "days": (dates[0][2] - today).days}
-    if dates and (
-        asks_weekday
-        or re.search(
-            r"\b(?:day|weekday|monday|tuesday|wednesday|thursday|friday|saturday|"
-            r"sunday)\b",
-            text,
-        )
-    ):
+    asked = _Asked(text, today, dates, holiday, country, year)
+    for read in (_between_holidays, _to_the_end, _span, _day_of, _one_date):
+        if arguments := read(asked):
+            return arguments
+    return None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question to the calendar: its text in digits, the dates in it, and the holiday that it names."""
+
+    text: str
+    today: date
+    dates: list[tuple[int, int, date, bool]]
+    holiday: str | None
+    country: str | None
+    year: int | None
+
+    @property
+    def named(self) -> dict[str, Any]:
+        slots = (("holiday", self.holiday), ("country", self.country), ("year", self.year))
+        return {name: value for name, value in slots if value is not None}
+
+    @property
+    def span(self) -> bool:
+        return _SPAN.search(self.text) is not None and (_UNTIL.search(self.text) or _SINCE.search(self.text)) is not None
+
+
+_WEEKDAY_ASKED = re.compile(
+    r"\b(?:weekday|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day|(?:what|which)\s+is\s+the\s+day"
+    r"|day\s+(?:was|is|will|does|did)|on\s+what\s+day|dayofweek)\b"
+)
+_SINCE = re.compile(r"\bsince\b|\bbetween\b|\bfrom\b|\bago\b|\bpassed\b|\bcountdown\b")
+_END = re.compile(
+    r"\b(?:left|remain\w*|until|till|to)\b.*\b(?:the\s+)?(?:end\s+of\s+)?(?:the|this)\s+(year|month)\b"
+)
+_DAY_NAMED = re.compile(r"\b(?:day|weekday|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b")
+_DATE_ASKED = re.compile(
+    r"\b(?:when|what\s+date)\s+(?:is|was)\s+(?:the\s+)?(?:day\s+after\s+)?(?:tomorrow|yesterday|next|last|this)\b"
+    r"|\bdate\b"
+)
+
+
+def _between_holidays(asked: _Asked) -> dict[str, Any] | None:
+    second = _second_holiday(asked.text, asked.holiday, asked.today)
+    if not (asked.holiday and second and re.search(r"\bbetween\b|\bfrom\b.*\bto\b", asked.text)):
+        return None
+    if not (first := holiday_date(asked.holiday, asked.year or asked.today.year)):
+        return None
+    return {"operation": "days_between", "date": first[1].isoformat(), "other_date": second(first[1]).isoformat()}
+
+
+def _to_the_end(asked: _Asked) -> dict[str, Any] | None:
+    """Days left of this year or month."""
+    end, today = _END.search(asked.text), asked.today
+    if not end or asked.dates or asked.holiday:
+        return None
+    month = 12 if end[1] == "year" else today.month
+    last = date(today.year, month, monthrange(today.year, month)[1])
+    return {"operation": "days_until", "date": last.isoformat()}
+
+
+def _span(asked: _Asked) -> dict[str, Any] | None:
+    """How long until or since a date or a holiday."""
+    if not asked.span:
+        return None
+    if asked.dates and asked.holiday:
+        return _to_holiday(asked.dates[0], asked.text, asked.today, asked.holiday, asked.country, asked.year)
+    if asked.holiday:
+        return {"operation": "days_until", **asked.named}
+    if not asked.dates:
+        return None
+    first = asked.dates[0]
+    past = re.search(r"\bsince\b|\bago\b|\bpassed\b", asked.text)
+    day = first[2] if past else _future(first, asked.today)
+    return {"operation": "days_until", "date": _iso((*first[:2], day, True), asked.text)}
+
+
+def _day_of(asked: _Asked) -> dict[str, Any] | None:
+    """The day of a holiday or a date."""
+    text, dates = asked.text, asked.dates
+    if asked.holiday:
+        return {"operation": "weekday" if _WEEKDAY_ASKED.search(text) and "week" in text else "holiday_date", **asked.named}
+    if not dates:
+        return None
+    wants_date = re.search(r"\b(?:what|which)\s+(?:is\s+the\s+)?date\b|\bwhen\s+is\b", text)
+    if wants_date and re.search(r"\b(?:next|last|this|tomorrow|yesterday)\b", text):
+        return {"operation": "add_days", "days": (dates[0][2] - asked.today).days}
+    if _WEEKDAY_ASKED.search(text) or _DAY_NAMED.search(text):
         return {"operation": "weekday", "date": _iso(dates[0], text)}
+    return None
+
+
+def _one_date(asked: _Asked) -> dict[str, Any] | None:
+    """What a question that says little besides a date can only mean."""
+    text, dates = asked.text, asked.dates
     until = re.search(r"\b(?:until|till|til|to|before)\s+(?:next\s+)?(\w+)$", text)
-    moment = until and next_weekday(until[1], today)
+    moment = until and next_weekday(until[1], asked.today)
     if moment and _SPAN.search(text):
         return {"operation": "days_until", "date": moment.isoformat()}
-    if (
-        dates
-        and re.fullmatch(r"(?:weekday|day|date)?\s*(?:of\s+|for\s+|on\s+)?.{0,2}", text[: dates[0][0]])
-        and dates[0][1] >= len(text) - 1
-    ):
+    if not dates:
+        return None
+    bare = re.fullmatch(r"(?:weekday|day|date)?\s*(?:of\s+|for\s+|on\s+)?.{0,2}", text[: dates[0][0]])
+    if bare and dates[0][1] >= len(text) - 1:
         return {"operation": "weekday", "date": _iso(dates[0], text)}
-    if (
-        re.search(
-            r"\b(?:when|what\s+date)\s+(?:is|was)\s+(?:the\s+)?(?:day\s+after\s+)?(?:tomorrow|yesterday|next|"
-            r"last|this)\b|\bdate\b",
-            text,
-        )
-        and dates
-    ):
-        return {"operation": "add_days", "days": (dates[0][2] - today).days}
+    if _DATE_ASKED.search(text):
+        return {"operation": "add_days", "days": (dates[0][2] - asked.today).days}
     return None
 
 

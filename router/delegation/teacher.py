@@ -23,14 +23,12 @@ from router.lms.prompts import Prompt
 from router.trace import Trace
 
 REPLIES = Path(__file__).with_name("replies.json")
+VERDICTS = Path(__file__).with_name("verdicts.json")
+"""Messages with the verdict that each deserves, shown before the message in question."""
 METHOD = "verdict and reply chosen by log-probability"
 SIMPLE_ABOVE = -1.0
 """log P(yes) - log P(no) above which a phrase is simple, for SmolLM2-135M: chosen on 42 phrases written for it."""
 _VERDICT = "Decide whether the message is only a greeting, thanks or acknowledgement (yes) or a real question or request (no). Answer yes or no."
-_EXAMPLES = (
-    ("thank you!", "yes"), ("what is 5 + 6", "no"), ("hey", "yes"), ("who was Napoleon", "no"),
-    ("ok thanks", "yes"), ("convert 3 miles to km", "no"), ("bonne nuit", "yes"), ("capital de l'Espagne ?", "no"),
-)  # fmt: skip
 NEUTRAL = "..."
 _SCRIPTS = (
     ("ja", "\u3040\u30ff"), ("ko", "\uac00\ud7af"), ("ko", "\u3130\u318f"), ("zh", "\u3400\u9fff"), ("th", "\u0e00\u0e7f"),
@@ -67,7 +65,7 @@ class Teacher:
 
     def verdict(self, message: str, trace: Trace) -> float:
         """log P("yes") - log P("no"): how simple the model holds ``message`` to be."""
-        scores = score(self.lm, _prompt(_VERDICT, _EXAMPLES, message), ("yes", "no"), trace)
+        scores = score(self.lm, _prompt(_VERDICT, _verdicts(), message), ("yes", "no"), trace)
         return scores["yes"] - scores["no"]
 
     def reply(self, message: str, kinds: tuple[str, ...], language: str, trace: Trace) -> str:
@@ -153,6 +151,11 @@ def _shots(language: str) -> list[tuple[str, str]]:
 @cache
 def _replies() -> dict[str, Any]:
     return json.loads(REPLIES.read_text(encoding="utf-8"))
+
+
+@cache
+def _verdicts() -> list[tuple[str, str]]:
+    return [(message, verdict) for message, verdict in json.loads(VERDICTS.read_text(encoding="utf-8"))]
 
 
 @cache
