@@ -18,9 +18,8 @@ from datetime import date
 from router.builtin.dates import find_dates
 from router.builtin.english import FACTS, QUERY, QUOTED, composed, cues_in, cues_of, embeds_fact
 from router.builtin.places import find as find_place
-from router.builtin.slots import ASSUMED, fill
+from router.builtin.slots import as_said, fill
 from router.builtin.values import number_in, value_of
-from router.calls.arguments import PARSE
 from router.tools.reading import Desk
 from router.types import NON_TOOLS, Question, Step, ToolCall, ToolResult
 
@@ -172,10 +171,10 @@ class Search:
         return self.found[key]
 
     def _sure(self, name: str, span: Question, loose: bool) -> Step | None:
-        filled = fill(span, self.tools[name])
-        if filled.missing or (not loose and set(filled.sources.values()) - {PARSE, ASSUMED}):
-            return None
         if self.desk.decide(span).probabilities.get(name, 0.0) < SURE or self.probes >= MAX_PROBES:
+            return None
+        filled = (fill if loose else as_said)(span, self.tools[name])
+        if filled is None or filled.missing:
             return None
         self.probes += 1
         step = self.desk.probe(Step(ToolCall(name, filled.arguments), filled.sources, span.text))

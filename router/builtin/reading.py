@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from router.builtin.chains import MAX_STEPS, Search, dangling, exact
 from router.builtin.english import composed, cues_in, embeds_fact, halves, points_back, requests
 from router.builtin.leftovers import cores, crowded, reckons, unused
-from router.builtin.slots import ASSUMED, fill
+from router.builtin.slots import ASSUMED, as_said, fill
 from router.calls.arguments import PARSE, Filled
 from router.tools import Tool, shorten
 from router.tools.reading import Desk
@@ -180,10 +180,8 @@ def _core(question: Question, tool: Tool) -> Filled | None:
 
 def _whole(question: Question, tool: Tool) -> Filled | None:
     """The tool's own parser's reading of ``question`` where it leaves nothing over."""
-    filled = fill(question, tool)
-    if set(filled.sources.values()) == {PARSE} and not unused(question, [ToolCall(tool.name, filled.arguments)]):
-        return filled
-    return None
+    filled = as_said(question, tool)
+    return filled if filled and not unused(question, [ToolCall(tool.name, filled.arguments)]) else None
 
 
 def _known_fact(question: Question, desk: Desk) -> bool:

@@ -11,7 +11,7 @@ Leaves out what any tool's slots have in common (``calls/arguments.py``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -44,11 +44,21 @@ def fill(question: Question, tool: Tool, readers: Reads | None = None) -> Filled
 
     ``readers`` read the operations and expressions that neither the tool's parser nor a mention gives.
     """
-    for source, text in _readings(question):
+    return _by_parser(_readings(question), tool) or _from_mentions(question, tool, readers)
+
+
+def as_said(question: Question, tool: Tool) -> Filled | None:
+    """What the tool's own parser makes of ``question`` as it stands; None where it is unsure, or passes a place over."""
+    filled = _by_parser(_unmended(question), tool)
+    return filled if filled and set(filled.sources.values()) == {PARSE} else None
+
+
+def _by_parser(readings: Iterable[tuple[str, str]], tool: Tool) -> Filled | None:
+    for source, text in readings:
         arguments = parsed(tool, text)
         if arguments is not None and _places_known(tool, arguments):
             return _completed(tool, text, Filled(arguments, (), dict.fromkeys(arguments, source)))
-    return _from_mentions(question, tool, readers)
+    return None
 
 
 def _completed(tool: Tool, text: str, filled: Filled) -> Filled:
@@ -98,14 +108,16 @@ _KEYWORDS = [
 ]  # fmt: skip
 
 
-def _readings(question: Question) -> Iterator[tuple[str, Clean]]:
+def _unmended(question: Question) -> Iterator[tuple[str, Clean]]:
     text, core = cleaned(question), bare(question)
     yield PARSE, text
-    if not core:
-        return
-    if core != text:
+    if core and core != text:
         yield PARSE, core
-    if (respelled := _respelled(question)) != core:
+
+
+def _readings(question: Question) -> Iterator[tuple[str, Clean]]:
+    yield from _unmended(question)
+    if (core := bare(question)) and (respelled := _respelled(question)) != core:
         yield RESPELLED, respelled
 
 
