@@ -18,6 +18,7 @@ from router.delegation import LessonContext, Said, lesson_for_event, parse_instr
 from router.delegation.teacher import Teacher
 from router.lms import ask, ask_json, capabilities, metered
 from router.lms.calling import answer_with_tools, run_tool, tell
+from router.prompts import Prompt
 from router.tools import Tool
 from router.trace import Trace
 from router.types import SMALLTALK, Decision, ToolCall, ToolResult
@@ -53,6 +54,11 @@ class RouterPipeline(dspy.Module):
     def __init__(self, router: Decides, tools: Mapping[str, Tool], config: PipelineConfig = PipelineConfig()) -> None:
         super().__init__()
         self.router, self.tools, self.config = router, dict(tools), config
+
+    def beginnings(self) -> list[Prompt]:
+        """How this path's prompts begin whatever is asked, one for each kind."""
+        kinds = [prompts.chat(prompts.BLANK), prompts.teach(prompts.BLANK), prompts.call(prompts.BLANK, self.tools)]
+        return kinds + [prompts.fill(prompts.BLANK, tool, {}, ()) for tool in list(self.tools.values())[:1]]
 
     def forward(self, question: str, trace: Trace | None = None, previous_turn: str | None = None) -> dspy.Prediction:
         """Answer ``question``; ``previous_turn`` is what the assistant said before, which a lesson is checked against.

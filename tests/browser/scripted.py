@@ -158,6 +158,7 @@ def services(limits: Limits = Limits()) -> Services:
         default_lm="embedded",
         make_lm=make_lm,
         is_local=lambda lm: True,
+        ready=lambda lm: None,
         race=race,
         explain=explain,
         arguments=lambda question, tool: {"expression": "18/100*64.50"},
