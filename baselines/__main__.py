@@ -73,6 +73,9 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--speed", action="store_true", help="the embedded model's time to first token and tokens a second, by prompt"
     )
+    which.add_argument(
+        "--restarts", type=_positive, metavar="N", help="load the embedded model and let go of it, N times"
+    )
     bench.add_argument("--out", type=Path, help="where the measured rows go")
     bench.add_argument("--limit", type=_positive, default=1000, help="questions of --faults")
     bench.add_argument("--lm", default="embedded", help="model of --day")
@@ -119,6 +122,8 @@ def _bench(chosen: argparse.Namespace) -> int:
         return day_command(chosen.out, chosen.lm, chosen.priced_as or "gpt-4o")
     if chosen.speed:
         return _speed(chosen.out)
+    if chosen.restarts:
+        return _restarts(chosen.restarts)
     from baselines.evaluate.faults import faults_command
 
     return faults_command(chosen.out, chosen.limit)
@@ -135,6 +140,13 @@ def _speed(out: Path | None) -> int:
     if out:
         out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(document))
+    return 0
+
+
+def _restarts(rounds: int) -> int:
+    from router.lms.restarts import measure
+
+    print(json.dumps(measure(rounds)))
     return 0
 
 

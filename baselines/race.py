@@ -79,7 +79,8 @@ def race(
     """Events of all paths as they happen. Closing the iterator stops every path."""
     groups = [[name] for name in paths] if config.sequential else [list(paths)]
     for group in groups:
-        ready(lm, [paths[name] for name in group], config.stop)
+        if not config.stop.is_set():
+            ready(lm, [paths[name] for name in group], config.stop)
         if config.stop.is_set():
             yield from _not_run(question, group)
             continue

@@ -218,6 +218,11 @@ class LlamaEngine:
     def closed(self) -> bool:
         return self._server.closed
 
+    @property
+    def keeper(self) -> threading.Thread:
+        """The thread that frees the weights, and then ends."""
+        return self._server.keeper
+
     def _spoil(self, slot: int | None) -> None:
         """Note that a slot is about to hold something of a question; None: that llama.cpp chooses which."""
         if slot is None:

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from router.trace import Cancelled
+
 CLOSE_S = 10.0
 """Seconds that ``close`` waits for a call in progress to end."""
 
@@ -22,7 +24,8 @@ CLOSE_S = 10.0
 class LlamaServer:
     """One ``xllamacpp.Server``. Whoever drops this object drops no weights: ``release`` or ``close`` do.
 
-    ``params``: xllamacpp's CommonParams. Raises RuntimeError when llama.cpp cannot load what they name.
+    ``params``: xllamacpp's CommonParams. ``keeper``: the thread that frees the weights, and then ends. Raises RuntimeError
+    when llama.cpp cannot load what ``params`` names.
     """
 
     def __init__(self, params: Any) -> None:
@@ -34,18 +37,18 @@ class LlamaServer:
         self._ending = False
         self._native.handle_completions({"prompt": ".", "n_predict": 1, "id_slot": 0})  # proves that its loop runs
         self._released: queue.SimpleQueue[None] = queue.SimpleQueue()  # of all signals only this suits a finalizer
-        self._keeper = threading.Thread(target=self._keep, name="llama-keeper", daemon=True)
-        self._keeper.start()
+        self.keeper = threading.Thread(target=self._keep, name="llama-keeper", daemon=True)
+        self.keeper.start()
         atexit.register(self.close)  # llama.cpp's threads must not outlive what they use
 
     def chat(self, body: Mapping[str, Any], receive: Callable[[Any], bool] | None = None) -> Any:
         """llama.cpp's answer to a chat completion; with ``receive`` piece by piece, until that gives True.
 
-        Raises RuntimeError once the server was let go of.
+        Raises Cancelled once the server was let go of.
         """
         with self._in_use:
             if self._ending:
-                raise RuntimeError("The model was closed while it was asked. Ask again.")
+                raise Cancelled("The model was closed.")
             if receive is None:
                 return self._native.handle_chat_completions(body)
             return self._native.handle_chat_completions(body, lambda piece: receive(piece) or self._ending)
@@ -59,7 +62,7 @@ class LlamaServer:
     def close(self) -> None:
         """Free the weights and wait until it is done, at most CLOSE_S."""
         self.release()
-        self._keeper.join(CLOSE_S)
+        self.keeper.join(CLOSE_S)
 
     @property
     def closed(self) -> bool:
