@@ -3,10 +3,11 @@
 Each path runs on a thread of its own with its own Trace, LM and DSPy context. One path's failure touches no other; each
 ends in exactly one ``answer`` or ``error`` event, also when it is stopped, takes too long or breaks.
 
-Every path starts from the same state of a local model's prefix cache, the one that real use has: how its own prompts begin
-is in it, and nothing of any question (``ready``). That is made before the path's clock runs. It holds for one path after
-another on a model that nobody else asks; when paths or visitors share the model at the same moment, the beginnings are
-still in the cache, but what one call left for the next may be gone, or be another path's on the same question.
+Every path starts from the same state of a local model's prefix cache, the one that real use has: how its own prompts
+begin is in it, and nothing of any question (``ready``). That is made before the path's clock runs. It holds for one
+path after another on a model that nobody else asks. When paths or visitors share the model at the same moment, the
+beginnings are still in the cache, but what one call left for the next may be gone, or be another path's on the same
+question.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +23,7 @@ from baselines.race import RaceConfig, build_paths, race
 from pages import frame
 from router import prompts
 from router.lms import ready
-from router.lms.embedded import Engines, LlamaEngine
+from router.lms.embedded import Engines, LlamaEngine, slot_of
 from router.lms.llama_server import LlamaServer
 from router.trace import Cancelled, fold
 from router.types import TraceEvent
@@ -48,7 +50,8 @@ class Native:
     def handle_chat_completions(self, body: dict, receive=None) -> dict:
         self.called.set()
         self.go_on.wait(10)
-        return {"stopped": receive({}) if receive else None}
+        assert receive({}) is True
+        return {}
 
     def __del__(self) -> None:
         self.freed.append((threading.current_thread().name, self.answered))
@@ -70,8 +73,13 @@ def test_a_server_has_answered_before_it_can_be_freed_and_its_keeper_frees_it(se
 
 
 def test_a_server_outlives_the_call_in_it_which_is_told_to_stop(server: LlamaServer) -> None:
-    answers, native = [], server._native
-    caller = threading.Thread(target=lambda: answers.append(server.chat({}, lambda piece: False)))
+    heard, native = [], server._native
+
+    def ask() -> None:
+        with pytest.raises(Cancelled, match="closed"):
+            server.chat({}, lambda piece: heard.append(piece))
+
+    caller = threading.Thread(target=ask)
     caller.start()
     native.called.wait(10)
     server.release()
@@ -81,7 +89,7 @@ def test_a_server_outlives_the_call_in_it_which_is_told_to_stop(server: LlamaSer
     del native
     caller.join(10)
     server.keeper.join(10)
-    assert answers == [{"stopped": True}] and Native.freed == [("llama-keeper", True)]
+    assert heard == [{}] and Native.freed == [("llama-keeper", True)]
     with pytest.raises(Cancelled, match="closed"):
         server.chat({})
 
@@ -218,8 +226,8 @@ def test_every_path_finds_its_own_beginning_and_nothing_of_the_question(embedded
 def test_a_slot_that_is_ready_is_not_read_again(embedded_lm: dspy.LM, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     engine = embedded_lm.engine
-    plain = engine._read
-    monkeypatch.setattr(engine, "_read", lambda messages, slot, **more: read.append(slot) or plain(messages, slot))
+    plain = engine._chunks
+    monkeypatch.setattr(engine, "_chunks", lambda body, *rest: read.append(body.get("id_slot")) or plain(body, *rest))
     beginnings = [prompts.chat(prompts.BLANK), prompts.teach(prompts.BLANK)]
     ready(embedded_lm, beginnings)
     read.clear()
@@ -227,7 +235,7 @@ def test_a_slot_that_is_ready_is_not_read_again(embedded_lm: dspy.LM, monkeypatc
     assert not read
     embedded_lm("hello", max_tokens=1)  # names no slot: it may have gone into any
     ready(embedded_lm, beginnings)
-    assert len(read) == 2
+    assert read == [None, slot_of("chat"), slot_of("teach")]
 
 
 # ---------------------------------------------------------------- with real weights, in processes of their own
@@ -262,6 +270,14 @@ def test_the_process_ends_when_it_is_interrupted_in_the_middle_of_a_call() -> No
     finally:
         child.kill()
     assert b"KeyboardInterrupt" in said and child.returncode in (1, -signal.SIGINT, 130)
+
+
+@pytest.mark.embedded
+def test_nobody_else_on_this_machine_can_ask_the_model(embedded_lm: dspy.LM) -> None:
+    address = embedded_lm.engine._server._native.listening_address
+    request = urllib.request.Request(f"{address}/completion", json.dumps({"prompt": "2+2="}).encode())
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(request, timeout=60)
 
 
 @pytest.mark.embedded

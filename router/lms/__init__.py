@@ -166,11 +166,11 @@ def score(lm: dspy.LM, prompt: Prompt, texts: tuple[str, ...], trace: Trace) -> 
 
 
 def ready(lm: dspy.LM, beginnings: Iterable[Prompt], stop: threading.Event | None = None) -> None:
-    """Bring the prefix cache of a model in this process to the state that a new question finds in use: how the prompts of
-    these roles begin is in it, and nothing of any question. ``beginnings``: prompts that ask ``prompts.BLANK``.
+    """Bring the prefix cache of a model in this process to the state that a new question finds in use: how the prompts
+    of these roles begin is in it, and nothing of any question. ``beginnings``: prompts that ask ``prompts.BLANK``.
 
-    Takes a few seconds the first time, then a fraction of one, and is no call of any path. Other models keep their caches
-    themselves: nothing is done. Raises lm15 errors, and Cancelled when ``stop`` is set.
+    Takes a few seconds the first time, then a fraction of one, and is no call of any path. Other models keep their
+    caches themselves: nothing is done. Raises lm15 errors, and Cancelled when ``stop`` is set.
     """
     if get_ready := getattr(lm.engine, "ready", None):
         get_ready([_request(lm, prompt) for prompt in beginnings], stop or threading.Event())

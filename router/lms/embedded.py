@@ -193,21 +193,27 @@ class LlamaEngine:
         return scored.values, scored.prompt_tokens
 
     def ready(self, requests: Sequence[lm15.Request], cancelled: threading.Event) -> None:
-        """Bring the slot of each request to the state that a new question finds in use: it holds how prompts of its role
-        begin, and nothing of any question. ``requests`` ask what no question begins with (``prompts.BLANK``).
+        """Bring the slot of each request to the state that a new question finds in use: it holds how prompts of its
+        role begin, and nothing of any question. ``requests`` ask what no question begins with (``prompts.BLANK``).
 
         Slots that are so already cost nothing. Raises lm15 errors, and Cancelled when ``cancelled`` is set.
         """
         for request in requests:
-            body = self._body(request)
+            body = self._body(request) | {"max_tokens": 1}
             slot, wanted = body["id_slot"], json.dumps(body["messages"])
+            choice = body.pop("choice", None)
+            body.pop("grammar", None)
             with self._turns.take(cancelled):
                 if self._ready.get(slot) == wanted:
                     continue
-                if choice := body.get("choice"):
-                    self._bias(Choice(**choice), slot)
                 self._spoil(slot)
-                self._read(body["messages"], slot)
+                if choice:
+                    self._bias(Choice(**choice), slot)
+                for chunk in self._chunks(body, cancelled):
+                    if "error" in chunk:
+                        raise _error(chunk["error"])
+                if cancelled.is_set():
+                    raise Cancelled("Stopped.")
                 self._ready[slot] = wanted
 
     def close(self) -> None:
@@ -229,14 +235,6 @@ class LlamaEngine:
             self._ready.clear()
         else:
             self._ready.pop(slot, None)
-
-    def _read(self, messages: Sequence[Mapping[str, str]], slot: int, **options: Any) -> Mapping[str, Any]:
-        """Read a prompt into its slot and write one token. Raises lm15 errors."""
-        body = {"messages": messages, "max_tokens": 1, "temperature": 0, "id_slot": slot, "cache_prompt": True}
-        answer = self._server.chat(body | options)
-        if "error" in answer:
-            raise _error(answer["error"])
-        return answer
 
     def _choose(self, messages: Sequence[Mapping[str, str]], choice: Choice, slot: int) -> tuple[str, int]:
         """The grammar of the beginning that the question makes likelier most, and how much of the prompt was cached."""
@@ -261,7 +259,11 @@ class LlamaEngine:
             if len(members) == 1 and prefix:
                 continue  # it is the only text that goes on like this
             reply = [{"role": "assistant", "content": prefix}] if prefix else []
-            answer = self._read([*messages, *reply], slot, logprobs=True, top_logprobs=200, **self._base_weights)
+            body = {"messages": [*messages, *reply], "max_tokens": 1, "temperature": 0, "logprobs": True}
+            body |= {"top_logprobs": 200, "id_slot": slot, "cache_prompt": True, **self._base_weights}
+            answer = self._server.chat(body)
+            if "error" in answer:
+                raise _error(answer["error"])
             if not scored.prompt_tokens:
                 usage = _usage(answer["usage"])
                 scored.prompt_tokens, scored.cached_tokens = usage.input_tokens, usage.cache_read_tokens or 0
@@ -347,12 +349,12 @@ class Engines:
         key = (path.resolve(), adapter and adapter.resolve())
         with self._loading:
             engine = self._alive.get(key)
+            self._kept.pop(key, None)
+            while len(self._kept) >= self._most:
+                self._kept.popitem(last=False)
             if engine is None or engine.closed:
                 engine = self._alive[key] = self._make(path, adapter)
             self._kept[key] = engine
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
             return engine
 
 

@@ -1,9 +1,9 @@
 """llama.cpp's server in this process, and how it is let go of.
 
-xllamacpp ends a server by telling its loop to stop and waiting for it, with Python's interpreter lock held. An order that
-comes before the loop has begun is lost (``server_queue::start_loop`` sets ``running`` whatever was said before), the wait
-has no end, and all of Python stands still. So a server is handed out once it has answered, which only its loop can do;
-and it is freed on a thread of its own, when no call is in it. Leaves out prompts and replies.
+xllamacpp ends a server by telling its loop to stop and waiting for it, with Python's interpreter lock held. An order
+that comes before the loop has begun is lost (``server_queue::start_loop`` sets ``running`` whatever was said before),
+the wait has no end, and all of Python stands still. So a server is handed out once it has answered, which only its loop
+can do; and it is freed on a thread of its own, when no call is in it. Leaves out prompts and replies.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ CLOSE_S = 10.0
 class LlamaServer:
     """One ``xllamacpp.Server``. Whoever drops this object drops no weights: ``release`` or ``close`` do.
 
-    ``params``: xllamacpp's CommonParams. ``keeper``: the thread that frees the weights, and then ends. Raises RuntimeError
-    when llama.cpp cannot load what ``params`` names.
+    ``params``: xllamacpp's CommonParams. ``keeper``: the thread that frees the weights, and then ends.
+    Raises RuntimeError when llama.cpp cannot load what ``params`` names.
     """
 
     def __init__(self, params: Any) -> None:
@@ -44,18 +44,18 @@ class LlamaServer:
     def chat(self, body: Mapping[str, Any], receive: Callable[[Any], bool] | None = None) -> Any:
         """llama.cpp's answer to a chat completion; with ``receive`` piece by piece, until that gives True.
 
-        Raises Cancelled once the server was let go of.
+        Raises Cancelled when the server was let go of before the end.
         """
+        hear = (lambda piece: receive(piece) or self._ending) if receive else None
         with self._in_use:
-            if self._ending:
-                raise Cancelled("The model was closed.")
-            if receive is None:
-                return self._native.handle_chat_completions(body)
-            return self._native.handle_chat_completions(body, lambda piece: receive(piece) or self._ending)
+            answer = None if self._ending else self._native.handle_chat_completions(body, hear)
+        if self._ending:
+            raise Cancelled("The model was closed.")
+        return answer
 
     def release(self) -> None:
-        """Free the weights soon, on the keeper's thread; a call in progress ends at its next token. Never waits, so that
-        a finalizer may call it on any thread."""
+        """Free the weights soon, on the keeper's thread; a call in progress ends at its next token. Never waits, so
+        that a finalizer may call it on any thread."""
         self._ending = True
         self._released.put(None)
 

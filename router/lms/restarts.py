@@ -23,8 +23,8 @@ TICK_S = 0.001
 def measure(rounds: int) -> dict[str, Any]:
     """Load the embedded model and drop its last reference ``rounds`` times, on a thread that others run beside.
 
-    Returns medians and maxima in seconds: of loading, of dropping, and of the longest moment in a drop in which no other
-    thread ran.
+    Returns medians and maxima in seconds: of loading, of dropping, and of the longest moment in a drop in which no
+    other thread ran.
     """
     path, adapter = embedded_model(), ADAPTER if ADAPTER.is_file() else None
     loads, drops, stalls = [], [], []
