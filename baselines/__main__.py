@@ -34,6 +34,32 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m baselines", description="What the router is raced against, measured.")
     commands = top.add_subparsers(required=True, metavar="run | bench | report | tables | prompts | train-adapter")
 
+    _add_run(commands)
+    _add_bench(commands)
+
+    report = commands.add_parser("report", help="a self-contained HTML file from the rows of a run")
+    report.add_argument("rows", type=Path, metavar="RUNS.jsonl")
+    report.add_argument("-o", "--output", type=Path, required=True, metavar="REPORT.html")
+    report.add_argument(
+        "--one-off-usd", type=float, help="what training and synthesis cost (default: the shipped router's CPU time)"
+    )
+    _add_prices(report)
+    report.set_defaults(command=_report)
+
+    tables = commands.add_parser("tables", help="the README's result tables, from committed rows")
+    tables.add_argument(
+        "--check", type=Path, metavar="README.md", help="fail if the file's tables differ from the rows"
+    )
+    tables.add_argument("--write", type=Path, metavar="README.md", help="put the tables between the file's markers")
+    tables.set_defaults(command=_tables)
+
+    prompts = commands.add_parser("prompts", help="what each path's prompts hold, and their tokens")
+    prompts.set_defaults(command=_prompts)
+    commands.add_parser("train-adapter", help="train the embedded model's adapter (see its own --help)", add_help=False)
+    return top
+
+
+def _add_run(commands: argparse._SubParsersAction) -> None:
     run = commands.add_parser("run", help="questions through the paths, one JSON row a run")
     run.add_argument("--paths", type=_paths, default=PATHS, help=f"comma-separated, of {','.join(PATHS)}")
     run.add_argument(
@@ -59,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
     _add_prices(run)
     run.set_defaults(command=_run)
 
+
+def _add_bench(commands: argparse._SubParsersAction) -> None:
     bench = commands.add_parser("bench", help="growth over tools needed and on offer, or a scripted day of messages")
     which = bench.add_mutually_exclusive_group(required=True)
     which.add_argument(
@@ -73,32 +101,14 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--speed", action="store_true", help="the embedded model's time to first token and tokens a second, by prompt"
     )
+    which.add_argument(
+        "--restarts", type=_positive, metavar="N", help="load the embedded model and let go of it, N times"
+    )
     bench.add_argument("--out", type=Path, help="where the measured rows go")
     bench.add_argument("--limit", type=_positive, default=1000, help="questions of --faults")
     bench.add_argument("--lm", default="embedded", help="model of --day")
     _add_prices(bench)
     bench.set_defaults(command=_bench)
-
-    report = commands.add_parser("report", help="a self-contained HTML file from the rows of a run")
-    report.add_argument("rows", type=Path, metavar="RUNS.jsonl")
-    report.add_argument("-o", "--output", type=Path, required=True, metavar="REPORT.html")
-    report.add_argument(
-        "--one-off-usd", type=float, help="what training and synthesis cost (default: the shipped router's CPU time)"
-    )
-    _add_prices(report)
-    report.set_defaults(command=_report)
-
-    tables = commands.add_parser("tables", help="the README's result tables, from committed rows")
-    tables.add_argument(
-        "--check", type=Path, metavar="README.md", help="fail if the file's tables differ from the rows"
-    )
-    tables.add_argument("--write", type=Path, metavar="README.md", help="put the tables between the file's markers")
-    tables.set_defaults(command=_tables)
-
-    prompts = commands.add_parser("prompts", help="what each path's prompts hold, and their tokens")
-    prompts.set_defaults(command=_prompts)
-    commands.add_parser("train-adapter", help="train the embedded model's adapter (see its own --help)", add_help=False)
-    return top
 
 
 def _run(chosen: argparse.Namespace) -> int:
@@ -119,6 +129,8 @@ def _bench(chosen: argparse.Namespace) -> int:
         return day_command(chosen.out, chosen.lm, chosen.priced_as or "gpt-4o")
     if chosen.speed:
         return _speed(chosen.out)
+    if chosen.restarts:
+        return _restarts(chosen.restarts)
     from baselines.evaluate.faults import faults_command
 
     return faults_command(chosen.out, chosen.limit)
@@ -126,8 +138,8 @@ def _bench(chosen: argparse.Namespace) -> int:
 
 def _speed(out: Path | None) -> int:
     from baselines.evaluate.provenance import provenance
+    from baselines.evaluate.speed import measure
     from router.builtin import default_tools
-    from router.lms.speed import measure
 
     document = {"meta": provenance(lm="embedded"), "rows": measure(default_tools())}
     for row in document["rows"]:
@@ -135,6 +147,13 @@ def _speed(out: Path | None) -> int:
     if out:
         out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(document))
+    return 0
+
+
+def _restarts(rounds: int) -> int:
+    from baselines.evaluate.restarts import measure
+
+    print(json.dumps(measure(rounds)))
     return 0
 
 

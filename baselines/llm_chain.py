@@ -14,7 +14,7 @@ import dspy
 
 from router.lms import ask, ask_json, capabilities, metered, prompts
 from router.lms.calling import run_tool
-from router.lms.prompts import ChainStep
+from router.lms.prompts import ChainStep, Prompt
 from router.tools import Tool
 from router.trace import Trace
 from router.types import NONE, ToolCall, ToolResult
@@ -39,6 +39,10 @@ class LLMChain(dspy.Module):
     def __init__(self, tools: Mapping[str, Tool], config: ChainConfig = ChainConfig()) -> None:
         super().__init__()
         self.tools, self.config = dict(tools), config
+
+    def beginnings(self) -> list[Prompt]:
+        """How this path's prompts begin whatever is asked, one for each kind."""
+        return [prompts.plan(prompts.BLANK, self.tools)]
 
     def forward(self, question: str, trace: Trace | None = None) -> dspy.Prediction:
         """Answer ``question``. Events go to ``trace``, the last of them ``answer``.

@@ -2,6 +2,12 @@
 
 Each path runs on a thread of its own with its own Trace, LM and DSPy context. One path's failure touches no other; each
 ends in exactly one ``answer`` or ``error`` event, also when it is stopped, takes too long or breaks.
+
+Every path starts from the same state of a local model's prefix cache, the one that real use has: how its own prompts
+begin is in it, and nothing of any question (``ready``). That is made before the path's clock runs. It holds for one
+path after another on a model that nobody else asks. When paths or visitors share the model at the same moment, the
+beginnings are still in the cache, but what one call left for the next may be gone, or be another path's on the same
+question.
 """
 
 from __future__ import annotations
@@ -9,17 +15,22 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import dspy
+from dspy import lm15
 
 from baselines.llm_chain import LLMChain
 from baselines.tool_calling import ToolCalling
+from router import lms
 from router.lms import explain
+from router.lms.prompts import Prompt
 from router.pipeline import Decides, PipelineConfig, RouterPipeline
 from router.tools import Tool
-from router.trace import Trace
+from router.trace import Cancelled, Trace
 from router.types import TraceEvent, to_json
 
 PATHS = ("llm_chain", "tool_calling", "router")
@@ -69,6 +80,8 @@ def race(
     """Events of all paths as they happen. Closing the iterator stops every path."""
     groups = [[name] for name in paths] if config.sequential else [list(paths)]
     for group in groups:
+        if not config.stop.is_set():
+            ready(lm, [paths[name] for name in group], config.stop)
         if config.stop.is_set():
             yield from _not_run(question, group)
             continue
@@ -77,6 +90,23 @@ def race(
             yield from heat.events()
         finally:
             heat.stop()
+
+
+def ready(lm: dspy.LM, paths: Iterable[dspy.Module], stop: threading.Event | None = None) -> None:
+    """Put what ``paths`` always send into a local model's prefix cache, and what they once sent out of it.
+
+    Ends early when ``stop`` is set, or when the model does not take such prompts: a path will say so on its own card.
+    """
+    beginnings = [prompt for path in paths if isinstance(path, _Begins) for prompt in path.beginnings()]
+    with suppress(Cancelled, lm15.LM15Error):
+        lms.ready(lm, beginnings, stop)
+
+
+@runtime_checkable
+class _Begins(Protocol):
+    """A path whose prompts begin alike."""
+
+    def beginnings(self) -> list[Prompt]: ...
 
 
 def _not_run(question: str, names: Sequence[str]) -> Iterator[TraceEvent]:

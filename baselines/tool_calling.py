@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import dspy
 
+from router.lms import prompts
 from router.lms.calling import MAX_ROUNDS, answer_with_tools
+from router.lms.prompts import Prompt
 from router.tools import Tool
 from router.trace import Trace
 
@@ -31,6 +33,10 @@ class ToolCalling(dspy.Module):
     def __init__(self, tools: Mapping[str, Tool], config: CallingConfig = CallingConfig()) -> None:
         super().__init__()
         self.tools, self.config = dict(tools), config
+
+    def beginnings(self) -> list[Prompt]:
+        """How this path's prompts begin whatever is asked, one for each kind."""
+        return [prompts.call(prompts.BLANK, self.tools)]
 
     def forward(self, question: str, trace: Trace | None = None) -> dspy.Prediction:
         """Answer ``question``. Events go to ``trace``, the last of them ``answer``.

@@ -68,8 +68,8 @@ def serve(page: gr.Blocks, host: str, port: int | None, share: bool = False) -> 
 
 
 def warm(services: Services) -> None:
-    """Load the default model, so that the first question need not wait for it."""
+    """Load the default model and let it read what it is always sent, so that the first question need not wait for it."""
     try:
-        services.make_lm(services.default_lm, None)
+        services.ready(services.make_lm(services.default_lm, None))
     except Exception as fault:  # the page says it again, to whoever asks
         print(f"The model {services.default_lm!r} is not ready: {fault}", flush=True)

@@ -82,6 +82,7 @@ class Services:
 
     race        (question, lm, options) -> events of all paths as they happen; every path ends in one answer | error
     make_lm     (spec, api_key | None) -> lm; raises ValueError with a sentence for the visitor
+    ready       lm -> None, once a local model has read what every path always sends
     is_local    lm -> whether it runs on this machine (then concurrent paths disturb each other's timing)
     explain     question -> router.network.explain.Explanation
     plan        question -> what the router's path would call, without asking an LM, as the row of router.plans.row
@@ -94,6 +95,7 @@ class Services:
     default_lm: str
     make_lm: Callable[[str, str | None], Any]
     is_local: Callable[[Any], bool]
+    ready: Callable[[Any], None]
     race: Callable[[str, Any, RaceOptions], Iterator[TraceEvent]]
     explain: Callable[[str], Any]
     plan: Callable[[str], dict[str, Any]]

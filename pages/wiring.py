@@ -28,6 +28,7 @@ def load_services(options: Options, limits: Limits = Limits()) -> Services:
         default_lm=options.lm,
         make_lm=make_lm,
         is_local=is_local,
+        ready=partial(ready, router, tools),
         race=partial(race, router, tools),
         explain=partial(explain, router),
         plan=partial(plan_row, router, tools),
@@ -63,6 +64,13 @@ def is_local(lm: Any) -> bool:
     from router.lms import capabilities
 
     return capabilities(lm).local
+
+
+def ready(router: Router, tools: Mapping[str, Tool], lm: Any) -> None:
+    """Read what every path always sends into the prefix cache of a local model."""
+    from baselines import race as room
+
+    room.ready(lm, room.build_paths(room.PATHS, tools, router).values())
 
 
 def race(

@@ -16,6 +16,7 @@ from router.delegation import LessonContext, Said, lesson_for_event, parse_instr
 from router.delegation.teacher import Teacher
 from router.lms import ask, ask_json, capabilities, metered, prompts
 from router.lms.calling import answer_with_tools, run_tool, tell
+from router.lms.prompts import Prompt
 from router.plans import Decides, plan
 from router.tools import Tool
 from router.trace import Trace
@@ -44,6 +45,11 @@ class RouterPipeline(dspy.Module):
     def __init__(self, router: Decides, tools: Mapping[str, Tool], config: PipelineConfig = PipelineConfig()) -> None:
         super().__init__()
         self.router, self.tools, self.config = router, dict(tools), config
+
+    def beginnings(self) -> list[Prompt]:
+        """How this path's prompts begin whatever is asked, one for each kind."""
+        kinds = [prompts.chat(prompts.BLANK), prompts.teach(prompts.BLANK), prompts.call(prompts.BLANK, self.tools)]
+        return kinds + [prompts.fill(prompts.BLANK, tool, {}, ()) for tool in list(self.tools.values())[:1]]
 
     def forward(self, question: str, trace: Trace | None = None, previous_turn: str | None = None) -> dspy.Prediction:
         """Answer ``question``; ``previous_turn`` is what the assistant said before, which a lesson is checked against.

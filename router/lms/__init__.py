@@ -8,9 +8,10 @@ native tool call are all timed, counted, streamed and stopped by the same code. 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import dspy
@@ -19,8 +20,7 @@ from dspy import lm15
 from dspy.clients.backend_selection import CLIENT_KEYS
 from dspy.utils.exceptions import LMConfigurationError
 
-from router.lms import prompts
-from router.lms.embedded import LlamaEngine, load, slot_of
+from router.lms.embedded import ENGINES, LlamaEngine, slot_of
 from router.lms.errors import MalformedReply, explain, redact
 from router.lms.meter import Meter
 from router.lms.metering import count_tokens, price
@@ -28,12 +28,12 @@ from router.lms.model_file import ADAPTER, ModelFileError, embedded_model, gguf
 from router.lms.prompts import MAX_REPLY, Prompt
 from router.lms.provider import CHOICES, ProviderEngine
 from router.lms.untrained import choice, with_examples
-from router.tools import Tool, shorten
+from router.tools import shorten
 from router.trace import Trace
 
 __all__ = [
     "Capabilities", "MalformedReply", "ModelFileError", "ask", "ask_json", "capabilities", "count_tokens", "explain",
-    "make_lm", "metered", "price", "read_json", "redact", "score", "warm",
+    "make_lm", "metered", "price", "read_json", "ready", "redact", "score",
 ]  # fmt: skip
 
 EMBEDDED = "embedded"
@@ -79,10 +79,10 @@ def make_lm(spec: str, api_key: str | None = None) -> dspy.LM:
     count_tokens("")  # loads the tokenizer now and not within the first measured call
     if spec in (EMBEDDED, f"{EMBEDDED}:base"):
         adapter = ADAPTER if spec == EMBEDDED and ADAPTER.is_file() else None
-        return _local(EMBEDDED_NAME, load(embedded_model(), adapter))
+        return _local(EMBEDDED_NAME, ENGINES.load(embedded_model(), adapter))
     if spec.endswith(".gguf"):
         path = gguf(spec)
-        return _local(path.stem, load(path))
+        return _local(path.stem, ENGINES.load(path))
     provider, _, model = spec.partition("/")
     if not provider or not model:
         raise ValueError(f"{spec!r} names no model. {CHOICES}")
@@ -165,14 +165,15 @@ def score(lm: dspy.LM, prompt: Prompt, texts: tuple[str, ...], trace: Trace) -> 
     return meter.score(prompt.messages, texts, slot_of(prompt.role))
 
 
-def warm(lm: dspy.LM, tools: Mapping[str, Tool]) -> None:
-    """Read every role's unchanging beginning into the prefix cache of a model in this process, so that no path pays for
-    being the first. Does nothing for other models."""
-    if not capabilities(lm).local:
-        return
-    for prompt in (prompts.chat("-"), prompts.call("-", tools), prompts.plan("-", tools), prompts.teach("-")):
-        request = _request(lm, prompt)
-        lm(replace(request, config=replace(request.config, max_tokens=1)))
+def ready(lm: dspy.LM, beginnings: Iterable[Prompt], stop: threading.Event | None = None) -> None:
+    """Bring the prefix cache of a model in this process to the state that a new question finds in use: how the prompts
+    of these roles begin is in it, and nothing of any question. ``beginnings``: prompts that ask ``prompts.BLANK``.
+
+    Takes a few seconds the first time, then a fraction of one, and is no call of any path. Other models keep their
+    caches themselves: nothing is done. Raises lm15 errors, and Cancelled when ``stop`` is set.
+    """
+    if get_ready := getattr(lm.engine, "ready", None):
+        get_ready([_request(lm, prompt) for prompt in beginnings], stop or threading.Event())
 
 
 def _local(name: str, engine: LlamaEngine) -> dspy.LM:

@@ -2,7 +2,8 @@
 
 A generation takes all threads, so requests are served one by one, first come, first served, and the time that a request
 waited is told apart from the time that it ran. Each group of prompts has a slot of its own in the key-value cache, so
-that its system message is read once and stays. Leaves out GPUs and batching across requests.
+that its system message is read once and stays. Few engines stay in memory (``Engines``). Leaves out GPUs and batching
+across requests.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import queue
 import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 
 from dspy import lm15
 
+from router.lms.llama_server import LlamaServer
 from router.lms.model_file import ModelFileError, writes_lessons
 from router.lms.prompts import MAX_REPLY
 from router.trace import Cancelled
@@ -121,14 +123,17 @@ class LlamaEngine:
         self._base_weights = {"lora": [{"id": 0, "scale": 0.0}]} if adapter else {}
         self._chatml = _speaks_chatml(path)
         try:
-            self._server = xllamacpp.Server(params)
+            self._server = LlamaServer(params)
         except RuntimeError as error:
             what = f"{path} with the adapter {adapter}" if adapter else str(path)
             raise ModelFileError(
                 f"llama.cpp cannot load {what}: damaged, or of a kind it does not know. Fetch it again or choose another file."
             ) from error
+        weakref.finalize(self, self._server.release)
         self._turns = Turns()
         self._neutral: dict[tuple[int, tuple[str, ...], str], list[float]] = {}
+        self._ready: dict[int, str] = {}
+        """For each slot that holds the beginning of a role's prompts and nothing of a question: that prompt."""
 
     def options(
         self, role: str, schema: Mapping[str, Any] | None = None, or_text: bool = False, choice: Choice | None = None
@@ -155,6 +160,7 @@ class LlamaEngine:
         yield lm15.StreamStartEvent(model=request.model)
         with self._turns.take(cancelled):
             wait_s = time.perf_counter() - asked
+            self._spoil(body.get("id_slot"))
             finish, usage = "stop", lm15.Usage()
             cached = None
             if choice := body.pop("choice", None):
@@ -182,21 +188,68 @@ class LlamaEngine:
         asked: what is scored are prompts that no adapter was trained on.
         """
         with self._turns.take(threading.Event()):
+            self._spoil(slot)
             scored = self._score(messages, texts, slot)
         return scored.values, scored.prompt_tokens
 
+    def ready(self, requests: Sequence[lm15.Request], cancelled: threading.Event) -> None:
+        """Bring the slot of each request to the state that a new question finds in use: it holds how prompts of its
+        role begin, and nothing of any question. ``requests`` ask what no question begins with (``prompts.BLANK``).
+
+        Slots that are so already cost nothing. Raises lm15 errors, and Cancelled when ``cancelled`` is set.
+        """
+        for request in requests:
+            body = self._body(request) | {"max_tokens": 1}
+            slot, wanted = body["id_slot"], json.dumps(body["messages"])
+            choice = body.pop("choice", None)
+            body.pop("grammar", None)
+            with self._turns.take(cancelled):
+                if self._ready.get(slot) == wanted:
+                    continue
+                self._spoil(slot)
+                if choice:
+                    self._bias(Choice(**choice), slot)
+                for chunk in self._chunks(body, cancelled):
+                    if "error" in chunk:
+                        raise _error(chunk["error"])
+                if cancelled.is_set():
+                    raise Cancelled("Stopped.")
+                self._ready[slot] = wanted
+
     def close(self) -> None:
-        """Nothing to do: the server goes with its last reference."""
+        """Let go of the weights, and wait for it. A call in progress ends at its next token with an error."""
+        self._server.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._server.closed
+
+    @property
+    def keeper(self) -> threading.Thread:
+        """The thread that frees the weights, and then ends."""
+        return self._server.keeper
+
+    def _spoil(self, slot: int | None) -> None:
+        """Note that a slot is about to hold something of a question; None: that llama.cpp chooses which."""
+        if slot is None:
+            self._ready.clear()
+        else:
+            self._ready.pop(slot, None)
 
     def _choose(self, messages: Sequence[Mapping[str, str]], choice: Choice, slot: int) -> tuple[str, int]:
         """The grammar of the beginning that the question makes likelier most, and how much of the prompt was cached."""
+        starts, biases = tuple(choice.grammars), self._bias(choice, slot)
+        scored = self._score(messages, starts, slot)
+        gains = [value - bias for value, bias in zip(scored.values, biases, strict=True)]
+        return choice.grammars[starts[gains.index(max(gains))]], scored.cached_tokens
+
+    def _bias(self, choice: Choice, slot: int) -> list[float]:
+        """How likely the beginnings are after a question that says nothing: scored once."""
         starts = tuple(choice.grammars)
         key = (slot, starts, choice.neutral[0]["content"])
         if key not in self._neutral:
             self._neutral[key] = self._score([dict(m) for m in choice.neutral], starts, slot).values
-        scored = self._score(messages, starts, slot)
-        gains = [value - bias for value, bias in zip(scored.values, self._neutral[key], strict=True)]
-        return choice.grammars[starts[gains.index(max(gains))]], scored.cached_tokens
+        return self._neutral[key]
 
     def _score(self, messages: Sequence[Mapping[str, str]], texts: Sequence[str], slot: int) -> _Scored:
         scored = _Scored([0.0] * len(texts))
@@ -208,7 +261,7 @@ class LlamaEngine:
             reply = [{"role": "assistant", "content": prefix}] if prefix else []
             body = {"messages": [*messages, *reply], "max_tokens": 1, "temperature": 0, "logprobs": True}
             body |= {"top_logprobs": 200, "id_slot": slot, "cache_prompt": True, **self._base_weights}
-            answer = self._server.handle_chat_completions(body)
+            answer = self._server.chat(body)
             if "error" in answer:
                 raise _error(answer["error"])
             if not scored.prompt_tokens:
@@ -236,7 +289,7 @@ class LlamaEngine:
 
         def serve() -> None:
             try:
-                answer = self._server.handle_chat_completions(body, receive)
+                answer = self._server.chat(body, receive)
                 if isinstance(answer, dict) and "error" in answer:
                     chunks.put(answer)
             except Exception as error:  # told to the reader, who raises it
@@ -278,18 +331,35 @@ def slot_of(role: str) -> int:
     return next((i for i, roles in enumerate(SLOTS) if role in roles), len(SLOTS) - 1)
 
 
-_engines: weakref.WeakValueDictionary[tuple[Path, Path | None], LlamaEngine] = weakref.WeakValueDictionary()
-_loading = threading.Lock()
+class Engines:
+    """The engines of this process: one for each pair of files, of which the ``most`` last asked for stay in memory.
+
+    An engine that had to make place is found again while an LM uses it; its weights go when the last of these has gone,
+    on no request's thread (``LlamaServer``). ``make`` makes an engine of a pair of files.
+    """
+
+    def __init__(self, most: int = 2, make: Callable[[Path, Path | None], LlamaEngine] = LlamaEngine) -> None:
+        self._most, self._make = most, make
+        self._kept: OrderedDict[tuple[Path, Path | None], LlamaEngine] = OrderedDict()
+        self._alive: weakref.WeakValueDictionary[tuple[Path, Path | None], LlamaEngine] = weakref.WeakValueDictionary()
+        self._loading = threading.Lock()
+
+    def load(self, path: Path, adapter: Path | None = None) -> LlamaEngine:
+        """The engine of these files. Raises ModelFileError when llama.cpp cannot load them."""
+        key = (path.resolve(), adapter and adapter.resolve())
+        with self._loading:
+            engine = self._alive.get(key)
+            self._kept.pop(key, None)
+            while len(self._kept) >= self._most:
+                self._kept.popitem(last=False)
+            if engine is None or engine.closed:
+                engine = self._alive[key] = self._make(path, adapter)
+            self._kept[key] = engine
+            return engine
 
 
-def load(path: Path, adapter: Path | None = None) -> LlamaEngine:
-    """The engine of these files: one in memory however many ask, gone with the last of them."""
-    key = (path.resolve(), adapter and adapter.resolve())
-    with _loading:
-        engine = _engines.get(key)
-        if engine is None:
-            engine = _engines[key] = LlamaEngine(path, adapter)
-        return engine
+ENGINES = Engines()
+"""What ``make_lm`` loads from."""
 
 
 _WORDS = r"/[^{\s](.|\n)*/"

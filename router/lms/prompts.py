@@ -32,6 +32,8 @@ ANSWER = (
 """The same final-answer instruction on every path, whether a tool ran or not."""
 MAX_REPLY = 160
 """Tokens that a reply may have."""
+BLANK = "\ue000"
+"""Stands for a question where only what comes before it counts. A character of private use: no question begins so."""
 
 
 @dataclass(frozen=True)

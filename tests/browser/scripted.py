@@ -165,6 +165,7 @@ def services(limits: Limits = Limits()) -> Services:
         default_lm="embedded",
         make_lm=make_lm,
         is_local=lambda lm: True,
+        ready=lambda lm: None,
         race=race,
         explain=explain,
         plan=plan_row,

@@ -67,6 +67,7 @@ def measure(tools: Mapping[str, Tool], threads: Iterable[int] = (1, 2)) -> list[
                     "reply_per_s": round(statistics.median(r["per_s"] for r in runs), 1),
                 }
             )
+        engine.close()
     return rows
 
 
