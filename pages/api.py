@@ -6,17 +6,17 @@ import time
 
 import gradio as gr
 
+from pages.door import Door, address_of
 from pages.live import scrub, scrub_event
 from pages.services import PATHS, RaceOptions, Services
-from pages.settings import check_model, check_question
-from pages.throttle import Throttle
+from pages.settings import check_question
 from pages.trace_view import Race
 from router.types import to_json
 
 
-def build(services: Services, throttle: Throttle) -> None:
+def build(services: Services, door: Door) -> None:
     """Add the endpoints to the ``gr.Blocks`` under construction."""
-    endpoints = Endpoints(services, throttle)
+    endpoints = Endpoints(services, door)
     for function in (endpoints.route, endpoints.race):
         gr.api(function, api_name=function.__name__, api_description=function.__doc__, concurrency_limit=4)
 
@@ -24,9 +24,9 @@ def build(services: Services, throttle: Throttle) -> None:
 class Endpoints:
     """Functions whose parameters are the interface: Gradio reads their names and types."""
 
-    def __init__(self, services: Services, throttle: Throttle) -> None:
+    def __init__(self, services: Services, door: Door) -> None:
         self.services = services
-        self.throttle = throttle
+        self.door = door
 
     def route(self, question: str) -> dict:
         """Which tool the router chooses for a question, and its arguments. No language model is asked."""
@@ -54,6 +54,7 @@ class Endpoints:
         api_key: str = "",
         paths: str = "llm_chain,tool_calling,router",
         sequential: bool = True,
+        request: gr.Request | None = None,
     ) -> dict:
         """Run a question down the paths. Returns {path: RunResult}: answer or error, tool results, usage, seconds.
 
@@ -65,11 +66,9 @@ class Endpoints:
             unknown = [name for name in chosen if name not in PATHS]
             if unknown or not chosen:
                 raise ValueError(f"Paths {unknown or paths!r} do not exist. Choose from {', '.join(PATHS)}.")
-            spec, key = lm.strip() or self.services.default_lm, api_key.strip() or None
-            check_model(spec, key, self.services)
-            self.throttle.admit()
-            model = self.services.make_lm(spec, key)
-        except (ValueError, OSError) as fault:
+            key = api_key.strip()
+            model = self.door.open(lm, key, address_of(request))
+        except ValueError as fault:
             raise gr.Error(scrub(str(fault), api_key.strip())) from None
         run = Race.of("api", question, "", lm, "", chosen)
         options = RaceOptions(chosen, sequential, timeout_s=self.services.limits.timeout_s)

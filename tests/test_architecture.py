@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 # A file imports only from rooms that stand before its own (or from its own). A name is a module or a package.
 ROOMS = (
     "router.types",
+    "router.faults",
     "router.trace",
     "router.tools",
     "router.prompts",
