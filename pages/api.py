@@ -33,7 +33,7 @@ class Endpoints:
         try:
             question = check_question(question, self.services.limits)
         except ValueError as fault:
-            raise gr.Error(str(fault)) from None
+            raise gr.Error(str(fault), print_exception=False) from None
         started = time.perf_counter()
         decision = self.services.router.decide(question)
         spent = time.perf_counter() - started
@@ -60,16 +60,16 @@ class Endpoints:
 
         lm: as in --lm, empty for the page's own model; api_key: used for this call only; paths: comma-separated.
         """
+        key = api_key.strip()
         try:
             question = check_question(question, self.services.limits)
             chosen = tuple(dict.fromkeys(name.strip() for name in paths.split(",") if name.strip()))
             unknown = [name for name in chosen if name not in PATHS]
             if unknown or not chosen:
                 raise ValueError(f"Paths {unknown or paths!r} do not exist. Choose from {', '.join(PATHS)}.")
-            key = api_key.strip()
             model = self.door.open(lm, key, address_of(request))
         except ValueError as fault:
-            raise gr.Error(scrub(str(fault), api_key.strip())) from None
+            raise gr.Error(scrub(str(fault), key), print_exception=False) from None
         run = Race.of("api", question, "", lm, "", chosen)
         options = RaceOptions(chosen, sequential, timeout_s=self.services.limits.timeout_s)
         try:

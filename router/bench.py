@@ -37,6 +37,7 @@ from router.calibration import (
 )
 from router.cascade import Cascade
 from router.distillation import DistillationConfig, fit_distilled, with_seed
+from router.faults import sentence
 from router.network import Router
 from router.peers import PEERS, Peer, Task, TunedMiniLM, confidence_of
 from router.training import TrainingConfig, fit_supervised, settings_of
@@ -63,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         data = read_dataset(Path(args.data), args.test and Path(args.test), args.oos and Path(args.oos))
     except (OSError, ValueError, KeyError) as fault:
-        print(f"{args.data} cannot be used: {fault}", file=sys.stderr)
+        print(
+            sentence(fault) if isinstance(fault, OSError) else f"{args.data} cannot be used: {fault}", file=sys.stderr
+        )
         return 2
     unknown = [name for name in args.peers if name not in PEERS]
     if unknown:
