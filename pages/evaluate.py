@@ -70,6 +70,7 @@ class Order:
 
     questions: list[Question]
     problems: list[str]
+    notes: list[str]
     paths: tuple[str, ...]
     lm: str
     key: str | None = field(repr=False)
@@ -176,7 +177,7 @@ class Evaluate:
             visitor = tab_of(request)
             judge = judge_of(self.door, order, visitor)
             lm = self.door.open(order.lm, key, visitor, len(order.questions) * order.repeats)
-            held.rows, held.problems = [], order.problems
+            held.rows, held.problems = [], order.problems + order.notes
             yield from follow(self.services, held, order, Models(lm, judge), stop)
         except (ValueError, OSError) as fault:
             yield refused(scrub(str(fault), key))
@@ -196,12 +197,12 @@ class Evaluate:
     def foresee(self, event: gr.EventData) -> dict[str, Any]:
         """Calls, tokens, time and cost of the run that the form describes, and the rows that would be left out."""
         data = event._data or {}
-        message = {"phase": "estimate", "asked": data.get("asked"), "items": [], "problems": []}
+        message = {"phase": "estimate", "asked": data.get("asked"), "items": [], "problems": [], "notes": []}
         try:
             order = read_order(data, self.services)
         except ValueError as fault:
             return message | {"basis": str(fault)}
-        message["problems"] = order.problems
+        message |= {"problems": order.problems, "notes": order.notes}
         runs = {path: len(order.questions) * order.repeats for path in order.paths}
         if order.branches and "router" in runs:
             runs[ABSTAINED] = runs["router"]
@@ -316,13 +317,13 @@ def read_order(data: Mapping[str, Any], services: Services) -> Order:
     limit = _whole(data.get("limit"), "Only the first", most)
     if data.get("own"):
         file = data.get("file") or {}
-        questions, problems = parse_questions(
+        read = parse_questions(
             str(file.get("text") or ""), str(file.get("name") or "file"), tuple(services.tools)
         )
     else:
-        questions, problems = read_questions(BUNDLED)
-    if not questions:
-        first = f" ({problems[0]})" if problems else ""
+        read = read_questions(BUNDLED, tuple(services.tools))
+    if not read.questions:
+        first = f" ({read.problems[0]})" if read.problems else ""
         raise ValueError(
             f"The file holds no question that can be run{first}. Put one JSON object with a question on each line."
         )
@@ -330,8 +331,9 @@ def read_order(data: Mapping[str, Any], services: Services) -> Order:
     if not paths:
         raise ValueError(f"No path is chosen. Choose at least one of {', '.join(PATHS.values())}.")
     return Order(
-        questions=questions[:limit],
-        problems=problems,
+        questions=read.questions[:limit],
+        problems=read.problems,
+        notes=read.notes,
         paths=paths,
         lm=str(data.get("lm") or "").strip() or services.default_lm,
         key=str(data.get("key") or "").strip() or None,
