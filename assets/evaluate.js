@@ -205,7 +205,10 @@
       ...page.priced_as.map((name) => h("option", { value: name, selected: name === page.priced }, name)));
     form.querySelector(".ev-paths").append(...Object.entries(page.paths).map(([path, name]) =>
       h("label", { class: "ev-check", "data-path": path }, h("input", { type: "checkbox", name: "path", value: path, checked: true }), h("span", null, name))));
-    if (page.most) form.limit.max = page.most;
+    if (page.most) {
+      form.limit.max = page.most;
+      form.limit.value = Math.min(form.limit.value, page.most);
+    }
     const changed = () => { for (const part of form.querySelectorAll(".ev-file, .ev-format")) part.hidden = form.set.value !== "own"; later(); };
     form.addEventListener("input", changed);
     form.addEventListener("submit", (event) => { event.preventDefault(); start(); });

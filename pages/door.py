@@ -117,7 +117,8 @@ class Door:
             )
         if not key:
             raise ValueError(
-                f"The model {spec!r} needs an API key of your own on this public page. Give the key with it."
+                f"The model {spec!r} needs an API key of your own on this public page. Enter one beside the model's "
+                "name, or send it as api_key."
             )
 
     def resume(self, visitor: str, asked: int) -> None:

@@ -102,7 +102,7 @@ def label_row(row: Mapping[str, Any], line: int = 0, source: str = "") -> Labell
     """A table's row. Raises ValueError that says what is wrong with it."""
     text = _first(row, QUESTION_COLUMNS)
     if text is None:
-        raise _Unfit(f"no question: columns are {', '.join(map(str, row)) or 'none'}. Name one of them 'question'.")
+        raise _Unfit(f"no question: the row has {_names(row)}. Give it one, in a column called 'question'.")
     question, tools, arguments = _question(text), _first(row, TOOL_COLUMNS), row.get("arguments")
     if isinstance(tools, str):
         tools = [tools]
@@ -254,7 +254,7 @@ def _example(labelled: Labelled) -> Example:
     """What one question teaches: its first tool. Raises _Unfit where it says none, or its reward is no number."""
     row, reward = labelled.row, labelled.row.get("reward")
     if labelled.tools is None:
-        raise _Unfit(f"no tool: columns are {', '.join(map(str, row)) or 'none'}. Name one of them 'tool'.")
+        raise _Unfit(f"no tool: the row has {_names(row)}. Give it one, in a column called 'tool'.")
     if reward is not None:
         try:
             reward = float(reward)
@@ -362,6 +362,10 @@ def _tool(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _Unfit(f"tool is {_show(value)}. Give a label's name.")
     return value.strip()
+
+
+def _names(row: Mapping[str, Any]) -> str:
+    return shorten(", ".join(map(str, row)), 60) or "nothing"
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:

@@ -21,6 +21,7 @@ HOSTILE = (
     "<script>pwned</script>"
 )
 TOOLS = ("calculator", "unit_converter", "clock", "search", "smalltalk", "none")
+OFFERED = ("calculator", "unit_converter", "clock", "calendar", "currency", "search", "weather", "text")
 ROLES = {"llm_chain": ("plan", "interpret", "conclude"), "tool_calling": ("call", "call"), "router": ("write",)}
 TOKENS = {
     "plan": (212, 18),
@@ -154,7 +155,7 @@ def services(limits: Limits = Limits()) -> Services:
     router = SimpleNamespace(decide=decision, labels=TOOLS, threshold=0.62)
     return Services(
         router=router,
-        tools={},
+        tools=dict.fromkeys(OFFERED),
         default_lm="embedded",
         make_lm=make_lm,
         is_local=lambda lm: True,
