@@ -317,9 +317,7 @@ def read_order(data: Mapping[str, Any], services: Services) -> Order:
     limit = _whole(data.get("limit"), "Only the first", most)
     if data.get("own"):
         file = data.get("file") or {}
-        read = parse_questions(
-            str(file.get("text") or ""), str(file.get("name") or "file"), tuple(services.tools)
-        )
+        read = parse_questions(str(file.get("text") or ""), str(file.get("name") or "file"), tuple(services.tools))
     else:
         read = read_questions(BUNDLED, tuple(services.tools))
     if not read.questions:

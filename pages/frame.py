@@ -41,7 +41,9 @@ def launch(page: gr.Blocks, services: Services, host: str, port: int | None, sha
         address, link = serve(page, host, port, share)
     except OSError as fault:  # Gradio's own words for a taken port name settings that this page does not have
         wanted = f"Port {port} on {host} is" if port else f"All ports from 7860 on {host} are"
-        raise OSError(f"{wanted} taken, or not to be had: {str(fault).split('.')[0]}. Choose another with --port.") from None
+        raise OSError(
+            f"{wanted} taken, or not to be had: {str(fault).split('.')[0]}. Choose another with --port."
+        ) from None
     print(f"Switchyard is ready: {address}", flush=True)
     if link:
         print(f"Public address, for a week at most: {link}", flush=True)

@@ -307,7 +307,9 @@ def _trace_event(row: Mapping[str, Any], line: int, runs: dict, source: str) -> 
         ]
         decision = next((e for e in events[1:] if e["kind"] == "route"), None)
         question, answer = events[0].get("question"), data.get("answer")
-        yield _run({"question": question, "tool_results": results, "decision": decision, "answer": answer}, line, source)
+        yield _run(
+            {"question": question, "tool_results": results, "decision": decision, "answer": answer}, line, source
+        )
 
 
 def _chat(row: Mapping[str, Any], line: int, source: str) -> Iterator[Labelled]:

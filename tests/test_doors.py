@@ -163,7 +163,9 @@ def test_a_visitors_key_travels_alone(way: str, provider: Recorder, launch: Laun
 
 @pytest.mark.parametrize("way", ["race", "evaluate", "api"])
 def test_three_of_six_pass_where_three_are_allowed(way: str, provider: Recorder, launch: Launch) -> None:
-    visitor = launch(Limits(questions_per_session=3, questions_per_hour=10, public=True), "openai/gpt-4o-mini").visitor()
+    visitor = launch(
+        Limits(questions_per_session=3, questions_per_hour=10, public=True), "openai/gpt-4o-mini"
+    ).visitor()
     assert [getattr(visitor, way)("openai/gpt-4o-mini") for _ in range(3)] == [None] * 3
     before = len(provider.requests)
     for _ in range(3):
