@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,24 +13,26 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is i
 import gradio as gr
 
 from pages import api, frame, live
+from pages.door import Door
 from pages.services import Limits, Options, Services
-from pages.throttle import Throttle
+from router.tools import sentence
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
+MAX_PORT = 65_535
 
 
 def build_page(services: Services) -> gr.Blocks:
     """The whole page on ``services``, ready to launch."""
-    throttle = Throttle(services.limits)
+    door = Door(services)
     with gr.Blocks(title="Switchyard", analytics_enabled=False) as page:
         frame.header()
         with gr.Tabs(elem_classes="sy-tabs"):
             with gr.Tab("Race", id="race"):
-                live.build(services, throttle)
-            for label, build in frame.more_tabs():
+                live.build(services, door)
+            for label, build in frame.more_tabs(door):
                 with gr.Tab(label, id=label.lower()):
                     build(services)
-        api.build(services, throttle)
+        api.build(services, door)
     return page
 
 
@@ -40,7 +43,7 @@ def flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--lm", default="embedded", help="language model: embedded, FILE.gguf, hf:REPO/FILE.gguf or provider/model"
     )
-    parser.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
+    parser.add_argument("--port", type=port, help="port (default: the first free one from 7860)")
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; 0.0.0.0 in a Space)")
     parser.add_argument(
         "--share", action="store_true", help="also give a public gradio.live address (needs the internet)"
@@ -73,17 +76,31 @@ def demo_limit(text: str) -> tuple[int, int | None]:
     return numbers[0], numbers[1] if len(numbers) > 1 else None
 
 
-def main() -> None:
-    chosen = flags()
+def port(text: str) -> int:
+    """A port to listen on, in decimal."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a whole number from 1 to {MAX_PORT}, such as 7860")
+    return int(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the page until it is interrupted. Returns the exit status: 0, or 2 where a flag was at fault."""
+    chosen = flags(arguments)
     visit, hour = chosen.demo_limit
     options = Options(lm=chosen.lm, online=chosen.online, knowledge=chosen.knowledge, router=chosen.router)
     from pages.wiring import load_services
 
     host = chosen.host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
     public = bool(chosen.share or visit or host not in LOCAL)
-    services = load_services(options, Limits(questions_per_session=visit, questions_per_hour=hour, public=public))
-    frame.launch(build_page(services), services, host=host, port=chosen.port, share=chosen.share)
+    try:
+        services = load_services(options, Limits(questions_per_session=visit, questions_per_hour=hour, public=public))
+        page = build_page(services)
+        frame.launch(page, services, host=host, port=chosen.port, share=chosen.share)
+    except (ValueError, OSError) as fault:
+        print(f"app.py: {sentence(fault)}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -205,7 +205,10 @@
       ...page.priced_as.map((name) => h("option", { value: name, selected: name === page.priced }, name)));
     form.querySelector(".ev-paths").append(...Object.entries(page.paths).map(([path, name]) =>
       h("label", { class: "ev-check", "data-path": path }, h("input", { type: "checkbox", name: "path", value: path, checked: true }), h("span", null, name))));
-    if (page.most) form.limit.max = page.most;
+    if (page.most) {
+      form.limit.max = page.most;
+      form.limit.value = Math.min(form.limit.value, page.most);
+    }
     const changed = () => { for (const part of form.querySelectorAll(".ev-file, .ev-format")) part.hidden = form.set.value !== "own"; later(); };
     form.addEventListener("input", changed);
     form.addEventListener("submit", (event) => { event.preventDefault(); start(); });
@@ -299,11 +302,13 @@
     list.replaceChildren(...message.items.map(([name, value, more]) =>
       h("div", null, h("dt", null, name), h("dd", null, value), more ? h("dd", { class: "more" }, more) : "")));
     text(state.form.querySelector(".ev-basis"), message.basis);
+    const listed = (title, lines) => lines.length ? [h("strong", null, title),
+      h("ul", null, ...lines.slice(0, 50).map((line) => h("li", null, line))),
+      lines.length > 50 ? "and " + (lines.length - 50) + " more" : ""] : [];
     const problems = state.form.querySelector(".ev-problems");
-    problems.hidden = !message.problems.length;
-    problems.replaceChildren(h("strong", null, say.plural(message.problems.length, "row") + " left out"),
-      h("ul", null, ...message.problems.slice(0, 50).map((p) => h("li", null, p))),
-      message.problems.length > 50 ? "and " + (message.problems.length - 50) + " more" : "");
+    problems.hidden = !message.problems.length && !message.notes.length;
+    problems.replaceChildren(...listed(say.plural(message.problems.length, "row") + " left out", message.problems),
+      ...listed("Kept, but", message.notes));
   }
 
   function busy(on) {

@@ -12,21 +12,23 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from router.tools import sentence
+
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 PATHS = ("llm_chain", "tool_calling", "router")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] == ["train-adapter"]:  # has a parser of its own, and needs libraries that the rest does not
-        from baselines.adapter import main as train
-
-        return train(arguments[1:]) or 0
-    chosen = parser().parse_args(arguments)
     try:
+        if arguments[:1] == ["train-adapter"]:  # has a parser of its own, and needs libraries that the rest does not
+            from baselines.adapter import main as train
+
+            return train(arguments[1:]) or 0
+        chosen = parser().parse_args(arguments)
         return chosen.command(chosen) or 0
     except (ValueError, OSError) as error:
-        print(f"{parser().prog} {arguments[0]}: {error}", file=sys.stderr)
+        print(f"{parser().prog} {arguments[0]}: {sentence(error)}", file=sys.stderr)
         return 2
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -19,17 +19,19 @@ from baselines.evaluate.estimate import REMOTE_CALL_S, estimate, one_off
 from baselines.evaluate.growth import cells, read_growth
 from baselines.evaluate.provenance import provenance
 from baselines.evaluate.questions import Question, parse_questions, read_questions
-from baselines.evaluate.runs import ABSTAINED, Row, RunConfig, parse_rows, read_rows, rows_text, run
+from baselines.evaluate.runs import ABSTAINED, Judgement, Row, RunConfig, parse_rows, read_rows, rows_text, run
 from baselines.evaluate.statistics import StatisticsConfig
 from baselines.figures import growth as draw_growth
 from baselines.figures import panel as panels
 from baselines.figures.report import render
 from baselines.figures.style import money
 from pages import assets
+from pages.door import Door, tab_of
 from pages.live import scrub, scrub_event
 from pages.services import ASSETS, PATHS, RaceOptions, Services
+from router.lms.specs import provider_of, runs_here
 from router.network import DEFAULT_ROUTER
-from router.types import TraceEvent
+from router.types import RunResult, TraceEvent
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +70,7 @@ class Order:
 
     questions: list[Question]
     problems: list[str]
+    notes: list[str]
     paths: tuple[str, ...]
     lm: str
     key: str | None = field(repr=False)
@@ -78,7 +81,15 @@ class Order:
     cached: bool
 
 
-def build(services: Services) -> None:
+@dataclass(frozen=True)
+class Models:
+    """What a run asks: the model of the paths, and the judge of answers without a reference."""
+
+    lm: Any
+    judge: Callable[[RunResult], Judgement] | None
+
+
+def build(services: Services, door: Door) -> None:
     """The tab's components and events. Call it inside a ``gr.Blocks``."""
     held = gr.State(Evaluation())
     page = {
@@ -107,7 +118,7 @@ def build(services: Services) -> None:
         apply_default_css=False,
         elem_classes="sy-evaluation",
     )
-    tab = Evaluate(services)
+    tab = Evaluate(services, door)
     # "multiple": a click is never dropped because the event before has not quite ended; the page asks one at a time.
     quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
     form.start(tab.start, held, view, concurrency_limit=2, **quiet)
@@ -141,8 +152,9 @@ def head() -> str:
 class Evaluate:
     """The tab's events, as Gradio calls them: with what the visitor's tab holds and what the browser sent."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, door: Door) -> None:
         self.services = services
+        self.door = door
         self.stops: dict[str, threading.Event] = {}
 
     def greet(self) -> Iterator[dict[str, Any]]:
@@ -150,7 +162,9 @@ class Evaluate:
         yield {"phase": "idle", "panel": bundled_growth()}
         yield {"phase": "idle", "panel": bundled_growth() | bundled_panel()}
 
-    def start(self, held: Evaluation, event: gr.EventData) -> Iterator[dict[str, Any]]:
+    def start(
+        self, held: Evaluation, event: gr.EventData, request: gr.Request | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Run the set and yield the figures as they change. What was finished when it is stopped stays."""
         data = event._data or {}
         run_id = str(data.get("run") or "")[:64]
@@ -159,10 +173,12 @@ class Evaluate:
         try:
             order = read_order(data, self.services)
             key = order.key
-            lm = self.services.make_lm(order.lm, key)
             held.price(self.services, data)
-            held.rows, held.problems = [], order.problems
-            yield from follow(self.services, held, order, lm, stop)
+            visitor = tab_of(request)
+            judge = judge_of(self.door, order, visitor)
+            lm = self.door.open(order.lm, key, visitor, len(order.questions) * order.repeats)
+            held.rows, held.problems = [], order.problems + order.notes
+            yield from follow(self.services, held, order, Models(lm, judge), stop)
         except (ValueError, OSError) as fault:
             yield refused(scrub(str(fault), key))
         except Exception:
@@ -181,16 +197,16 @@ class Evaluate:
     def foresee(self, event: gr.EventData) -> dict[str, Any]:
         """Calls, tokens, time and cost of the run that the form describes, and the rows that would be left out."""
         data = event._data or {}
-        message = {"phase": "estimate", "asked": data.get("asked"), "items": [], "problems": []}
+        message = {"phase": "estimate", "asked": data.get("asked"), "items": [], "problems": [], "notes": []}
         try:
             order = read_order(data, self.services)
         except ValueError as fault:
             return message | {"basis": str(fault)}
-        message["problems"] = order.problems
+        message |= {"problems": order.problems, "notes": order.notes}
         runs = {path: len(order.questions) * order.repeats for path in order.paths}
         if order.branches and "router" in runs:
             runs[ABSTAINED] = runs["router"]
-        local = order.lm.startswith(("embedded", "hf:")) or order.lm.endswith(".gguf")
+        local = runs_here(order.lm)
         found = estimate(measured(), runs, local, pricing(self.services, order.priced_as, order.cached, order.lm).price)
         number = f"{len(order.questions)} question{'s' if len(order.questions) != 1 else ''}"
         branch = f", {runs[ABSTAINED]:,} for the other branch" if ABSTAINED in runs else ""
@@ -260,14 +276,14 @@ def refused(message: str) -> dict[str, Any]:
 
 
 def follow(
-    services: Services, held: Evaluation, order: Order, lm: Any, stop: threading.Event
+    services: Services, held: Evaluation, order: Order, models: Models, stop: threading.Event
 ) -> Iterator[dict[str, Any]]:
     """The run's messages: figures at most once a second, the whole panel at the end."""
-    sequential = services.is_local(lm)
+    sequential = services.is_local(models.lm)
     options = RaceOptions(sequential=sequential, timeout_s=services.limits.timeout_s, stop=stop)
 
     def race(question: str, names: Sequence[str]) -> Iterator[TraceEvent]:
-        events = services.race(question, lm, replace(options, paths=tuple(names)))
+        events = services.race(question, models.lm, replace(options, paths=tuple(names)))
         return (scrub_event(e, order.key) for e in events) if order.key else events
 
     meta = provenance(
@@ -277,7 +293,7 @@ def follow(
         mode="one path after another" if sequential else "all paths at once",
         seed=held.config.seed,
     )
-    config = RunConfig(order.paths, None, order.repeats, order.branches, judge_of(services, order), meta, stop)
+    config = RunConfig(order.paths, None, order.repeats, order.branches, models.judge, meta, stop)
     total = len(order.questions) * len(order.paths) * order.repeats
     began = drawn = time.perf_counter()
     done = 0
@@ -301,31 +317,27 @@ def read_order(data: Mapping[str, Any], services: Services) -> Order:
     limit = _whole(data.get("limit"), "Only the first", most)
     if data.get("own"):
         file = data.get("file") or {}
-        questions, problems = parse_questions(
-            str(file.get("text") or ""), str(file.get("name") or "file"), tuple(services.tools)
-        )
+        read = parse_questions(str(file.get("text") or ""), str(file.get("name") or "file"), tuple(services.tools))
     else:
-        questions, problems = read_questions(BUNDLED)
-    if not questions:
-        first = f" ({problems[0]})" if problems else ""
+        read = read_questions(BUNDLED, tuple(services.tools))
+    if not read.questions:
+        first = f" ({read.problems[0]})" if read.problems else ""
         raise ValueError(
             f"The file holds no question that can be run{first}. Put one JSON object with a question on each line."
         )
     paths = tuple(p for p in PATHS if p in (data.get("paths") or ()))
     if not paths:
         raise ValueError(f"No path is chosen. Choose at least one of {', '.join(PATHS.values())}.")
-    lm = str(data.get("lm") or "").strip() or services.default_lm
-    if len(lm) > 200:
-        raise ValueError(f"The model's name has {len(lm)} characters; at most 200 are allowed. Write provider/model.")
     return Order(
-        questions=questions[:limit],
-        problems=problems,
+        questions=read.questions[:limit],
+        problems=read.problems,
+        notes=read.notes,
         paths=paths,
-        lm=lm,
+        lm=str(data.get("lm") or "").strip() or services.default_lm,
         key=str(data.get("key") or "").strip() or None,
         repeats=_whole(data.get("repeats"), "Times each", MOST_REPEATS),
         branches=bool(data.get("branches")) and "router" in paths,
-        judge=str(data.get("judge") or "").strip()[:200],
+        judge=str(data.get("judge") or "").strip(),
         priced_as=str(data.get("priced_as") or ""),
         cached=bool(data.get("cached")),
     )
@@ -342,12 +354,14 @@ def pricing(services: Services, priced_as: str, cached: bool, lm: str = "") -> S
     )
 
 
-def judge_of(services: Services, order: Order) -> Any:
+def judge_of(door: Door, order: Order, visitor: str) -> Callable[[RunResult], Judgement] | None:
+    """The judge that the form names. The key goes to one provider: the model's, or else the judge's."""
     if not order.judge:
         return None
     from baselines.evaluate.judge import make_judge
 
-    return make_judge(services.make_lm(order.judge, order.key), order.judge)
+    mine = runs_here(order.lm) or provider_of(order.judge) == provider_of(order.lm)
+    return make_judge(door.open(order.judge, order.key if mine else None, visitor, questions=0), order.judge)
 
 
 @cache

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import gradio as gr
 
 from pages import assets, evaluate, rules
+from pages.door import Door
 from pages.services import Services
 
 FONT = ["Inter", "ui-sans-serif", "system-ui", "sans-serif"]
@@ -25,18 +27,23 @@ def header() -> None:
     )
 
 
-def more_tabs() -> list[tuple[str, Callable[[Services], None]]]:
+def more_tabs(door: Door) -> list[tuple[str, Callable[[Services], None]]]:
     """The tabs beside the race, by name."""
-    return [("Rules", rules.build), ("Evaluate", evaluate.build)]
+    return [("Rules", rules.build), ("Evaluate", partial(evaluate.build, door=door))]
 
 
 def launch(page: gr.Blocks, services: Services, host: str, port: int | None, share: bool = False) -> None:
-    """Serve ``page`` until interrupted, saying where; the default model is loaded while the visitor reads."""
+    """Serve ``page`` until interrupted, saying where; the default model is loaded while the visitor reads.
+
+    Raises OSError where there is no such address, or it is taken.
+    """
     try:
         address, link = serve(page, host, port, share)
     except OSError as fault:  # Gradio's own words for a taken port name settings that this page does not have
         wanted = f"Port {port} on {host} is" if port else f"All ports from 7860 on {host} are"
-        raise SystemExit(f"{wanted} taken, or not to be had: {str(fault).split('.')[0]}. Choose another with --port.") from None
+        raise OSError(
+            f"{wanted} taken, or not to be had: {str(fault).split('.')[0]}. Choose another with --port."
+        ) from None
     print(f"Switchyard is ready: {address}", flush=True)
     if link:
         print(f"Public address, for a week at most: {link}", flush=True)

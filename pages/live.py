@@ -19,9 +19,9 @@ import gradio as gr
 
 from baselines.figures.live import browser_answers, timeline
 from pages import assets, board
+from pages.door import Door, tab_of
 from pages.services import PATHS, RaceOptions, Services
 from pages.settings import Settings, read_question, read_settings
-from pages.throttle import Throttle
 from pages.trace_view import Race, Session, export_csv, export_json, race_from_json
 from router.types import TraceEvent
 
@@ -34,7 +34,7 @@ STILL_S = 0.5
 KEPT_RACES = 300
 
 
-def build(services: Services, throttle: Throttle) -> None:
+def build(services: Services, door: Door) -> None:
     """The tab's components and events. Call it inside a ``gr.Blocks``."""
     session = gr.State(Session())
     page = {
@@ -62,7 +62,7 @@ def build(services: Services, throttle: Throttle) -> None:
         apply_default_css=False,
         elem_classes="sy-board",
     )
-    live = Live(services, throttle)
+    live = Live(services, door)
     # "multiple": an event is never dropped because the one before has not quite ended; the page asks one at a time.
     quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
     composer.send(live.send, session, view, concurrency_limit=4, **quiet)
@@ -76,31 +76,31 @@ def build(services: Services, throttle: Throttle) -> None:
 class Live:
     """The tab's events, as Gradio calls them: with the visitor's session and what the browser sent."""
 
-    def __init__(self, services: Services, throttle: Throttle) -> None:
+    def __init__(self, services: Services, door: Door) -> None:
         self.services = services
-        self.throttle = throttle
+        self.door = door
         self.stops: dict[str, threading.Event] = {}
 
-    def send(self, session: Session, event: gr.EventData) -> Iterator[dict[str, Any]]:
+    def send(
+        self, session: Session, event: gr.EventData, request: gr.Request | None = None
+    ) -> Iterator[dict[str, Any]]:
         """One question: check it, race it, and yield what the board shall show, at most 12 times a second."""
         data = event._data or {}
         race_id, key = str(data.get("race") or "")[:64], settings_key(data)
         try:
             settings = read_settings(data, self.services)
             question = read_question(data, self.services.limits)
-            self.throttle.admit(session.asked)
         except ValueError as fault:
             yield board.refused(scrub(str(fault), key), race_id)
             return
-        made = _pump(iter([0]), lambda _: self.services.make_lm(settings.lm, settings.key))
+        made = _pump(iter([0]), lambda _: self.door.open(settings.lm, settings.key, tab_of(request)))
         waited = 0
         while (lm := _next(made, 1.0)) is None:
             waited += 1
             yield {"phase": "waiting", "race": race_id, "message": f"Loading {settings.lm} … {waited} s"}
         if isinstance(lm, Exception):
-            yield board.refused(scrub(_fault(settings.lm, lm), key), race_id)
+            yield board.refused(scrub(str(lm), key), race_id)
             return
-        session.asked += 1
         sequential = settings.mode == "sequential" or (settings.mode == "auto" and self.services.is_local(lm))
         race = Race.of(
             race_id,
@@ -158,7 +158,7 @@ class Live:
             file = {"name": "switchyard-session.json", "type": "application/json", "text": text}
         return {"phase": "file", "file": file, "at": time.time()}
 
-    def restore(self, session: Session, event: gr.EventData) -> dict[str, Any]:
+    def restore(self, session: Session, event: gr.EventData, request: gr.Request | None = None) -> dict[str, Any]:
         """Races that the browser kept over a reload, as texts of ``export_json``'s rows; what does not fit is left out.
 
         They travel as text because Gradio takes any object with a ``path`` for a file.
@@ -171,7 +171,7 @@ class Live:
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue
         session.races = [*races, *session.races]
-        session.asked = max(session.asked, len(races))
+        self.door.resume(tab_of(request), len(races))
         return self.redraw(session, event)
 
 
@@ -243,16 +243,6 @@ def _next(inbox: queue.Queue[Any], seconds: float) -> Any:
         return inbox.get(timeout=seconds)
     except queue.Empty:
         return None
-
-
-def _fault(spec: str, fault: Exception) -> str:
-    """Why there is no model, in one sentence."""
-    if isinstance(fault, ValueError | OSError):
-        return str(fault)
-    log.error("No model %r", spec, exc_info=fault)
-    return (
-        f"The model {spec!r} could not be loaded: {type(fault).__name__}. Check its name; the server's log says more."
-    )
 
 
 def why(services: Services, race: Race) -> dict[str, Any] | None:

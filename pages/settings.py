@@ -11,8 +11,6 @@ from typing import Any
 
 from pages.services import PATHS, Limits, Services
 
-MAX_SPEC = 200
-MAX_KEY = 500
 MODES = ("auto", "sequential", "concurrent")
 COUNTS = ("o200k", "own")
 
@@ -36,15 +34,13 @@ class Settings:
 
 
 def read_settings(data: Mapping[str, Any], services: Services) -> Settings:
-    """Settings from the browser's event. Raises ValueError with the value, the limit and the remedy."""
+    """Settings from the browser's event. Raises ValueError with the value, the limit and the remedy.
+
+    Whether the model may be used is not asked here: ``Door.open`` does, when it is.
+    """
     given = data.get("settings") or {}
     lm = str(given.get("lm") or "").strip() or services.default_lm
-    if len(lm) > MAX_SPEC:
-        raise ValueError(f"The model's name has {len(lm):,} characters; the limit is {MAX_SPEC}. Give provider/model.")
     key = str(given.get("key") or "").strip() or None
-    if key and len(key) > MAX_KEY:
-        raise ValueError(f"The key has {len(key):,} characters; the limit is {MAX_KEY}. Paste the key alone.")
-    check_model(lm, key, services)
     paths = tuple(p for p in PATHS if p in (given.get("paths") or PATHS))
     if not paths:
         raise ValueError(f"None of these paths exists. Choose from {', '.join(PATHS)}.")
@@ -61,20 +57,6 @@ def read_settings(data: Mapping[str, Any], services: Services) -> Settings:
     )
 
 
-def check_model(lm: str, key: str | None, services: Services) -> None:
-    """Raise ValueError where a stranger asks a public page for this machine's files or for its owner's keys."""
-    if not services.limits.public or lm == services.default_lm or lm in ("embedded", "embedded:base"):
-        return
-    if lm.endswith(".gguf"):
-        raise ValueError(
-            f"The model {lm!r} is a file, which this public page does not load. Run Switchyard yourself for that."
-        )
-    if not key:
-        raise ValueError(
-            f"The model {lm!r} needs an API key of your own on this public page. Paste it in the settings."
-        )
-
-
 def read_question(data: Mapping[str, Any], limits: Limits) -> str:
     """The question from the browser's event. Raises ValueError where it is empty or too long."""
     return check_question(str(data.get("question") or ""), limits)
@@ -88,7 +70,7 @@ def check_question(text: str, limits: Limits) -> str:
     if len(text) > limits.question_chars:
         raise ValueError(
             f"The question has {len(text):,} characters; the limit is {limits.question_chars:,}. "
-            "Shorten it and send it again – your text is still in the box."
+            "Shorten it and send it again."
         )
     return text
 

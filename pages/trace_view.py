@@ -65,7 +65,6 @@ class Session:
 
     def __init__(self) -> None:  # not a dataclass: Gradio would send one's fields to the browser
         self.races: list[Race] = []
-        self.asked = 0
 
 
 def card(run: Sequence[TraceEvent], price: Price) -> dict[str, Any]:

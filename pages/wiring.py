@@ -13,13 +13,15 @@ from pages.services import PRICED_AS, STAND_IN, Limits, Options, RaceOptions, Se
 from router.builtin import ToolConfig, default_tools
 from router.lms.metering import price
 from router.lms.model_file import ADAPTER
+from router.lms.specs import check_spec
 from router.network import DEFAULT_ROUTER, Router
 from router.tools import Tool
 from router.types import TraceEvent, Usage
 
 
 def load_services(options: Options, limits: Limits = Limits()) -> Services:
-    """Load the router and the tools. Raises ValueError where an option names something unfit."""
+    """Load the router and the tools. Raises ValueError or OSError where an option names something unfit."""
+    check_spec(options.lm)
     router = Router.from_pretrained(options.router or DEFAULT_ROUTER)
     tools = default_tools(ToolConfig(knowledge=options.knowledge, online=options.online))
     return Services(

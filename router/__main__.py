@@ -16,23 +16,25 @@ from typing import Any
 
 from router.network import DEFAULT_ROUTER, Router
 from router.network.artifact import ArtifactError
+from router.tools import sentence
 
 ASSETS = Path(__file__).parent.parent / "assets"
+CHAINS = ASSETS / "chains.jsonl"
 CLINC_HELP = "CLINC150's data_full.json (Larson et al. 2019)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, or 2 where the input was at fault."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    if argv[:1] == ["bench"]:
-        from router.bench.command import main as bench  # torch and every peer load only for this
-
-        return bench(argv[1:])
-    args = _parser().parse_args(argv)
     try:
+        if argv[:1] == ["bench"]:
+            from router.bench.command import main as bench  # torch and every peer load only for this
+
+            return bench(argv[1:])
+        args = _parser().parse_args(argv)
         return args.run(args)
     except (OSError, ValueError, ArtifactError) as fault:
-        print(f"python -m router: {fault}", file=sys.stderr)
+        print(f"python -m router: {sentence(fault)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -63,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
     check = commands.add_parser("check", help="accuracy of a router, as JSON")
     check.add_argument("--questions", type=Path, default=ASSETS / "questions.jsonl", help="labelled questions")
-    check.add_argument("--chains", type=Path, default=ASSETS / "chains.jsonl", help="questions of two and three tools")
+    check.add_argument("--chains", type=Path, default=CHAINS, help="questions of two and three tools")
     check.add_argument("--clinc", type=Path, help=CLINC_HELP)
     _add_router(check)
     check.set_defaults(run=_check)
@@ -177,7 +179,7 @@ def _check(args: argparse.Namespace) -> int:
     examples, problems = read_examples(args.questions)
     report: dict[str, Any] = {"questions": shipped.check_questions(router, examples), "bad_rows": len(problems)}
     report["latency"] = shipped.check_latency(router, tools, [e.question for e in examples])
-    if args.chains.exists():
+    if args.chains.exists() or args.chains != CHAINS:
         report["chains"] = shipped.check_chains(router, tools, args.chains)
     if args.clinc:
         report["clinc"] = shipped.check_clinc(router, args.clinc)
@@ -192,7 +194,7 @@ def _synthesize(args: argparse.Namespace) -> int:
     from router.lms import make_lm
 
     held_out: list[str] = []
-    for path in args.held_out or [p for p in (ASSETS / "questions.jsonl", ASSETS / "chains.jsonl") if p.exists()]:
+    for path in args.held_out or [p for p in (ASSETS / "questions.jsonl", CHAINS) if p.exists()]:
         examples, _ = read_examples(path)
         held_out += [e.question for e in examples]
     config = SynthesisConfig(per_label=args.per_label, seed=args.seed)

@@ -66,10 +66,12 @@ def run_command(order: RunOrder) -> int:
     from router.builtin import ToolConfig, default_tools
 
     tools = default_tools(ToolConfig(knowledge=order.knowledge, online=order.online))
-    questions, problems = read_questions(order.input, tuple(tools))
-    for problem in problems:
+    read = read_questions(order.input, tuple(tools))
+    for problem in read.problems:
         print(f"{order.input.name} {problem} It is left out.", file=sys.stderr)
-    questions = questions[: order.limit]
+    for note in read.notes:
+        print(f"{order.input.name} {note}", file=sys.stderr)
+    questions = read.questions[: order.limit]
     if not questions:
         raise ValueError(f"{order.input} holds no question that can be run. See the lines above.")
     setting = assemble(order, tools)

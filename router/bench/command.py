@@ -40,6 +40,7 @@ from router.network.calibration import (
     macro_f1,
     softmax,
 )
+from router.tools import sentence
 from router.types import Example
 
 COLUMNS = (
@@ -63,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         data = read_dataset(Path(args.data), args.test and Path(args.test), args.oos and Path(args.oos))
     except (OSError, ValueError, KeyError) as fault:
-        print(f"{args.data} cannot be used: {fault}", file=sys.stderr)
+        print(
+            sentence(fault) if isinstance(fault, OSError) else f"{args.data} cannot be used: {fault}", file=sys.stderr
+        )
         return 2
     unknown = [name for name in args.peers if name not in PEERS]
     if unknown:

@@ -26,7 +26,7 @@ from router.lms.meter import Meter
 from router.lms.metering import count_tokens, price
 from router.lms.model_file import ADAPTER, ModelFileError, embedded_model, gguf
 from router.lms.prompts import MAX_REPLY, Prompt
-from router.lms.provider import CHOICES, ProviderEngine
+from router.lms.provider import ProviderEngine, check_provider
 from router.lms.untrained import choice, with_examples
 from router.tools import shorten
 from router.trace import Trace
@@ -83,9 +83,7 @@ def make_lm(spec: str, api_key: str | None = None) -> dspy.LM:
     if spec.endswith(".gguf"):
         path = gguf(spec)
         return _local(path.stem, ENGINES.load(path))
-    provider, _, model = spec.partition("/")
-    if not provider or not model:
-        raise ValueError(f"{spec!r} names no model. {CHOICES}")
+    check_provider(spec)
     engine = ProviderEngine(spec, timeout=PROVIDER_TIMEOUT_S, **({"api_key": api_key} if api_key else {}))
     settings: dict[str, Any] = {"engine": engine, "cache": False, "num_retries": 0}
     try:

@@ -62,6 +62,14 @@ def _leave_context(*, guarded: bool = False) -> None:
     """
 
 
+def check_provider(spec: str) -> None:
+    """Raise ValueError where ``spec`` is not ``provider/model`` with a provider that LiteLLM knows."""
+    provider, _, model = spec.partition("/")
+    if not provider or not model:
+        raise ValueError(f"{spec!r} names no model. {CHOICES}")
+    _declared(spec)
+
+
 def _declared(model: str) -> tuple[bool, bool, frozenset[str]]:
     """Native tools, response schemas and parameters, as LiteLLM's table has them. Raises ValueError for no provider."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # read when litellm loads: the table of the package

@@ -1,5 +1,5 @@
 """Tools: what an agent can do besides talking. Leaves out every single tool (``builtin`` has those that ship)."""
 
-from router.tools.tool import Tool, ToolError, shorten
+from router.tools.tool import Tool, ToolError, sentence, shorten
 
-__all__ = ["Tool", "ToolError", "shorten"]
+__all__ = ["Tool", "ToolError", "sentence", "shorten"]

@@ -99,3 +99,11 @@ class Tool:
 def shorten(text: str, limit: int = 200) -> str:
     """``text``, cut with an ellipsis where it is longer than ``limit`` characters."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def sentence(fault: Exception) -> str:
+    """What is wrong and what helps. An error of the operating system says it in the words of a manual; any other
+    error raised here for a person says it already."""
+    if isinstance(fault, OSError) and fault.strerror and fault.filename is not None:
+        return f"{str(fault.filename)!r} cannot be used: {fault.strerror}. Check the path and its permissions."
+    return str(fault)

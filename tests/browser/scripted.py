@@ -22,6 +22,7 @@ HOSTILE = (
     "<script>pwned</script>"
 )
 TOOLS = ("calculator", "unit_converter", "clock", "search", "smalltalk", "none")
+OFFERED = ("calculator", "unit_converter", "clock", "calendar", "currency", "search", "weather", "text")
 ROLES = {"llm_chain": ("plan", "interpret", "conclude"), "tool_calling": ("call", "call"), "router": ("write",)}
 TOKENS = {
     "plan": (212, 18),
@@ -161,7 +162,7 @@ def services(limits: Limits = Limits()) -> Services:
     router = SimpleNamespace(decide=decision, labels=TOOLS, threshold=0.62)
     return Services(
         router=router,
-        tools={},
+        tools=dict.fromkeys(OFFERED),
         default_lm="embedded",
         make_lm=make_lm,
         is_local=lambda lm: True,

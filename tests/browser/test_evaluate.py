@@ -148,12 +148,14 @@ def test_rows_can_be_taken_and_shown_again(tab: Page, tmp_path: Path) -> None:
     assert Path(waiting.value.path()).read_text(encoding="utf-8") == source.read_text(encoding="utf-8")
 
 
-def test_bad_rows_of_an_own_set_are_listed_by_line(tab: Page, tmp_path: Path) -> None:
+def test_bad_rows_of_an_own_set_are_listed_by_line_and_foreign_tools_noted(tab: Page, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
-    file.write_text(json.dumps({"question": "what is 2 + 2"}) + "\nnonsense\n", encoding="utf-8")
+    rows = [{"question": "what is 2 + 2"}, {"text": "where is order 4411", "label": "order_status"}]
+    file.write_text("nonsense\n".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     tab.locator("[name=set]").select_option("own")
     tab.locator("[name=file]").set_input_files(file)
-    expect(tab.locator(".ev-problems")).to_contain_text("line 2: no JSON", timeout=PATIENT)
+    expect(tab.locator(".ev-problems")).to_contain_text("1 row left outline 2: not JSON", timeout=PATIENT)
+    expect(tab.locator(".ev-problems")).to_contain_text("line 3: the tool 'order_status' is not on offer here")
     tab.get_by_role("button", name="Run", exact=True).click()
     expect(tab.locator(".ev-progress p")).to_contain_text("runs done", timeout=PATIENT)
 

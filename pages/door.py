@@ -1,0 +1,207 @@
+"""The one door to language models: who may use which, with whose key, how often and how much.
+
+Race, Evaluate, its judge and the interface all get their model here. On a public page strangers get the page's own
+model, or a hosted provider's with a key of their own: never this machine's files, its network, or a key from its
+environment. Leaves out where a provider is: an address that the owner set for it (``OPENAI_BASE_URL``) holds for all.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pages.services import Services
+from router.lms.specs import BUNDLED, is_file, provider_of
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+log = logging.getLogger(__name__)
+
+HOUR = 3600.0
+MAX_SPEC = 200
+MAX_KEY = 500
+MAX_VISITS = 10_000
+
+HOSTED = (
+    "openai",
+    "anthropic",
+    "gemini",
+    "mistral",
+    "groq",
+    "deepseek",
+    "xai",
+    "openrouter",
+    "together_ai",
+    "fireworks_ai",
+    "cerebras",
+    "perplexity",
+    "cohere",
+)
+"""Providers with an address of their own that a request's key alone opens. Of all others that LiteLLM knows, some need
+no key and are on the server's network (``ollama``), and some take what they lack from its environment (``bedrock``)."""
+
+OWN_MACHINE = "run Switchyard on your own machine for as many as you like"
+
+
+@dataclass
+class Visit:
+    """``asked`` questions since ``began``, in the clock's seconds."""
+
+    began: float
+    asked: int = 0
+
+
+class Door:
+    """Hands out models and counts questions. Thread-safe; what it remembers is bounded.
+
+    A visit is what one ``visitor`` asks within an hour from the first question; then the next one begins.
+    """
+
+    def __init__(self, services: Services, clock: Callable[[], float] = time.monotonic) -> None:
+        self.services = services
+        self._clock = clock
+        self._visits: OrderedDict[str, Visit] = OrderedDict()  # the oldest first
+        self._hour: deque[tuple[float, int]] = deque()
+        self._lock = threading.Lock()
+
+    def open(self, spec: str, key: str | None, visitor: str, questions: int = 1) -> Any:
+        """The model that ``spec`` names (the page's own if empty), once ``visitor`` may ask it ``questions``.
+
+        ``key`` is what the visitor typed. The questions are counted last, so a model that cannot be had costs none.
+        Raises ValueError, with one sentence, where the model, the key or the number is refused.
+        """
+        spec, key = self.admit(spec, key)
+        try:
+            lm = self.services.make_lm(spec, key)
+        except (ValueError, OSError) as fault:
+            raise ValueError(str(fault)) from fault
+        except Exception as fault:
+            log.exception("No model %r", spec)
+            raise ValueError(
+                f"The model {spec!r} could not be loaded: {type(fault).__name__}. Check its name; the server's log "
+                "says more."
+            ) from fault
+        self._count(visitor, questions)
+        return lm
+
+    def admit(self, spec: str, key: str | None) -> tuple[str, str | None]:
+        """The model's name and key without the space around them. Raises ValueError where they may not be used."""
+        spec, key = spec.strip() or self.services.default_lm, (key or "").strip() or None
+        if len(spec) > MAX_SPEC:
+            raise ValueError(
+                f"The model's name has {len(spec):,} characters; the limit is {MAX_SPEC}. Give provider/model."
+            )
+        if key and len(key) > MAX_KEY:
+            raise ValueError(f"The key has {len(key):,} characters; the limit is {MAX_KEY}. Paste the key alone.")
+        if key and not (key.isascii() and key.isprintable() and " " not in key):
+            raise ValueError("The key holds spaces or characters that no key has. Paste the key alone.")
+        if self.services.limits.public and spec not in (self.services.default_lm, *BUNDLED):
+            self._admit_stranger(spec, key)
+        return spec, key
+
+    def _admit_stranger(self, spec: str, key: str | None) -> None:
+        if is_file(spec):
+            raise ValueError(
+                f"The model {spec!r} is a file, which this public page does not load. Run Switchyard yourself for that."
+            )
+        if provider_of(spec) not in HOSTED:
+            raise ValueError(
+                f"The model {spec!r} is none that this public page offers. Write {self.services.default_lm}, or "
+                f"provider/model with a key of your own; the providers are {', '.join(HOSTED)}."
+            )
+        if not key:
+            raise ValueError(
+                f"The model {spec!r} needs an API key of your own on this public page. Enter one beside the model's "
+                "name, or send it as api_key."
+            )
+
+    def resume(self, visitor: str, asked: int) -> None:
+        """A visitor's browser holds ``asked`` questions from before a reload: they are of the same visit."""
+        if self.services.limits.questions_per_session is None:
+            return
+        with self._lock:
+            now = self._clock()
+            self._forget(now)
+            visit = self._visit(visitor, now)
+            visit.asked = max(visit.asked, asked)
+
+    def _count(self, visitor: str, questions: int) -> None:
+        """Count ``questions``, or none of them: raises ValueError where they are more than are left."""
+        limits = self.services.limits
+        own, hourly = limits.questions_per_session, limits.questions_per_hour
+        now = self._clock()
+        with self._lock:
+            self._forget(now)
+            asked = self._visits[visitor].asked if visitor in self._visits else 0
+            if own is not None and questions and asked + questions > own:
+                raise ValueError(_visit_is_full(asked, questions, own))
+            sent = sum(number for _, number in self._hour)
+            if hourly is not None and questions and sent + questions > hourly:
+                minutes = max(1, round((HOUR - (now - self._hour[0][0])) / 60)) if self._hour else None
+                raise ValueError(_hour_is_full(sent, questions, hourly, minutes))
+            if own is not None and questions:
+                self._visit(visitor, now).asked += questions
+            if hourly is not None and questions:
+                self._hour.append((now, questions))
+
+    def _visit(self, visitor: str, now: float) -> Visit:
+        visit = self._visits.setdefault(visitor, Visit(now))
+        if len(self._visits) > MAX_VISITS:
+            self._visits.popitem(last=False)
+        return visit
+
+    def _forget(self, now: float) -> None:
+        while self._hour and now - self._hour[0][0] >= HOUR:
+            self._hour.popleft()
+        while self._visits and now - next(iter(self._visits.values())).began >= HOUR:
+            self._visits.popitem(last=False)
+
+
+def _visit_is_full(asked: int, questions: int, own: int) -> str:
+    if asked >= own:
+        return (
+            f"You have asked {_plural(asked)}; this public demo's limit is {own} a visit. "
+            f"{OWN_MACHINE[0].upper()}{OWN_MACHINE[1:]}."
+        )
+    return (
+        f"This run asks {_plural(questions)}; this public demo's limit is {own} a visit, of which you have "
+        f"{own - asked} left. Ask fewer, or {OWN_MACHINE}."
+    )
+
+
+def _hour_is_full(sent: int, questions: int, hourly: int, minutes: int | None) -> str:
+    if sent >= hourly:
+        return (
+            f"This public demo has been asked {_plural(sent)} within the last hour, which is its limit. "
+            f"Try again in {minutes} min, or {OWN_MACHINE}."
+        )
+    later = f" now or try again in {minutes} min" if minutes else ""
+    return (
+        f"This run asks {_plural(questions)}; this public demo's limit is {hourly} an hour from all visitors, of which "
+        f"{hourly - sent} {'is' if hourly - sent == 1 else 'are'} left. Ask fewer{later}, or {OWN_MACHINE}."
+    )
+
+
+def _plural(questions: int) -> str:
+    return f"{questions:,} question{'' if questions == 1 else 's'}"
+
+
+def tab_of(request: gr.Request | None) -> str:
+    """Who visits, for the page's own events: Gradio's session, which is one tab until it is loaded anew. All that
+    cannot be told apart count as one."""
+    return f"tab {getattr(request, 'session_hash', None) or ''}"
+
+
+def address_of(request: gr.Request | None) -> str:
+    """Who visits, for the interface: the client's address.
+
+    Not the session, because Gradio gives every plain HTTP call a new one. Behind a proxy, name it in
+    ``FORWARDED_ALLOW_IPS`` (uvicorn's variable), so that the address is the client's and not the proxy's.
+    """
+    return f"address {getattr(getattr(request, 'client', None), 'host', None) or ''}"
