@@ -58,7 +58,11 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (  # subclasses stand befo
     (lm15.TimeoutError, "The model did not answer in time. Try again, or choose another model."),
     (lm15.ServerError, "The provider failed: {detail}. Try again in a moment."),
     (lm15.StreamAssemblyError, "The reply broke off before its end. Try again."),
-    (lm15.TransportError, "The model could not be reached. Check the network and the provider's address."),
+    (
+        lm15.TransportError,
+        "The model could not be reached. Check the network, and the provider's address if you have set one "
+        "(OPENAI_API_BASE, OLLAMA_API_BASE, … in the server's environment).",
+    ),
     (lm15.InvalidRequestError, "The model refused the request: {detail}"),
     (lm15.CapabilityError, "The model cannot do this: {detail}"),
 )
