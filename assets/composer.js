@@ -119,7 +119,7 @@
       if (message.phase === "running" && find("textarea").value.trim() === state.question) put("");
       if (message.phase === "done") finish(message);
     }
-    if (message.phase === "done") trouble(message);
+    if (message.paths) trouble(message.fault || "");
     if (message.phase === "refused") {
       if (message.race === state.race || !message.race) over();
       if (state.question && !find("textarea").value) put(state.question);
@@ -174,17 +174,13 @@
     busy(false);
   }
 
-  /* What made every path fail is said once, with the way to where it is mended; it goes when another race is shown. */
-  function trouble({ fault, race }) {
-    const box = find(".alert");
-    if (fault) {
-      warn(fault);
-      box.append(
-        " ",
-        h("button", { type: "button", class: "quiet", onclick: () => Switchyard.openSettings("lm") }, "Open the settings"),
-      );
-    } else if (box.dataset.race && box.dataset.race !== race) warn("");
-    box.dataset.race = fault ? race : "";
+  /* What made every path fail is said once, above the cards, with the way to where it is mended. */
+  function trouble(fault) {
+    const box = document.querySelector(".sy-board .trouble");
+    box.hidden = !fault;
+    if (box.firstChild && box.firstChild.textContent === fault) return;
+    const mend = () => Switchyard.openSettings("lm");
+    box.replaceChildren(fault, h("button", { type: "button", class: "quiet", onclick: mend }, "Open the settings"));
   }
 
   /* A server that says nothing must not leave the page waiting for ever: while it races it speaks twice a second. */

@@ -14,7 +14,7 @@ from pages.trace_view import Price, Race, Session, card, history_row
 from pages.verdict import medians, verdict
 from router.types import RunResult, Usage
 
-SAID_ABOVE = "Failed like every path; the reason stands above."
+SAID_ABOVE = "Like every path, for the reason above."
 Parts = Callable[[RunResult], list[tuple[str, float | None]]]
 
 
