@@ -20,6 +20,7 @@
     const tab = event.target.closest(TAB);
     if (tab && tab.dataset.tabId !== named()) history.pushState(null, "", "#" + tab.dataset.tabId);
   });
+  addEventListener("popstate", follow); // also where only Gradio's own "?view=api" differs
   addEventListener("hashchange", follow);
   if (!follow()) {
     const drawn = new MutationObserver(() => follow() && drawn.disconnect());

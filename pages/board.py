@@ -99,13 +99,15 @@ def cards(race: Race, services: Services, settings: Settings) -> dict[str, Any]:
 
 
 def shared_fault(views: Mapping[str, dict[str, Any]]) -> str | None:
-    """The one sentence that every path failed with, taken off the cards, which then point to it; None where they differ."""
+    """The one sentence that every path failed with, or None. It is taken off the cards and their steps, which point to it."""
     said = {view["message"] for view in views.values()}
     if len(said) != 1 or any(view["state"] != "error" for view in views.values()):
         return None
+    fault = said.pop()
     for view in views.values():
         view["message"] = SAID_ABOVE
-    return said.pop()
+        view["steps"] = [step | {"error": None} if step.get("error") == fault else step for step in view["steps"]]
+    return fault
 
 
 def finished(session: Session, race: Race, services: Services, settings: Settings) -> dict[str, Any]:

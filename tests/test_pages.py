@@ -108,6 +108,13 @@ def test_a_path_that_failed_has_no_zero_that_looks_like_a_victory() -> None:
         assert "Tool calling no value" in last["figures"][name]["one"]["summary"]
 
 
+def test_what_every_path_failed_with_is_said_once() -> None:
+    last = asked("unreachable 5")[-1]
+    assert last["fault"] == "The model could not be reached. Check the network."
+    assert "could not be reached" not in json.dumps([last["paths"], last["verdict"]])
+    assert asked("broken 5")[-1]["fault"] is None and asked()[-1]["fault"] is None
+
+
 def test_a_direct_answer_without_a_call_is_compared_without_dividing_by_zero() -> None:
     found = verdict({"llm_chain": result("llm_chain", 900, 3), "router": result("router", 0, 0, 0.1)}, True)
     assert found.headline == "The router answered without the LLM."

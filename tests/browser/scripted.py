@@ -85,7 +85,8 @@ class Script:
             if chosen.tool == "smalltalk":
                 return self.smalltalk(question)
         if "unreachable" in question:
-            raise RuntimeError("The model could not be reached. Check the network.")
+            with self.trace.step("lm", role=ROLES[path][0]):
+                raise RuntimeError("The model could not be reached. Check the network.")
         if "broken" in question and path == "tool_calling":
             raise RuntimeError("The provider answered 429: too many requests. Wait a minute, or choose another model.")
         roles = ROLES[path]

@@ -165,6 +165,10 @@ def test_a_server_that_is_gone_in_mid_run_ends_the_waiting(live: Live) -> None:
     live.answered()
     expect(page.locator("#sy-alert")).to_contain_text("has not answered for 20 seconds")
     expect(page.locator("#sy-question")).to_have_value("slow 5")
+    live.faults.clear()  # what Gradio says of the lost connection
+    page.context.set_offline(False)
+    live.open()
+    live.asked("12 * 12")
 
 
 # ---- one fault
