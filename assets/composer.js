@@ -18,6 +18,7 @@
     gate: null,
     element: null,
     race: null,
+    lost: null,
     question: "",
     silent: 0,
     turn: "",
@@ -87,10 +88,14 @@
       );
     }
     hideHit();
-    Object.assign(state, { race: id(), question, silent: 0 });
+    begin(id(), question);
+    Switchyard.send("send", { question, race: state.race, previous_turn: state.turn });
+  }
+
+  function begin(race, question) {
+    Object.assign(state, { race, question, lost: null, silent: 0 });
     Switchyard.keep("asked", question);
     busy(true);
-    Switchyard.send("send", { question, race: state.race, previous_turn: state.turn });
   }
 
   Switchyard.send = function (name, data) {
@@ -113,6 +118,10 @@
   }
 
   function heard(message) {
+    if (!state.race && message.race && message.race === state.lost) {
+      warn(""); // the server was only slow
+      begin(message.race, state.question);
+    }
     if (message.race && message.race === state.race) {
       state.silent = 0;
       inform(message.phase === "waiting" ? message.message : "");
@@ -186,6 +195,7 @@
   /* A server that says nothing must not leave the page waiting for ever: while it races it speaks twice a second. */
   function silence() {
     if (!state.race || ++state.silent < SILENCE) return;
+    state.lost = state.race;
     over();
     putBack(state.question);
     warn(

@@ -99,7 +99,7 @@ def cards(race: Race, services: Services, settings: Settings) -> dict[str, Any]:
 
 
 def shared_fault(views: Mapping[str, dict[str, Any]]) -> str | None:
-    """The one sentence that every path failed with, or None. It is taken off the cards and their steps, which point to it."""
+    """The one sentence that every path failed with, or None. Cards and steps lose it: it is said once, above them."""
     said = {view["message"] for view in views.values()}
     if len(said) != 1 or any(view["state"] != "error" for view in views.values()):
         return None

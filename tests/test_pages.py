@@ -184,7 +184,9 @@ def test_a_public_page_lends_strangers_neither_files_nor_keys() -> None:
     assert read_settings({"settings": {}}, public).lm == "embedded"
 
 
-@pytest.mark.parametrize("given", [{"paths": ["nonsense"]}, {"paths": []}, {"lm": "x" * 201}, {"lm": "a/b", "key": "k" * 501}])
+@pytest.mark.parametrize(
+    "given", [{"paths": ["nonsense"]}, {"paths": []}, {"lm": "x" * 201}, {"lm": "a/b", "key": "k" * 501}]
+)
 def test_unfit_settings_raise(given: Mapping[str, Any]) -> None:
     with pytest.raises(ValueError, match="limit|exists"):
         read_settings({"settings": given}, services())

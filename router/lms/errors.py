@@ -50,6 +50,10 @@ def redact(text: str) -> str:
     return _SECRET.sub("…", text)
 
 
+_UNREACHED = (
+    "The model could not be reached. Check the network, and the provider's address if you have set one "
+    "(OPENAI_API_BASE, OLLAMA_API_BASE, … in the server's environment)."
+)
 _SENTENCES: tuple[tuple[type[Exception], str], ...] = (  # subclasses stand before their parents
     (lm15.ContextLengthError, "The context is too long for the model: {detail}"),
     (lm15.NotConfiguredError, "No API key is set for this model. Set it in the environment or enter it on the page."),
@@ -60,11 +64,7 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (  # subclasses stand befo
     (lm15.TimeoutError, "The model did not answer in time. Try again, or choose another model."),
     (lm15.ServerError, "The provider failed: {detail}. Try again in a moment."),
     (lm15.StreamAssemblyError, "The reply broke off before its end. Try again."),
-    (
-        lm15.TransportError,
-        "The model could not be reached. Check the network, and the provider's address if you have set one "
-        "(OPENAI_API_BASE, OLLAMA_API_BASE, … in the server's environment).",
-    ),
+    (lm15.TransportError, _UNREACHED),
     (lm15.InvalidRequestError, "The model refused the request: {detail}"),
     (lm15.CapabilityError, "The model cannot do this: {detail}"),
 )
@@ -81,7 +81,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _kind(error: lm15.LM15Error) -> type[Exception]:
-    """The error's class; the right one where LiteLLM holds a missing key or a refused connection for the provider's fault."""
+    """The error's class; the right one where LiteLLM takes a missing key or a refused connection for something else."""
     if _NO_KEY.search(error.message):
         return lm15.NotConfiguredError
     beneath: BaseException | None = error
