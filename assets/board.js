@@ -27,7 +27,8 @@
       button.addEventListener("click", () => Switchyard.send("export", { kind: button.dataset.export }));
     }
     setInterval(() => {
-      if (state.message && state.message.phase === "running") Switchyard.tick(state.root);
+      const { phase, race } = state.message || {};
+      if (phase === "running" && race === Switchyard.waiting()) Switchyard.tick(state.root);
     }, 100);
     document.dispatchEvent(new CustomEvent("sy:board"));
   };

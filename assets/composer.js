@@ -1,8 +1,8 @@
 /*
  * Composer: where a visitor asks. Every text passes the gatekeeper first; only what it cannot answer is sent.
- * Leaves out showing a race (board.js) and keeping rules (gatekeeper.js).
+ * Leaves out showing a race (board.js), the settings (settings.js) and keeping rules (gatekeeper.js).
  *
- * Switchyard.composer(element, trigger, page)    take over the static template; page: {lm, priced_as, limit, note, browser}
+ * Switchyard.composer(element, trigger, page)    take over the static template; page: {lm, priced_as, limit, note, online, browser}
  * Switchyard.send(name, data)                    send an event to Python with the visitor's settings
  * Switchyard.waiting()                           the race that is running, or null
  * Switchyard.lessonOf(message)                   what a finished race taught this browser, in words, or null
@@ -10,10 +10,7 @@
 (function () {
   "use strict";
   const Switchyard = (window.Switchyard = window.Switchyard || {});
-  const KEPT = "switchyard.session.v1"; // sessionStorage: the tab's races, so that a reload loses nothing
-  const DRAFT = "switchyard.draft.v1";
-  const MAX_KEPT = 4e6; // characters; sessionStorage holds about 5 million
-  const SILENCE = 20000; // ms without a word from the server
+  const SILENCE = 20; // seconds without a word from the server
   const { h, say } = Switchyard;
   const state = {
     trigger: null,
@@ -21,8 +18,9 @@
     gate: null,
     element: null,
     race: null,
+    lost: null,
     question: "",
-    heard: 0,
+    silent: 0,
     turn: "",
     lessons: new Map(),
   };
@@ -42,7 +40,7 @@
     });
     box.addEventListener("input", () => {
       grow();
-      keep(DRAFT, box.value.slice(0, page.limit));
+      Switchyard.keep("draft", box.value.slice(0, page.limit));
       warn("");
     });
     find(".stop").addEventListener("click", stop);
@@ -55,14 +53,16 @@
     document.addEventListener("keydown", keys);
     window.addEventListener("gatekeeper:change", pill);
     document.addEventListener("sy:message", (event) => heard(event.detail));
-    find(".pill").addEventListener("click", () => {
-      const tab = [...document.querySelectorAll('[role="tab"]')].find((t) => t.textContent.trim().startsWith("Rules"));
-      if (tab) tab.click();
+    find(".pill").addEventListener("click", () => (location.hash = "rules"));
+    Switchyard.settings(element, page, (name) => {
+      const shown = Switchyard.current();
+      if (["priced_as", "counts", "cached"].includes(name) && shown) Switchyard.send("reprice", { race: shown.race });
     });
-    settings();
+    explain();
     pill();
-    put(box.value || read(DRAFT) || ""); // a quick visitor has typed before this script was there
+    put(box.value || Switchyard.kept("draft") || ""); // a quick visitor has typed before this script was there
     busy(false); // the template's buttons wait for this script
+    interrupted();
     if (document.querySelector(".sy-board .card")) ready();
     else document.addEventListener("sy:board", ready, { once: true });
     setInterval(silence, 1000);
@@ -81,21 +81,30 @@
       const found = state.gate.ask(question, { previousTurn: state.turn });
       if (found.hit) return hit(question, found);
     }
+    if (!Switchyard.chosen().paths.length) return Switchyard.openSettings("paths"); // what is missing is said there
     if (navigator.onLine === false) {
       return warn(
         "You are offline, and your browser has not learned to answer this. Your text is kept; send it when you are back.",
       );
     }
     hideHit();
-    Object.assign(state, { race: id(), question, heard: Date.now() });
-    busy(true);
+    begin(id(), question);
     Switchyard.send("send", { question, race: state.race, previous_turn: state.turn });
+  }
+
+  function begin(race, question) {
+    Object.assign(state, { race, question, lost: null, silent: 0 });
+    Switchyard.keep("asked", question);
+    busy(true);
   }
 
   Switchyard.send = function (name, data) {
     if (name !== "halt" && name !== "send" && state.race) return;
-    const settings = chosen();
-    if (name !== "send") delete settings.key; // only asking needs it
+    const settings = Switchyard.chosen();
+    if (name !== "send") {
+      delete settings.key; // only asking needs it, and paths to run
+      delete settings.paths;
+    }
     state.trigger(name, { settings, ...data });
   };
 
@@ -109,17 +118,19 @@
   }
 
   function heard(message) {
+    if (!state.race && message.race && message.race === state.lost) {
+      warn(""); // the server was only slow
+      begin(message.race, state.question);
+    }
     if (message.race && message.race === state.race) {
-      state.heard = Date.now();
+      state.silent = 0;
       inform(message.phase === "waiting" ? message.message : "");
       if (message.phase === "running" && find("textarea").value.trim() === state.question) put("");
       if (message.phase === "done") finish(message);
     }
+    if (message.paths) trouble(message.fault || "");
     if (message.phase === "refused") {
-      if (message.race === state.race || !message.race) {
-        state.race = null;
-        busy(false);
-      }
+      if (message.race === state.race || !message.race) over();
       if (state.question && !find("textarea").value) put(state.question);
       warn(message.message);
       find("textarea").focus();
@@ -127,8 +138,7 @@
   }
 
   function finish(message) {
-    state.race = null;
-    busy(false);
+    over();
     const spoken = Object.values(message.paths)
       .map((p) => p.answer)
       .filter(Boolean);
@@ -137,7 +147,7 @@
     state.turn = asking || (message.paths.router && message.paths.router.answer) || spoken[0] || "";
     const result = state.gate.learnLesson(message.lesson, { typed: message.question, previousTurn: before });
     if (message.lesson) state.lessons.set(message.race, result);
-    if (message.keep) remember(message.keep);
+    if (message.keep) Switchyard.remember(message.keep);
     pill();
   }
 
@@ -165,18 +175,54 @@
       : { accepted: false, text: "Not taught to your browser: " + reason, how: "" };
   };
 
-  /* A server that says nothing must not leave the page waiting for ever. */
-  function silence() {
-    if (!state.race || Date.now() - state.heard < SILENCE) return;
-    const shown = Switchyard.current && Switchyard.current();
-    if (shown && shown.race === state.race) return; // a slow model: its card says so
+  /* The race has ended, or nobody will say any more how it ends. */
+  function over() {
     state.race = null;
+    Switchyard.keep("asked", null);
+    warn("");
     busy(false);
-    put(state.question);
+  }
+
+  /* What made every path fail is said once, above the cards, with the way to where it is mended. */
+  function trouble(fault) {
+    const box = document.querySelector(".sy-board .trouble");
+    box.hidden = !fault;
+    if (box.firstChild && box.firstChild.textContent === fault) return;
+    const mend = () => Switchyard.openSettings("lm");
+    box.replaceChildren(fault, h("button", { type: "button", class: "quiet", onclick: mend }, "Open the settings"));
+  }
+
+  /* A server that says nothing must not leave the page waiting for ever: while it races it speaks twice a second. */
+  function silence() {
+    if (!state.race || ++state.silent < SILENCE) return;
+    state.lost = state.race;
+    over();
+    putBack(state.question);
     warn(
       "The server has not answered for 20 seconds. Your question is kept: " +
         "check that Switchyard is running, then send it again.",
     );
+  }
+
+  /* A reload in the middle of a race has stopped it, and the server with it: say so, and lose no text. */
+  function interrupted() {
+    const question = Switchyard.kept("asked");
+    if (!question) return;
+    Switchyard.keep("asked", null);
+    const back = putBack(question);
+    warn(
+      "The page was reloaded while “" +
+        Switchyard.clip(question, 80) +
+        "” was running, which stopped its race. " +
+        (back ? "The question is back in the box." : "What you typed since is in the box."),
+    );
+  }
+
+  /* Put a question back into the box, unless something else has been typed there meanwhile. */
+  function putBack(question) {
+    const typed = find("textarea").value.trim();
+    if (!typed) put(question);
+    return !typed || typed === question;
   }
 
   /* ---- answered in the browser ---- */
@@ -310,91 +356,19 @@
         : "Send “thx” twice: the second never leaves this page.";
   }
 
-  /* ---- settings ---- */
+  /* ---- what a visitor should know ---- */
 
-  function settings() {
-    const { page } = state;
-    const select = find('[name="priced_as"]');
-    for (const model of page.priced_as) select.append(h("option", { value: model }, model));
-    select.append(h("option", { value: "" }, "the model's own price"));
-    if (page.priced_as.includes("gpt-4o")) select.value = "gpt-4o";
-    find('[name="lm"]').value = find('[name="lm"]').value || page.lm;
-    find(".settings").addEventListener("change", (event) => {
-      summary();
-      if (["priced_as", "counts", "cached"].includes(event.target.name) && Switchyard.current()) {
-        Switchyard.send("reprice", { race: Switchyard.current().race });
-      }
-    });
-    summary();
+  function explain() {
+    const [claim, figures] = state.page.note;
+    find(".offline").hidden = state.page.online;
+    find(".stand-in").hidden = !figures;
+    find(".stand-in p").textContent = claim + " " + figures;
   }
-
-  function chosen() {
-    const value = (name) => find('[name="' + name + '"]').value;
-    const on = (name) => find('[name="' + name + '"]').checked;
-    return {
-      lm: value("lm").trim() || state.page.lm,
-      key: value("key"),
-      mode: value("mode"),
-      priced_as: value("priced_as"),
-      counts: value("counts"),
-      cached: on("cached"),
-      direct: on("direct"),
-      paths: [...state.element.querySelectorAll('[name="paths"]:checked')].map((box) => box.value),
-    };
-  }
-
-  function summary() {
-    const now = chosen();
-    const timing = { auto: "fair timing", sequential: "one after another", concurrent: "all at once" }[now.mode];
-    const priced = now.priced_as ? "priced as " + now.priced_as + (now.cached ? " (cached)" : "") : "own price";
-    find(".chosen").textContent = [say.model(now.lm), timing, priced].join(" · ");
-  }
-
-  /* ---- keeping over a reload ---- */
 
   function ready() {
     pill();
-    const [claim, figures] = state.page.note;
-    document.querySelector(".sy-board .notes .model").textContent = claim;
-    document.querySelector(".sy-board .notes .trained").textContent = figures;
-    let races = [];
-    try {
-      races = JSON.parse(read(KEPT) || "[]");
-    } catch {
-      races = [];
-    }
+    const races = Switchyard.kept("races");
     if (Array.isArray(races) && races.length) Switchyard.send("restore", { races });
-  }
-
-  function remember(race) {
-    let races = [];
-    try {
-      races = JSON.parse(read(KEPT) || "[]");
-    } catch {
-      races = [];
-    }
-    races.push(race);
-    let text = JSON.stringify(races);
-    while (text.length > MAX_KEPT && races.length > 1) {
-      races.shift();
-      text = JSON.stringify(races);
-    }
-    keep(KEPT, text);
-  }
-
-  function keep(key, value) {
-    try {
-      sessionStorage.setItem(key, value);
-    } catch {
-      /* storage denied: this tab keeps nothing */
-    }
-  }
-  function read(key) {
-    try {
-      return sessionStorage.getItem(key);
-    } catch {
-      return null;
-    }
   }
 
   /* ---- small things ---- */
@@ -420,7 +394,7 @@
 
   function put(text) {
     find("textarea").value = text;
-    keep(DRAFT, text.slice(0, state.page.limit));
+    Switchyard.keep("draft", text.slice(0, state.page.limit));
     grow();
   }
 

@@ -28,7 +28,8 @@
  *         usage: {input_tokens, output_tokens, cost_usd|null} of the call that taught; id: the lesson's, against replay.
  *   learnLesson(lesson, {typed, previousTurn}) -> the same; lesson: the `lesson` of an `answer` event as it comes
  *         (also null, or one that Python refused: it is listed under refused(); call it for every answer event).
- *   teach(phrase, response)    -> {accepted, reason, rule}    by hand: "always answer this with ..."
+ *   teach(phrase, response)    -> {accepted, reason, rule}    by hand: "always answer this with ..."; what a model may
+ *         not teach (a question, a number) a visitor may not either
  *   edit(phrase, {response, expiresAt}) -> {accepted, reason, rule}
  *   forget(phrase) -> boolean · forgetAll() -> number
  *   block(phrase) -> boolean   "wrong answer": forgets the rule, never learns the phrase again (unless by hand)
@@ -436,7 +437,7 @@
     return count;
   }
 
-  /** Why a phrase of this form is not small talk, or "". A visitor's own rules need not pass this. */
+  /** Why a phrase of this form is not small talk, or "". */
   function faultOfMeaning(form) {
     if (has(form, "socialQuestions") || has(form, "salutations") || has(form, "negationsFine")) return "";
     if (form.endsWith("?")) return "The phrase is a question that may expect a fact.";
@@ -452,8 +453,8 @@
   }
 
   /** Why ``response`` cannot be a reply, or "". */
-  function faultOfResponse(response, byHand) {
-    if (typeof response !== "string" || !response.trim()) return "The reply is empty.";
+  function faultOfResponse(response) {
+    if (typeof response !== "string" || !response.replace(SPACE, "")) return "The reply is empty.";
     const length = response.length > 2 * MAX_RESPONSE ? response.length : [...response].length;
     if (length > MAX_RESPONSE) return `The reply has ${length} characters, more than ${MAX_RESPONSE}.`;
     if (/[\x00-\x09\x0B-\x1F\x7F-\x9F\u202A-\u202E\u2066-\u2069\u{E0000}-\u{E0FFF}]/u.test(response))
@@ -462,7 +463,7 @@
       return "The reply holds markup or code; only plain text is learned.";
     if (/:\/\/|\bwww\.|\b(?:javascript|data|vbscript|mailto):/iu.test(response))
       return "The reply holds a link; only plain text is learned.";
-    if (!byHand && NUMBER.test(response)) return "The reply holds a number, which may not be true the next time.";
+    if (NUMBER.test(response)) return "The reply holds a number, which may not be true the next time.";
     return "";
   }
 
@@ -495,6 +496,12 @@
     return found;
   }
 
+  /** Why no browser may answer ``phrase`` with ``response``, whoever says so, or "". */
+  function faultOfRule(phrase, response) {
+    const form = normalise(phrase);
+    return faultOfForm(form, phrase) || faultOfMeaning(form) || faultOfResponse(response);
+  }
+
   function mayAnswer(form, previousTurn) {
     const asked = asksSomething(previousTurn);
     return asked === "open" || (asked === "help" && !has(form, "salutations"));
@@ -524,12 +531,10 @@
     if (!isObject(value)) return null;
     const phrase = own(value, "phrase");
     const response = own(value, "response");
-    if (typeof phrase !== "string" || phrase.length > MAX_TEXT || faultOfResponse(response, true)) return null;
-    const form = normalise(phrase);
-    if (faultOfForm(form, phrase)) return null;
+    if (typeof phrase !== "string" || phrase.length > MAX_TEXT || faultOfRule(phrase, response)) return null;
     const learnedAt = number(own(value, "learnedAt"), now);
     return {
-      form,
+      form: normalise(phrase),
       phrase,
       response,
       taughtBy: text(own(value, "taughtBy"), 120, "unknown"),
@@ -877,19 +882,19 @@
       const query = own(instruction, "query");
       if (typeof query !== "string") return "The lesson names no phrase.";
       if (query.length > MAX_TEXT) return `The phrase has ${query.length} characters, more than ${MAX_PHRASE}.`;
-      const form = normalise(query);
-      const fault = faultOfForm(form, query) || faultOfResponse(own(instruction, "response"), byHand);
+      const fault = faultOfRule(query, own(instruction, "response"));
       if (fault || byHand) return fault;
+      const form = normalise(query);
       if (id && state.lessons.includes(id)) return "The lesson was taught before and is not taken twice.";
       if (typeof typed !== "string" || typed.length > MAX_TEXT || !lookupForms(normalise(typed)).includes(form)) {
         return "The lesson is for another phrase than the visitor typed.";
       }
       if (state.blocked.has(form))
-        return 'The visitor has marked an answer to this phrase as wrong ("unblock" allows it again).';
+        return "An answer to this phrase was marked as wrong. Allow the phrase again in the rules to let it be learned.";
       if (mayAnswer(form, previousTurn)) return "The phrase may answer what the assistant asked or offered before.";
       const rule = state.rules.get(form);
       if (rule && rule.expiresAt > now()) return "The phrase is known already.";
-      return faultOfMeaning(form);
+      return "";
     }
 
     function learn(
@@ -967,7 +972,7 @@
     function edit(phrase, { response, expiresAt } = {}) {
       const rule = find(normalise(phrase));
       if (!rule) return { accepted: false, reason: "There is no rule for this phrase.", rule: null };
-      const fault = response === undefined ? "" : faultOfResponse(response, true);
+      const fault = response === undefined ? "" : faultOfResponse(response);
       if (fault) return { accepted: false, reason: fault, rule: publicRule(rule) };
       if (expiresAt !== undefined && !(Number.isFinite(expiresAt) && expiresAt > now())) {
         return { accepted: false, reason: "The expiry is not a date in the future.", rule: publicRule(rule) };
@@ -1063,11 +1068,7 @@
         const rule = ruleFrom(item, now());
         let reason = "";
         if (!rule) {
-          const response = isObject(item) ? own(item, "response") : undefined;
-          reason =
-            (query && faultOfForm(normalise(query), query)) ||
-            faultOfResponse(response, true) ||
-            "The rule cannot be read.";
+          reason = (query && faultOfRule(query, own(item, "response"))) || "The rule cannot be read.";
         } else if (rule.expiresAt <= now()) reason = "The rule has expired.";
         else if (state.blocked.has(rule.form)) reason = "The phrase is blocked here.";
         if (reason) result.refused.push({ query, reason });

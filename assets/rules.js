@@ -61,7 +61,8 @@
     const { reason, setAside } = state.gate.stats().storage;
     const said = [
       reason,
-      setAside && `The stored rules were damaged. They are kept under “${setAside}” in this browser's local storage.`,
+      setAside &&
+        `Some stored rules cannot be used: damaged, or not for a browser to answer. All are kept under “${setAside}” in this browser's local storage.`,
     ];
     const text = said.filter(Boolean).join(" ");
     find(".ru-storage").textContent = text;
@@ -306,8 +307,9 @@
     const form = event.target;
     const phrase = form.elements.phrase.value;
     const { accepted, reason } = state.gate.teach(phrase, form.elements.response.value);
-    note(accepted ? `Taught: your browser answers ${quoted(phrase.trim())} from now on.` : "Not taught: " + reason);
+    form.querySelector(".ru-fault").textContent = accepted ? "" : "Not taught: " + reason;
     if (!accepted) return;
+    note(`Taught: your browser answers ${quoted(phrase.trim())} from now on.`);
     form.reset();
     form.elements.phrase.focus();
   }

@@ -21,7 +21,9 @@ ICON = (
     "<path d='M3 36H41' stroke='#119a86'/></svg>"
 )
 """The header's rails, for the browser's tab."""
-SCRIPTS = ("gatekeeper.js", "page.js", "charts.js", "cards.js", "board.js", "composer.js")
+SCRIPTS = tuple(
+    f"{name}.js" for name in "gatekeeper page tabs keep charts cards board settings composer".split()
+)
 
 
 @cache

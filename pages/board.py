@@ -14,6 +14,7 @@ from pages.trace_view import Price, Race, Session, card, history_row
 from pages.verdict import medians, verdict
 from router.types import RunResult, Usage
 
+SAID_ABOVE = "Like every path, for the reason above."
 Parts = Callable[[RunResult], list[tuple[str, float | None]]]
 
 
@@ -97,10 +98,23 @@ def cards(race: Race, services: Services, settings: Settings) -> dict[str, Any]:
     return views
 
 
+def shared_fault(views: Mapping[str, dict[str, Any]]) -> str | None:
+    """The one sentence that every path failed with, or None. Cards and steps lose it: it is said once, above them."""
+    said = {view["message"] for view in views.values()}
+    if len(said) != 1 or any(view["state"] != "error" for view in views.values()):
+        return None
+    fault = said.pop()
+    for view in views.values():
+        view["message"] = SAID_ABOVE
+        view["steps"] = [step | {"error": None} if step.get("error") == fault else step for step in view["steps"]]
+    return fault
+
+
 def finished(session: Session, race: Race, services: Services, settings: Settings) -> dict[str, Any]:
     """Everything the board shows of a race that has ended, and of the session so far."""
     price = price_of(services, settings)
     rows = [history_row(r, price) for r in session.races]
+    views = cards(race, services, settings)
     return {
         "phase": "done",
         "race": race.id,
@@ -108,7 +122,8 @@ def finished(session: Session, race: Race, services: Services, settings: Setting
         "lm": race.lm,
         "mode": race.mode,
         "seconds": race.seconds,
-        "paths": cards(race, services, settings),
+        "fault": shared_fault(views),
+        "paths": views,
         "figures": figures(session, race, services, settings),
         "verdict": asdict(verdict(race.results, race.mode == "sequential")) if race.events else None,
         "history": rows,

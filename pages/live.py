@@ -44,6 +44,7 @@ def build(services: Services, door: Door) -> None:
         "paths": PATHS,
         "browser": browser_answers(),
         "note": services.model_note,
+        "online": services.online,
     }
     composer = gr.HTML(
         value=page,

@@ -37,7 +37,7 @@ PATHS = {"llm_chain": "LLM chain", "tool_calling": "Tool calling", "router": "Ro
 
 STAND_IN = (
     "It makes the race run on any machine without a key; its answers are simple and sometimes wrong. A capable model "
-    "(settings above) makes the comparison fair."
+    "(see the settings) makes the comparison fair."
 )
 """Why the page starts with so small a model."""
 
@@ -86,6 +86,7 @@ class Services:
     is_local    lm -> whether it runs on this machine (then concurrent paths disturb each other's timing)
     explain     question -> router.network.explain.Explanation
     plan        question -> what the router's path would call, without asking an LM, as the row of router.plans.row
+    online      whether the tools may use the internet
     model_note  what the default model is, for the page's small print: a claim, and figures for it
     price       (usage, model, cached) -> dollars for the o200k counts of ``usage``, None where no price is known
     """
@@ -102,6 +103,7 @@ class Services:
     price: Callable[[Usage, str, bool], float | None]
     priced_as: tuple[str, ...]
     limits: Limits = Limits()
+    online: bool = False
     model_note: tuple[str, str] = ("The embedded model is a 135M stand-in.", STAND_IN)
 
 

@@ -41,9 +41,10 @@ def read_settings(data: Mapping[str, Any], services: Services) -> Settings:
     given = data.get("settings") or {}
     lm = str(given.get("lm") or "").strip() or services.default_lm
     key = str(given.get("key") or "").strip() or None
-    paths = tuple(p for p in PATHS if p in (given.get("paths") or PATHS))
+    wanted = given.get("paths")
+    paths = tuple(p for p in PATHS if wanted is None or p in wanted)
     if not paths:
-        raise ValueError(f"None of these paths exists. Choose from {', '.join(PATHS)}.")
+        raise ValueError(f"No path is chosen that exists. Tick at least one of {', '.join(PATHS.values())}.")
     priced_as = str(given.get("priced_as") or "")
     return Settings(
         lm=lm,

@@ -37,6 +37,7 @@ def load_services(options: Options, limits: Limits = Limits()) -> Services:
         price=price,
         priced_as=tuple(model for model in PRICED_AS if price(Usage(1, 1, 1, 0, 1, 1), model) is not None),
         limits=limits,
+        online=options.online,
         model_note=model_note(options.lm),
     )
 

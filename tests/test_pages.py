@@ -107,6 +107,13 @@ def test_a_path_that_failed_has_no_zero_that_looks_like_a_victory() -> None:
         assert "Tool calling no value" in last["figures"][name]["one"]["summary"]
 
 
+def test_what_every_path_failed_with_is_said_once() -> None:
+    last = asked("unreachable 5")[-1]
+    assert last["fault"] == "The model could not be reached. Check the network."
+    assert "could not be reached" not in json.dumps([last["paths"], last["verdict"]])
+    assert asked("broken 5")[-1]["fault"] is None and asked()[-1]["fault"] is None
+
+
 def test_a_direct_answer_without_a_call_is_compared_without_dividing_by_zero() -> None:
     found = verdict({"llm_chain": result("llm_chain", 900, 3), "router": result("router", 0, 0, 0.1)}, True)
     assert found.headline == "The router answered without the LLM."
@@ -163,9 +170,10 @@ def test_the_key_is_in_no_repr_and_no_event() -> None:
     assert "sk-secret" not in json.dumps(to_json(scrub_event(event, "sk-secret-1")))
 
 
-def test_unfit_settings_raise() -> None:
+@pytest.mark.parametrize("paths", [["nonsense"], []])
+def test_unfit_settings_raise(paths: list[str]) -> None:
     with pytest.raises(ValueError, match="exists"):
-        read_settings({"settings": {"paths": ["nonsense"]}}, services())
+        read_settings({"settings": {"paths": paths}}, services())
 
 
 def test_an_exported_session_comes_back_as_it_was() -> None:

@@ -174,6 +174,29 @@ def test_every_failure_is_one_sentence_without_the_key(provider: Provider, lm: d
     assert says in sentence and KEY not in sentence and "\n" not in sentence and len(sentence) < 400
 
 
+@pytest.mark.parametrize(
+    ("spec", "key", "says"),
+    [
+        ("openai/gpt-4o-mini", KEY, "could not be reached"),
+        ("ollama_chat/llama3.2", None, "could not be reached"),
+        ("openai/gpt-4o-mini", None, "No API key is set"),
+        ("anthropic/claude-haiku-4-5", None, "No API key is set"),
+        ("gemini/gemini-2.5-flash", None, "No API key is set"),
+    ],
+)
+def test_nobody_there_and_no_key_are_told_apart_from_a_providers_fault(
+    monkeypatch: pytest.MonkeyPatch, spec: str, key: str | None, says: str
+) -> None:
+    monkeypatch.setattr("router.lms.meter.MAX_PAUSE_S", 0.05)
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE", "OLLAMA_API_BASE"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/v1")
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Exception) as caught:
+        ask(make_lm(spec, key), prompts.chat("hi"), Trace("t", "q"))
+    assert says in explain(caught.value)
+
+
 def test_stop_ends_a_run_while_the_provider_is_silent(provider: Provider, lm: dspy.LM) -> None:
     provider.replies = [[*said("It is")[:2], 5.0, *said(" 391.")]]
     stop = threading.Event()

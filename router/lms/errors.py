@@ -14,6 +14,7 @@ from router.trace import Cancelled
 _SECRET = re.compile(
     r"\b(?:sk|pk|rk|hf|gsk|xai|key)[-_][A-Za-z0-9*_.-]{6,}|\bAIza[\w-]{10,}|(?i:bearer\s+)[\w.~+/=*-]{6,}"
 )
+_NO_KEY = re.compile(r"missing (?:\w+ )?(?:api key|credentials)", re.IGNORECASE)
 _MIN_SECRET = 8
 _TRY = "Try again or choose a more capable model."
 
@@ -33,8 +34,9 @@ def explain(error: BaseException) -> str:
     if isinstance(cause, MalformedReply):
         return redact(str(cause))
     if isinstance(cause, lm15.LM15Error):
+        found = _kind(cause)
         for kind, sentence in _SENTENCES:
-            if isinstance(cause, kind):
+            if issubclass(found, kind):
                 return redact(sentence.format(detail=_detail(cause), wait=_wait(cause)))
         return redact(f"The model failed: {_detail(cause)}")
     return redact(f"{type(cause).__name__}: {_first_line(str(cause))}")
@@ -48,6 +50,10 @@ def redact(text: str) -> str:
     return _SECRET.sub("…", text)
 
 
+_UNREACHED = (
+    "The model could not be reached. Check the network, and the provider's address if you have set one "
+    "(OPENAI_API_BASE, OLLAMA_API_BASE, … in the server's environment)."
+)
 _SENTENCES: tuple[tuple[type[Exception], str], ...] = (  # subclasses stand before their parents
     (lm15.ContextLengthError, "The context is too long for the model: {detail}"),
     (lm15.NotConfiguredError, "No API key is set for this model. Set it in the environment or enter it on the page."),
@@ -58,7 +64,7 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (  # subclasses stand befo
     (lm15.TimeoutError, "The model did not answer in time. Try again, or choose another model."),
     (lm15.ServerError, "The provider failed: {detail}. Try again in a moment."),
     (lm15.StreamAssemblyError, "The reply broke off before its end. Try again."),
-    (lm15.TransportError, "The model could not be reached. Check the network and the provider's address."),
+    (lm15.TransportError, _UNREACHED),
     (lm15.InvalidRequestError, "The model refused the request: {detail}"),
     (lm15.CapabilityError, "The model cannot do this: {detail}"),
 )
@@ -72,6 +78,18 @@ def _cause(error: BaseException) -> BaseException:
             return seen
         seen = seen.__cause__
     return error.__cause__ if isinstance(error, LMUnexpectedError) and error.__cause__ else error
+
+
+def _kind(error: lm15.LM15Error) -> type[Exception]:
+    """The error's class; the right one where LiteLLM takes a missing key or a refused connection for something else."""
+    if _NO_KEY.search(error.message):
+        return lm15.NotConfiguredError
+    beneath: BaseException | None = error
+    while isinstance(error, lm15.ServerError) and beneath is not None:
+        if isinstance(beneath, OSError):
+            return lm15.TransportError
+        beneath = beneath.__cause__ or beneath.__context__
+    return type(error)
 
 
 def _detail(error: lm15.LM15Error) -> str:

@@ -92,6 +92,9 @@ class Script:
             self.trace.emit("route", **to_json(chosen), threshold=0.62, microseconds=58.0)
             if chosen.tool == "smalltalk":
                 return self.smalltalk(question)
+        if "unreachable" in question:
+            with self.trace.step("lm", role=ROLES[path][0]):
+                raise RuntimeError("The model could not be reached. Check the network.")
         if "broken" in question and path == "tool_calling":
             raise RuntimeError("The provider answered 429: too many requests. Wait a minute, or choose another model.")
         roles = ROLES[path]

@@ -164,7 +164,8 @@ def test_an_earlier_question_can_be_shown_again(live: Live) -> None:
 def test_the_page_says_what_is_measured_what_is_computed_and_who_answers(live: Live) -> None:
     page = live.page
     notes = page.locator(".notes")
-    for said in ("is a 135M stand-in", "Calls, tokens and seconds are measured", "Costs are computed", "list price"):
+    expect(page.locator(".hints")).to_contain_text("is a 135M stand-in")
+    for said in ("Calls, tokens and seconds are measured", "Costs are computed", "list price"):
         expect(notes).to_contain_text(said)
     live.asked("12 * 12")
     expect(page.locator(".verdict .mode")).to_contain_text("Model: embedded (a 135M stand-in).")

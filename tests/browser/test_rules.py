@@ -21,7 +21,7 @@ SCHOOL = """() => {
   learn('good morning', 'Good morning!');
   learn('who was napoleon', 'An emperor.');
   learn('ok', 'Great.', {previousTurn: 'Shall I book it?'});
-  gate.teach('are you there?', 'Always.');
+  gate.teach('over to you', 'Thank you.');
   for (let i = 0; i < 5; i++) gate.ask('THX!');
   gate.ask('what is 2+2');
   gate.block('lol');
@@ -55,8 +55,8 @@ def test_a_rule_says_who_taught_it_when_what_it_saved_and_until_when(rules: Page
     expect(cells.nth(3)).to_have_text("5")
     expect(cells.nth(4)).to_have_text("655 tokens · $0.0021")
     expect(cells.nth(5)).to_have_text(re.compile(r"20\d\d"))
-    expect(row(rules, "are you there?")).to_contain_text("you")
-    expect(row(rules, "are you there?")).to_contain_text("not known")
+    expect(row(rules, "over to you")).to_contain_text("you")
+    expect(row(rules, "over to you")).to_contain_text("not known")
 
 
 def test_payback_sets_saving_against_teaching(rules: Page) -> None:
@@ -113,7 +113,7 @@ def test_an_export_comes_back_through_import(rules: Page, tmp_path: Path) -> Non
     file = tmp_path / "rules.json"
     download.value.save_as(file)
     exported = json.loads(file.read_text(encoding="utf-8"))
-    assert {rule["phrase"] for rule in exported["rules"]} == {"thx", "good morning", "are you there?"}
+    assert {rule["phrase"] for rule in exported["rules"]} == {"thx", "good morning", "over to you"}
     exported["rules"].append({"phrase": "2+2", "response": "4"})
     file.write_text(json.dumps(exported), encoding="utf-8")
     rules.evaluate("Gatekeeper.shared().forgetAll()")
@@ -133,18 +133,29 @@ def test_a_file_that_is_none_of_ours_is_refused_in_words(rules: Page, tmp_path: 
 
 def test_a_visitor_teaches_by_hand_and_hostile_text_stays_text(rules: Page) -> None:
     form = rules.locator(".ru-teach")
-    form.locator('[name="phrase"]').fill("Who are you")
+    form.locator('[name="phrase"]').fill("My hero")
     form.locator('[name="response"]').fill("https://example.org")
     form.get_by_role("button", name="Teach").click()
-    expect(rules.locator(".ru-note")).to_contain_text("Not taught: The reply holds a link")
-    form.locator('[name="response"]').fill("1 < 2 & \"3\" 'x'")
+    expect(form.get_by_role("alert")).to_contain_text("Not taught: The reply holds a link")
+    form.locator('[name="response"]').fill("a < b & \"c\" 'x'")
     form.get_by_role("button", name="Teach").click()
-    expect(row(rules, "Who are you").locator("td").nth(0)).to_have_text("1 < 2 & \"3\" 'x'")
+    expect(form.locator(".ru-fault")).to_be_empty()
+    expect(row(rules, "My hero").locator("td").nth(0)).to_have_text("a < b & \"c\" 'x'")
     rules.evaluate(
         "Gatekeeper.shared().learn({command: 'X', query: '<img src=x onerror=window.hurt=1>', response: '${window.hurt=2}'}, {taughtBy: '<b>m</b>'})"
     )
     expect(rules.locator(".ru-refusals li").first).to_contain_text("<img src=x onerror=window.hurt=1>")
     assert rules.evaluate("window.hurt") is None
+
+
+def test_a_phrase_that_asks_something_cannot_be_taught_by_hand(rules: Page) -> None:
+    form = rules.locator(".ru-teach")
+    form.locator('[name="phrase"]').fill("what time is it")
+    form.locator('[name="response"]').fill("noon")
+    form.get_by_role("button", name="Teach").click()
+    expect(form.get_by_role("alert")).to_have_text("Not taught: The phrase is a question that may expect a fact.")
+    expect(form.locator('[name="phrase"]')).to_have_value("what time is it")
+    assert answers(rules, "what time is it") is None
 
 
 def test_a_wrong_answer_can_be_allowed_again(rules: Page) -> None:

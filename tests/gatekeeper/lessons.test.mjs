@@ -1,7 +1,7 @@
 // Claims about lessons: what is learned, what is refused and why, and what hostile ones achieve.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DAY, createGatekeeper, lesson, random, pick, taught } from "./helpers.mjs";
+import { DAY, FakeStorage, createGatekeeper, lesson, random, pick, taught } from "./helpers.mjs";
 
 const fresh = () => createGatekeeper({ storage: null });
 
@@ -190,14 +190,39 @@ test("wrong answer: the rule goes and the phrase is not learned again, save by h
   assert.equal(taught(gate, "thx").accepted, true);
 });
 
-test("by hand the visitor may teach what a model may not, within the same limits", () => {
+test("by hand a visitor may teach what a model may, and no more", () => {
   const gate = fresh();
-  assert.equal(gate.teach("no thanks", "All right.").accepted, true);
-  assert.equal(gate.teach("really?", "Really.").accepted, true);
-  assert.equal(gate.teach("office hours", "9 to 5.").accepted, true);
-  assert.equal(gate.teach("thx 2", "x").accepted, false);
-  assert.equal(gate.teach("thx", "<b>x</b>").accepted, false);
+  for (const [phrase, reply, why] of [
+    ["what time is it", "Noon.", /question/],
+    ["wie spät ist es", "Mittag.", /question/],
+    ["really?", "Really.", /question/],
+    ["weather", "Sunny.", /tool's subject/],
+    ["no thanks", "All right.", /says no/],
+    ["stop", "Stopped.", /asks for something/],
+    ["office hours", "9 to 5.", /number/],
+    ["thx 2", "x", /number/],
+    ["thx", "<b>x</b>", /markup/],
+  ]) {
+    assert.match(gate.teach(phrase, reply).reason, why);
+    assert.equal(gate.ask(phrase).hit, false, phrase);
+  }
+  for (const phrase of ["office hours", "how are you?", "thx"]) assert.equal(gate.teach(phrase, "Hm.").accepted, true);
   assert.equal(gate.rules()[0].taughtBy, "visitor");
+});
+
+test("a rule that may not be taught comes in by no file, and by no store", () => {
+  const gate = fresh();
+  const { added, refused } = gate.importRules({ rules: [{ phrase: "what time is it", response: "Noon." }] });
+  assert.equal(added, 0);
+  assert.match(refused[0].reason, /question/);
+  const rules = [
+    { phrase: "what time is it", response: "Noon." },
+    { phrase: "thx", response: "Hm." },
+  ];
+  const storage = new FakeStorage({ "gatekeeper.v2": JSON.stringify({ version: 2, rules }) });
+  const kept = createGatekeeper({ storage });
+  assert.deepEqual([kept.ask("what time is it").hit, kept.ask("thx").hit], [false, true]);
+  assert.match(storage.getItem(kept.stats().storage.setAside), /Noon/);
 });
 
 test("edit changes the reply and the expiry, within the limits", () => {

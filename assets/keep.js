@@ -1,0 +1,38 @@
+/*
+ * Keep: what this browser tab keeps over a reload, in sessionStorage: the text in the box, the question that is being
+ * raced, the settings, the finished races. Never an API key. Where storage is denied, nothing is kept.
+ *
+ * Switchyard.keep(name, value)   keep a JSON value; null forgets it
+ * Switchyard.kept(name)          what was kept, or null
+ * Switchyard.remember(race)      keep one more finished race under "races"; the oldest go where room ends
+ */
+(function () {
+  "use strict";
+  const Switchyard = (window.Switchyard = window.Switchyard || {});
+  const MAX_RACES = 4e6; // characters; sessionStorage holds about 5 million
+  const key = (name) => "switchyard." + name + ".v2";
+
+  Switchyard.keep = function (name, value) {
+    try {
+      if (value === null) sessionStorage.removeItem(key(name));
+      else sessionStorage.setItem(key(name), JSON.stringify(value));
+    } catch {
+      /* storage denied or full: this tab keeps nothing */
+    }
+  };
+
+  Switchyard.kept = function (name) {
+    try {
+      return JSON.parse(sessionStorage.getItem(key(name)));
+    } catch {
+      return null;
+    }
+  };
+
+  Switchyard.remember = function (race) {
+    const kept = Switchyard.kept("races");
+    const races = [...(Array.isArray(kept) ? kept : []), race];
+    while (races.length > 1 && JSON.stringify(races).length > MAX_RACES) races.shift();
+    Switchyard.keep("races", races);
+  };
+})();
