@@ -60,7 +60,8 @@ class Terms:
 @dataclass(frozen=True)
 class Verdict:
     """``outcome``: a key of OUTCOMES, ``label`` its words; ``headline`` for the eye; ``lines``: one comparison each,
-    then notes. ``good``: the router's answer stands and it lost on nothing; only then the headline is green."""
+    then notes. ``good``: the router's answer stands and it spent less than each rival that answered; only then the
+    headline is green."""
 
     outcome: str
     label: str
@@ -97,7 +98,7 @@ def verdict(results: Mapping[str, RunResult], terms: Terms = Terms()) -> Verdict
         return Verdict("handed_over", OUTCOMES["handed_over"], told, (*lines, *notes))
     if outcome in ("tool_failed", "wrong"):
         return Verdict(outcome, OUTCOMES[outcome], f"{told}.", (*lines, *notes))
-    good = outcome in ("right", "same") and _lost_on_nothing(router, rivals, terms)
+    good = outcome in ("right", "same") and all(_beats(router, rival, terms) for rival in rivals.values())
     headline = f"{told}. {_cost(router, rivals, right, terms)}"
     return Verdict(outcome, OUTCOMES[outcome], headline, (*lines, *notes), good)
 
@@ -249,11 +250,10 @@ def _gain(theirs: float, ours: float, less: str, more: str, equal: str, nothing:
     return Gain(1, f"{times(ratio)} {less}") if ratio > 1 else Gain(-1, f"{times(1 / ratio)} {more}")
 
 
-def _lost_on_nothing(router: RunResult, rivals: Mapping[str, RunResult], terms: Terms) -> bool:
-    """Whether no rival that answered spent less of anything, calls included, and the router won something."""
-    signs = [gain.sign for rival in rivals.values() for gain in _gains(router, rival, terms)]
-    fewest = all(router.usage.calls <= rival.usage.calls for rival in rivals.values())
-    return fewest and min(signs) >= 0 and max(signs) > 0
+def _beats(router: RunResult, rival: RunResult, terms: Terms) -> bool:
+    """Whether the router spent less of something than the rival and more of nothing, LLM calls included."""
+    signs = [gain.sign for gain in _gains(router, rival, terms)]
+    return router.usage.calls <= rival.usage.calls and min(signs) >= 0 and max(signs) > 0
 
 
 def _against(path: str, rival: RunResult, router: RunResult, terms: Terms) -> str:

@@ -42,8 +42,10 @@ def agree(one: ToolResult, other: ToolResult) -> bool:
     ours, theirs = numbers(left), numbers(right)
     if len(ours) != len(theirs) or not all(same_number(a, b) for a, b in zip(ours, theirs)):
         return False
-    first, second = set(_words(left)), set(_words(right))
-    return first == second if not ours else first <= second or second <= first
+    if not ours:
+        return _plain(left) == _plain(right)
+    first, second = (set(_WORD.findall(_plain(text))) for text in (left, right))
+    return first <= second or second <= first
 
 
 def conclusions(results: Sequence[ToolResult]) -> list[ToolResult]:
@@ -91,5 +93,5 @@ def _call(result: ToolResult) -> tuple[str, dict[str, object]]:
     return result.call.tool, {k: v.casefold() if isinstance(v, str) else v for k, v in given.items()}
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(unicodedata.normalize("NFKC", text))
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).rstrip(". ").split())
