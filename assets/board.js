@@ -72,12 +72,13 @@
   function verdict(message) {
     const box = root(".verdict");
     const done = message.phase === "done" && message.verdict;
-    const found = done ? message.verdict : { headline: progress(message), lines: [], label: "", good: false };
+    const found = done ? message.verdict : { headline: progress(message), cost: "", lines: [], label: "", good: false };
     box.dataset.good = String(found.good);
     box.dataset.phase = message.phase;
     text(root(".verdict .asked"), "“" + clip(message.question, 160) + "”");
     text(root(".outcome"), found.label);
     text(root(".headline"), found.headline);
+    text(root(".cost"), found.cost);
     fill(root(".lines"), found.lines, (line) => h("li", null, line));
     text(root(".verdict .mode"), mode(message));
   }

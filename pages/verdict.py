@@ -59,13 +59,15 @@ class Terms:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``outcome``: a key of OUTCOMES, ``label`` its words; ``headline`` for the eye; ``lines``: one comparison each,
-    then notes. ``good``: the router's answer stands and it spent less than each rival that answered; only then the
-    headline is green."""
+    """``outcome``: a key of OUTCOMES, ``label`` its words; ``headline``: whether the question was answered; ``cost``:
+    against the cheapest rival, empty where a saving would mean nothing; ``lines``: the other rivals, then notes.
+    ``good``: the router's answer stands and it spent less than each rival that answered; only then the headline is
+    green."""
 
     outcome: str
     label: str
     headline: str
+    cost: str
     lines: tuple[str, ...]
     good: bool = False
 
@@ -74,16 +76,15 @@ def verdict(results: Mapping[str, RunResult], terms: Terms = Terms()) -> Verdict
     """Judge a race by the paths that have ended; those that failed or were stopped are named, not compared.
 
     A reference decides where there is one. Else the router's result counts as confirmed where a rival's tool found the
-    same from arguments of its own, none found something else, and both paths' sentences repeat it. The cost is told against the cheapest rival
-    that answered (the cheapest right one, where that is known).
+    same from arguments of its own, none found something else, and both paths' sentences repeat it. The cost is told
+    against the cheapest rival that answered (the cheapest right one, where that is known).
     """
     answered = {path: run for path, run in results.items() if run.error is None}
     router, rivals = answered.get("router"), {p: r for p, r in answered.items() if p != "router"}
     notes = _unfinished(results)
     if router is None or not rivals:
         outcome, told = _alone(results, answered, terms)
-        return Verdict(outcome, OUTCOMES[outcome], told, tuple(notes))
-    lines = [_against(path, rival, router, terms) for path, rival in rivals.items()]
+        return Verdict(outcome, OUTCOMES[outcome], told, "", tuple(notes))
     if _abstained(router) and terms.reason:
         notes = [f"Why it was handed over: {terms.reason}", *notes]
     if not terms.sequential:
@@ -94,13 +95,12 @@ def verdict(results: Mapping[str, RunResult], terms: Terms = Terms()) -> Verdict
         outcome, told = "unconfirmed", f"{told}, but from the same LLM: it gave the router's tool its input too"
     if _abstained(router):
         told = f"It got the {told[0].lower()}{told[1:]}" if outcome == "same" else told
-        told = f"The router handed over to the LLM, so it saved nothing. {told}."
-        return Verdict("handed_over", OUTCOMES["handed_over"], told, (*lines, *notes))
-    if outcome in ("tool_failed", "wrong"):
-        return Verdict(outcome, OUTCOMES[outcome], f"{told}.", (*lines, *notes))
+        outcome, told = "handed_over", f"The router handed over to the LLM, so it saved nothing. {told}"
+    cheapest = _cheapest({path: run for path, run in rivals.items() if right.get(path)} or rivals, terms)
+    lines = {path: _against(path, router, rivals, right, terms, path == cheapest) for path in rivals}
+    cost = lines.pop(cheapest) if outcome in ("right", "same", "differ", "unconfirmed") else ""
     good = outcome in ("right", "same") and all(_beats(router, rival, terms) for rival in rivals.values())
-    headline = f"{told}. {_cost(router, rivals, right, terms)}"
-    return Verdict(outcome, OUTCOMES[outcome], headline, (*lines, *notes), good)
+    return Verdict(outcome, OUTCOMES[outcome], f"{told}.", cost, (*lines.values(), *notes), good)
 
 
 def marks(results: Mapping[str, RunResult], reference: Question | None) -> dict[str, bool]:
@@ -203,22 +203,6 @@ class Gain:
     text: str
 
 
-def _cost(
-    router: RunResult, rivals: Mapping[str, RunResult], right: Mapping[str, bool], terms: Terms
-) -> str:
-    """``Against tool calling, the cheapest rival: 10× fewer tokens, 7.4× cheaper, but 2.1× slower.``"""
-    fit = {path: run for path, run in rivals.items() if right.get(path)} or rivals
-    path = _cheapest(fit, terms)
-    gains = _gains(router, fit[path], terms)
-    gained, lost = (", ".join(g.text for g in gains if (g.sign < 0) == below) for below in (False, True))
-    told = f"{gained}, but {lost}" if gained and lost else gained or lost
-    faster = [p for p, run in rivals.items() if p != path and run.seconds * CLOSE < router.seconds]
-    if faster:
-        told += f"; {_names(faster)} {'was' if len(faster) == 1 else 'were'} faster than the router"
-    kind = "cheapest rival" if len(fit) == len(rivals) else "cheapest right rival" if len(fit) > 1 else "only right rival"
-    return f"Against {LABELS[path]}{f', the {kind}' if len(rivals) > 1 else ''}: {told}."
-
-
 def _cheapest(runs: Mapping[str, RunResult], terms: Terms) -> str:
     """By dollars where every price is known, else by tokens; then by calls and seconds."""
     costs = {path: dollars(run.usage, terms.price) for path, run in runs.items()}
@@ -232,9 +216,12 @@ def _cheapest(runs: Mapping[str, RunResult], terms: Terms) -> str:
 
 
 def _gains(router: RunResult, rival: RunResult, terms: Terms) -> list[Gain]:
-    """Tokens, dollars and seconds, in the order in which the page always tells them; no dollars without a price."""
+    """LLM calls, tokens, dollars (where a price is known) and seconds: the order in which the page always tells them."""
+    many, theirs = router.usage.calls, rival.usage.calls
+    sign = (theirs > many) - (theirs < many)
+    found = [Gain(sign, f"{calls(many)} instead of {theirs}" if sign else f"{calls(many)} each")]
     tokens = [terms.tokens(run.usage) for run in (rival, router)]
-    found = [_gain(*tokens, "fewer tokens", "more tokens", "as many tokens", "no tokens")]
+    found.append(_gain(*tokens, "fewer tokens", "more tokens", "as many tokens", "no tokens"))
     spent = [dollars(run.usage, terms.price) for run in (rival, router)]
     if None not in spent:
         found.append(_gain(*spent, "cheaper", "dearer", "at the same price", "free of charge"))
@@ -251,18 +238,26 @@ def _gain(theirs: float, ours: float, less: str, more: str, equal: str, nothing:
 
 
 def _beats(router: RunResult, rival: RunResult, terms: Terms) -> bool:
-    """Whether the router spent less of something than the rival and more of nothing, LLM calls included."""
+    """Whether the router spent less of something than the rival and more of nothing."""
     signs = [gain.sign for gain in _gains(router, rival, terms)]
-    return router.usage.calls <= rival.usage.calls and min(signs) >= 0 and max(signs) > 0
+    return min(signs) >= 0 and max(signs) > 0
 
 
-def _against(path: str, rival: RunResult, router: RunResult, terms: Terms) -> str:
-    """``Against the LLM chain: 1 call instead of 3, 4.1× fewer tokens, 3.8× cheaper, 3.2× faster.`` After a hand-over
-    the calls are the LLM's own on both paths, so that their seconds are no merit of the router's."""
-    many = router.usage.calls
-    told = f"{calls(many)} each" if many == rival.usage.calls else f"{calls(many)} instead of {rival.usage.calls}"
-    gains = _gains(router, rival, terms)
-    return f"Against {LABELS[path]}: {', '.join([told, *(g.text for g in (gains[:-1] if _abstained(router) else gains))])}."
+def _against(
+    path: str, router: RunResult, rivals: Mapping[str, RunResult], right: Mapping[str, bool], terms: Terms, first: bool
+) -> str:
+    """``Against tool calling, the cheapest rival: 1 LLM call instead of 2, 10× fewer tokens, but 2.1× slower.``
+
+    ``first``: it is the rival that the router is measured by, and this says why. After a hand-over the calls are the
+    LLM's own on both paths, so that their seconds are no merit of the router's.
+    """
+    gains = _gains(router, rivals[path], terms)[: -1 if _abstained(router) else None]
+    gained, lost = (", ".join(g.text for g in gains if (g.sign < 0) == below) for below in (False, True))
+    told = f"{gained}, but {lost}" if gained and lost else gained or lost
+    fit = sum(right.get(rival, False) for rival in rivals)
+    kind = "only right" if fit == 1 else "cheapest right" if 0 < fit < len(rivals) else "cheapest"
+    who = f"{LABELS[path]}, the {kind} rival" if first and len(rivals) > 1 else LABELS[path]
+    return f"Against {who}: {told}."
 
 
 def dollars(usage: Usage, price: Callable[[Usage], float | None]) -> float | None:

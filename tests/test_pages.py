@@ -48,7 +48,8 @@ def test_a_card_adds_up_its_calls_while_they_run() -> None:
     done = asked()[-1]["paths"]["llm_chain"]
     assert (done["calls"], sum(done["tokens"]), done["state"]) == (3, 836, "done")
     own = asked(settings={**EMBEDDED, "counts": "own"})[-1]
-    assert (sum(own["paths"]["llm_chain"]["tokens"]), own["paths"]["llm_chain"]["steps"][0]["tokens"]) == (932, [242, 20])
+    chain = own["paths"]["llm_chain"]
+    assert (sum(chain["tokens"]), chain["steps"][0]["tokens"]) == (932, [242, 20])
     assert [s["title"] for s in done["steps"]] == [
         "Plan: choose a tool", "calculator", "Interpret the result", "Write the answer"
     ]  # fmt: skip
@@ -175,7 +176,7 @@ def test_own_tokenizer_counts_cards_charts_headline_history_and_projection_alike
     assert sum(last["paths"]["router"]["tokens"]) == 121
     assert "Router 121" in last["figures"]["tokens"]["one"]["summary"]
     assert sum(last["history"][0]["paths"]["router"]["tokens"]) == last["medians"]["router"]["tokens"] == 121
-    assert f"{594 / 121:.1f}× fewer tokens" in last["verdict"]["headline"]
+    assert f"{594 / 121:.1f}× fewer tokens" in last["verdict"]["cost"]
 
 
 def route(**data: Any) -> TraceEvent:
@@ -204,8 +205,9 @@ def test_what_the_llm_gave_a_tool_is_known_as_borrowed() -> None:
 
 
 def test_a_path_that_never_began_is_not_run_and_no_failure() -> None:
+    begun = TraceEvent("router", "start", 0.0, {"question": "q"})
     ended = TraceEvent("router", "error", 0.0, {"message": "Stopped before it began.", "usage": to_json(Usage())})
-    assert card([TraceEvent("router", "start", 0.0, {"question": "q"}), ended], lambda usage: None)["state"] == "not_run"
+    assert card([begun, ended], lambda usage: None)["state"] == "not_run"
 
 
 def test_a_known_question_is_marked_on_each_card() -> None:

@@ -14,6 +14,8 @@ from decimal import Decimal
 from baselines.evaluate.matching import matches, numbers, same_number
 from router.types import ToolResult
 
+MOVING = frozenset(("clock",))
+"""Tools that rightly answer the same call with another time."""
 _NOTE = re.compile(r"(?:\s*\([^()]*\))+\s*$")
 """What a tool adds in brackets: a source, the day of a rate, the other way of saying a duration."""
 _WORD = re.compile(r"[^\W\d_][\w'/²³]*|[%°€$£¥][^\W\d_]?")
@@ -30,13 +32,12 @@ def finding(text: str) -> str:
 def agree(one: ToolResult, other: ToolResult) -> bool:
     """Whether two calls that succeeded found the same.
 
-    The same call is the same finding, also where a clock has gone on in between. Otherwise the numbers must be the
-    same, one perhaps a rounding of the other, and the words too; of a number the words (its unit, its weekday) may be
-    missing on one side, but not differ.
+    The numbers must be the same, one perhaps a rounding of the other, and the words too; of a number the words (its
+    unit, its weekday) may be missing on one side, but not differ. The clock may have gone on between two equal calls.
     """
     if one.output is None or other.output is None:
         return False
-    if _call(one) == _call(other):
+    if one.call.tool in MOVING and _call(one) == _call(other):
         return True
     left, right = finding(one.output), finding(other.output)
     ours, theirs = numbers(left), numbers(right)
