@@ -8,12 +8,16 @@ from baselines.evaluate.questions import Question, read_questions
 from pages.services import ASSETS
 
 
+FILES = ("examples.jsonl", "questions.jsonl")
+"""The page's examples whose answer stays the same, and the questions of the README's race."""
+
+
 def reference_of(question: str) -> Question | None:
-    """The question of ``assets/questions.jsonl`` with this very text, where it has a right answer that is known."""
+    """The question of FILES with this very text, where it has a right answer that is known."""
     return _known().get(question.strip())
 
 
 @cache
 def _known() -> dict[str, Question]:
-    questions, _ = read_questions(ASSETS / "questions.jsonl")
+    questions = (one for file in FILES for one in read_questions(ASSETS / file)[0])
     return {one.text.strip(): one for one in questions if one.answers}

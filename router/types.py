@@ -96,7 +96,7 @@ class TraceEvent:
     kind   data
     ====== ==================================================================================================
     start  question
-    route  tool, confidence, abstained, threshold, probabilities, microseconds, reason (why it was handed over, or "")
+    route  tool, confidence, abstained, threshold, probabilities, microseconds
     lm     phase "begin": step, role · phase "end": the same and seconds (model time), wait_s (in the queue of
            a local model), first_token_s, reply, usage (the fields of Usage), error when it failed
     token  step, text (a piece of the final answer)

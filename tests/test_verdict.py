@@ -11,9 +11,10 @@ import pytest
 
 from baselines.evaluate.agreement import agree, carries, conclusions
 from baselines.evaluate.matching import matches
-from baselines.evaluate.questions import Question, from_row
+from baselines.evaluate.questions import Question, from_row, read_questions
 from baselines.race import race
 from pages.references import reference_of
+from pages.services import ASSETS
 from pages.verdict import NOT_RUN, OUTCOMES, STOPPED, Terms, Verdict, marks, medians, verdict
 from router.types import Decision, RunResult, ToolCall, ToolResult, Usage
 
@@ -310,6 +311,12 @@ def test_a_known_question_marks_each_path_and_any_other_text_none() -> None:
     assert marks(results, known) == {"tool_calling": False, "router": True}
     assert reference_of("whats 17 times 24") is None and marks(results, None) == {}
     assert reference_of("write me a haiku about rain") is None  # its tools are known, its answer is not
+
+
+def test_every_example_with_a_reference_is_one_of_the_pages() -> None:
+    shown = (ASSETS / "composer.html").read_text(encoding="utf-8")
+    for example in read_questions(ASSETS / "examples.jsonl")[0]:
+        assert f">{example.text}</button>" in shown and reference_of(example.text) == example
 
 
 def test_medians_leave_out_what_failed() -> None:
