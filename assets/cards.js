@@ -43,6 +43,7 @@
         h("h3", null, NAMES[path]),
         h("span", { class: "mark" }),
         h("span", { class: "status" }),
+        h("button", { type: "button", class: "unfold" }, h("span", { class: "sr" }, "Steps and figures of " + NAMES[path])),
       ),
       h("div", { class: "body" }),
     );
@@ -52,6 +53,7 @@
     const { line, calls, stops } = GHOSTS[path];
     const element = frame(path);
     element.dataset.state = "ghost";
+    unfold(element.querySelector(".unfold"), element, () => element.parts && scrollable(element.parts.answer));
     text(element.querySelector(".status"), calls);
     element
       .querySelector(".body")
@@ -68,9 +70,7 @@
 
   function build(element) {
     const body = element.querySelector(".body");
-    const fold = h("button", { type: "button", class: "unfold" }, "Steps and figures");
     const parts = {
-      fold,
       route: h("div", { class: "decision", hidden: true }),
       steps: h("ol", { class: "steps", "aria-label": "Steps" }),
       answer: h("p", { class: "answer", "aria-live": "polite", "aria-atomic": "true" }),
@@ -79,7 +79,6 @@
       figures: h("dl", { class: "kpi" }),
     };
     body.replaceChildren(...Object.values(parts));
-    unfold(fold, element, () => scrollable(parts.answer));
     for (const [key, label] of [
       ["calls", "LLM calls"],
       ["tokens", "tokens"],

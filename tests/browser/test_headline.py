@@ -55,7 +55,7 @@ def test_success_and_failure_do_not_depend_on_the_paths_colour(live: Live) -> No
     look = "all => all.map(e => getComputedStyle(e).backgroundColor + getComputedStyle(e, '::before').content)"
     live.asked("12 * 12")
     good = live.page.locator(".result").evaluate_all(look)
-    assert len(good) == 3 and len(set(good)) == 1 and "✓" in good[0]
+    assert len(good) == 3 and len(set(good)) == 1 and "→" in good[0]
     live.asked("unreadable 5")
     bad = live.page.locator(".result").evaluate_all(look)
     assert len(bad) == 3 and len(set(bad)) == 1 and "✗" in bad[0] and bad[0] != good[0]
@@ -88,6 +88,7 @@ def test_on_a_phone_the_page_is_folded_and_every_fold_opens_by_the_keyboard(live
     for selector in hidden:
         expect(page.locator(selector).first).to_be_hidden()
     assert serious(page) == []
+    assert page.locator(".unfold:visible").count() == 7
     for fold in page.locator(".unfold").all():
         expect(fold).to_have_attribute("aria-expanded", "false")
         fold.press("Enter")
