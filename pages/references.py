@@ -7,7 +7,6 @@ from functools import cache
 from baselines.evaluate.questions import Question, read_questions
 from pages.services import ASSETS
 
-
 FILES = ("examples.jsonl", "questions.jsonl")
 """The page's examples whose answer stays the same, and the questions of the README's race."""
 

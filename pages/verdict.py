@@ -77,7 +77,8 @@ def verdict(results: Mapping[str, RunResult], terms: Terms = Terms()) -> Verdict
 
     A reference decides where there is one. Else the router's result counts as confirmed where a rival's tool found the
     same from arguments of its own, none found something else, and both paths' sentences repeat it. The cost is told
-    against the cheapest rival that answered (the cheapest right one, where that is known).
+    against the cheapest rival that answered: where that is known a right one, else one whose tool gave a result, if the
+    router's did.
     """
     answered = {path: run for path, run in results.items() if run.error is None}
     router, rivals = answered.get("router"), {p: r for p, r in answered.items() if p != "router"}
@@ -96,8 +97,9 @@ def verdict(results: Mapping[str, RunResult], terms: Terms = Terms()) -> Verdict
     if _abstained(router):
         told = f"It got the {told[0].lower()}{told[1:]}" if outcome == "same" else told
         outcome, told = "handed_over", f"The router handed over to the LLM, so it saved nothing. {told}"
-    cheapest = _cheapest({path: run for path, run in rivals.items() if right.get(path)} or rivals, terms)
-    lines = {path: _against(path, router, rivals, right, terms, path == cheapest) for path in rivals}
+    fit, kind = _measure(router, rivals, right)
+    cheapest = _cheapest(fit, terms)
+    lines = {path: _against(path, router, run, terms, kind if path == cheapest else "") for path, run in rivals.items()}
     cost = lines.pop(cheapest) if outcome in ("right", "same", "differ", "unconfirmed") else ""
     good = outcome in ("right", "same") and all(_beats(router, rival, terms) for rival in rivals.values())
     return Verdict(outcome, OUTCOMES[outcome], f"{told}.", cost, (*lines.values(), *notes), good)
@@ -203,6 +205,19 @@ class Gain:
     text: str
 
 
+def _measure(
+    router: RunResult, rivals: Mapping[str, RunResult], right: Mapping[str, bool]
+) -> tuple[Mapping[str, RunResult], str]:
+    """The rivals that the router may be measured by, and what the cheapest of them is called ("" for a lone rival)."""
+    proven = {path: run for path, run in rivals.items() if right.get(path)}
+    found = {path: run for path, run in rivals.items() if _found(run) and _found(router)}
+    fit = proven or found or rivals
+    if len(rivals) == 1 or len(fit) == len(rivals):
+        return fit, "the cheapest rival" if len(rivals) > 1 else ""
+    what = "right rival" if proven else "rival with a result"
+    return fit, f"the {'only' if len(fit) == 1 else 'cheapest'} {what}"
+
+
 def _cheapest(runs: Mapping[str, RunResult], terms: Terms) -> str:
     """By dollars where every price is known, else by tokens; then by calls and seconds."""
     costs = {path: dollars(run.usage, terms.price) for path, run in runs.items()}
@@ -243,21 +258,16 @@ def _beats(router: RunResult, rival: RunResult, terms: Terms) -> bool:
     return min(signs) >= 0 and max(signs) > 0
 
 
-def _against(
-    path: str, router: RunResult, rivals: Mapping[str, RunResult], right: Mapping[str, bool], terms: Terms, first: bool
-) -> str:
+def _against(path: str, router: RunResult, rival: RunResult, terms: Terms, kind: str) -> str:
     """``Against tool calling, the cheapest rival: 1 LLM call instead of 2, 10× fewer tokens, but 2.1× slower.``
 
-    ``first``: it is the rival that the router is measured by, and this says why. After a hand-over the calls are the
-    LLM's own on both paths, so that their seconds are no merit of the router's.
+    ``kind``: why the router is measured by this rival. After a hand-over the calls are the LLM's own on both paths, so
+    that their seconds are no merit of the router's.
     """
-    gains = _gains(router, rivals[path], terms)[: -1 if _abstained(router) else None]
+    gains = _gains(router, rival, terms)[: -1 if _abstained(router) else None]
     gained, lost = (", ".join(g.text for g in gains if (g.sign < 0) == below) for below in (False, True))
     told = f"{gained}, but {lost}" if gained and lost else gained or lost
-    fit = sum(right.get(rival, False) for rival in rivals)
-    kind = "only right" if fit == 1 else "cheapest right" if 0 < fit < len(rivals) else "cheapest"
-    who = f"{LABELS[path]}, the {kind} rival" if first and len(rivals) > 1 else LABELS[path]
-    return f"Against {who}: {told}."
+    return f"Against {LABELS[path]}{f', {kind}' if kind else ''}: {told}."
 
 
 def dollars(usage: Usage, price: Callable[[Usage], float | None]) -> float | None:

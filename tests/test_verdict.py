@@ -212,6 +212,13 @@ def test_two_right_paths_are_compared_and_a_wrong_one_is_no_rival() -> None:
     assert found.cost.startswith("Against the LLM chain, the only right rival: 1 LLM call instead of 3, 11× fewer tokens")
 
 
+def test_a_rival_whose_tool_failed_is_not_what_the_router_is_measured_by() -> None:
+    broken = run("tool_calling", tool_result(None), says="Sorry.", spent=(1, 70, 0.9))
+    found = verdict(race_of(tool_calling=broken))
+    assert found.cost.startswith("Against the LLM chain, the only rival with a result: ")
+    assert found.lines == ("Against tool calling: 1 LLM call each, but 1.1× more tokens, 1.1× slower.",)
+
+
 def test_failed_and_stopped_paths_are_told_apart_and_not_compared() -> None:
     cut = race_of(llm_chain=run("llm_chain", says=None), tool_calling=run("tool_calling", says=None, error=STOPPED))
     found = verdict(cut)
