@@ -25,9 +25,9 @@ def test_only_a_confirmed_answer_is_green(live: Live, question: str, label: str,
     page = live.page
     expect(page.locator(".headline")).to_contain_text(headline)
     expect(page.locator(".outcome")).to_have_text(label)
+    expect(page.locator(".verdict")).to_have_attribute("data-good", "false")
     expect(page.locator(".headline")).not_to_have_css("color", GREEN)
-    live.asked("12 * 12")
-    expect(page.locator(".outcome")).to_have_text("Same result")
+    page.locator(".verdict").evaluate("box => { box.dataset.good = 'true'; }")  # a race's real seconds would not do
     expect(page.locator(".headline")).to_have_css("color", GREEN)
 
 
