@@ -231,7 +231,7 @@ def _cheapest(runs: Mapping[str, RunResult], terms: Terms) -> str:
 
 
 def _gains(router: RunResult, rival: RunResult, terms: Terms) -> list[Gain]:
-    """LLM calls, tokens, dollars (where a price is known) and seconds: the order in which the page always tells them."""
+    """LLM calls, tokens, dollars (where a price is known) and seconds: the page always tells them in this order."""
     many, theirs = router.usage.calls, rival.usage.calls
     sign = (theirs > many) - (theirs < many)
     found = [Gain(sign, f"{calls(many)} instead of {theirs}" if sign else f"{calls(many)} each")]

@@ -204,6 +204,13 @@ def test_what_the_llm_gave_a_tool_is_known_as_borrowed() -> None:
     assert race.borrowed
 
 
+def test_native_and_emulated_calls_have_one_plain_name() -> None:
+    for role in ("call", "native_call"):
+        begun = TraceEvent("tool_calling", "lm", 0.1, {"phase": "begin", "step": 1, "role": role})
+        (step,) = card([begun], lambda usage: None)["steps"]
+        assert step["title"] == "Choose a tool or answer"
+
+
 def test_a_path_that_never_began_is_not_run_and_no_failure() -> None:
     begun = TraceEvent("router", "start", 0.0, {"question": "q"})
     ended = TraceEvent("router", "error", 0.0, {"message": "Stopped before it began.", "usage": to_json(Usage())})
