@@ -10,6 +10,7 @@
   "use strict";
   const Switchyard = (window.Switchyard = window.Switchyard || {});
   const { NAMES, h, say, text, clip } = Switchyard;
+  const COUNTED = { own: "counted by the model's own tokenizer", o200k: "counted with o200k_base" };
   const state = { root: null, message: null, history: [], view: "one", figures: null, cards: {} };
 
   Switchyard.board = function (element) {
@@ -23,6 +24,7 @@
       });
     }
     root.querySelector(".projection input").addEventListener("input", projection);
+    for (const button of root.querySelectorAll(".unfold")) Switchyard.unfold(button, button.parentElement);
     for (const button of root.querySelectorAll("[data-export]")) {
       button.addEventListener("click", () => Switchyard.send("export", { kind: button.dataset.export }));
     }
@@ -71,11 +73,13 @@
   function verdict(message) {
     const box = root(".verdict");
     const done = message.phase === "done" && message.verdict;
-    const found = done ? message.verdict : { headline: progress(message), lines: [], winner: null };
-    box.dataset.winner = found.winner || "";
+    const found = done ? message.verdict : { headline: progress(message), cost: "", lines: [], label: "", good: false };
+    box.dataset.good = String(found.good);
     box.dataset.phase = message.phase;
     text(root(".verdict .asked"), "“" + clip(message.question, 160) + "”");
+    text(root(".outcome"), found.label);
     text(root(".headline"), found.headline);
+    text(root(".cost"), found.cost);
     fill(root(".lines"), found.lines, (line) => h("li", null, line));
     text(root(".verdict .mode"), mode(message));
   }
@@ -116,7 +120,7 @@
     for (const name of ["tokens", "cost", "latency"]) Switchyard.draw(plot(name), figures[name][state.view]);
     text(
       root(".note-tokens"),
-      shown.counts === "own" ? "counted by the model's own tokenizer" : "counted with o200k_base",
+      COUNTED[shown.counts],
     );
     text(root(".note-cost"), shown.price.note);
     text(
@@ -145,7 +149,9 @@
         say.plural(asked, "question") +
         ", at the price of " +
         state.message.price.label +
-        ", times the number.",
+        ", times the number. Tokens " +
+        COUNTED[state.message.counts] +
+        ".",
     );
     const least = Math.min(...paths.map((p) => found[p].tokens));
     fill(box.querySelector("tbody"), paths, (path) =>
@@ -208,10 +214,12 @@
     box.querySelector("tbody").replaceChildren(...rows.reverse());
   }
 
+  const CUT = { error: "failed", not_run: "not run" };
+
   function cells(run) {
     if (!run) return [h("td", { colspan: 3, class: "none" }, "not run")];
     if (run.state !== "done")
-      return [h("td", { colspan: 3, class: "none" }, run.state === "error" ? "failed" : run.state)];
+      return [h("td", { colspan: 3, class: "none" }, CUT[run.state] || run.state)];
     return [
       say.count(run.tokens[0] + run.tokens[1]),
       say.seconds(run.seconds),

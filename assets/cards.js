@@ -6,6 +6,7 @@
  * Switchyard.ghost(path) -> element  the card of a path before its first race
  * Switchyard.card(element, path, view, message)   show pages/trace_view.py's view of a run
  * Switchyard.tick(root)              let the clocks of what runs go on; what has ended shows the server's figure
+ * Switchyard.unfold(button, box)     a button that opens and closes box where the screen is narrow (style.css)
  */
 (function () {
   "use strict";
@@ -36,7 +37,14 @@
     return h(
       "article",
       { class: "card", "data-path": path, "aria-label": NAMES[path] },
-      h("header", null, h("h3", null, NAMES[path]), h("span", { class: "status" })),
+      h(
+        "header",
+        null,
+        h("h3", null, NAMES[path]),
+        h("span", { class: "mark" }),
+        h("span", { class: "status" }),
+        h("button", { type: "button", class: "unfold" }, h("span", { class: "sr" }, "Steps and figures of " + NAMES[path])),
+      ),
       h("div", { class: "body" }),
     );
   }
@@ -45,6 +53,7 @@
     const { line, calls, stops } = GHOSTS[path];
     const element = frame(path);
     element.dataset.state = "ghost";
+    unfold(element.querySelector(".unfold"), element, () => element.parts && scrollable(element.parts.answer));
     text(element.querySelector(".status"), calls);
     element
       .querySelector(".body")
@@ -88,16 +97,14 @@
     element.dataset.race = message.race;
     element.dataset.state = view.state;
     text(element.querySelector(".status"), status(view));
+    mark(element.querySelector(".mark"), view.right);
     steps(parts.steps, view.steps);
     route(parts.route, view, message.question);
     const streaming = view.state === "running" && view.answer;
     parts.answer.toggleAttribute("data-streaming", Boolean(streaming));
     parts.answer.setAttribute("aria-busy", streaming ? "true" : "false");
     text(parts.answer, view.answer);
-    const long = parts.answer.scrollHeight > parts.answer.clientHeight + 1;
-    if (long)
-      parts.answer.setAttribute("tabindex", "0"); // so that keys can scroll it
-    else parts.answer.removeAttribute("tabindex");
+    scrollable(parts.answer);
     text(
       parts.fault,
       view.state === "error" ? view.message : view.state === "stopped" ? "Stopped. What was finished stays." : "",
@@ -106,8 +113,39 @@
     kpi(parts.figures, view, message);
   }
 
+  /* An answer that is longer than its box takes the focus, so that keys can scroll it. */
+  function scrollable(answer) {
+    const long = answer.scrollHeight > answer.clientHeight + 1 && getComputedStyle(answer).overflowY !== "hidden";
+    if (long) answer.setAttribute("tabindex", "0");
+    else answer.removeAttribute("tabindex");
+  }
+
+  function unfold(button, box, then) {
+    const show = (open) => {
+      box.toggleAttribute("data-open", open);
+      button.setAttribute("aria-expanded", String(open));
+      if (then) then();
+    };
+    show(box.hasAttribute("data-open"));
+    button.addEventListener("click", () => show(!box.hasAttribute("data-open")));
+  }
+
+  /* Only where a reference is known; the sign stands for those who do not see the colour. */
+  function mark(element, right) {
+    const known = right !== undefined;
+    element.dataset.right = known ? String(right) : "";
+    element.title = known ? "By the reference for this question" : "";
+    text(element, known ? (right ? "✓ right" : "✗ wrong") : "");
+  }
+
   function status(view) {
-    const names = { queued: "waits for its turn", running: "running", error: "failed", stopped: "stopped" };
+    const names = {
+      queued: "waits for its turn",
+      running: "running",
+      error: "failed",
+      stopped: "stopped",
+      not_run: "not run",
+    };
     return names[view.state] || say.plural(view.calls, "LLM call");
   }
 
@@ -119,29 +157,32 @@
       text(small, more || "");
       cell.title = title || "";
     };
-    const counted = message.counts === "own" ? view.own : view.tokens;
     const tokenizer = message.counts === "own" ? "the model's own tokenizer" : "o200k_base";
     const nothing = view.state !== "done" && !view.calls; // no call has ended: a zero would look like a victory
     put("calls", String(view.calls));
     put(
       "tokens",
-      nothing ? "–" : say.count(counted[0] + counted[1]),
-      nothing ? "" : say.count(counted[0]) + " in · " + say.count(counted[1]) + " out",
+      nothing ? "–" : say.count(view.tokens[0] + view.tokens[1]),
+      nothing ? "" : say.count(view.tokens[0]) + " in · " + say.count(view.tokens[1]) + " out",
       "Counted by " +
         tokenizer +
         (view.cached ? "; " + say.count(view.cached) + " input tokens came from the model's prompt cache" : ""),
     );
     const seconds = list.querySelector('[data-key="seconds"]');
-    seconds.dataset.live = view.state === "running" ? String(performance.now() - view.seconds * 1000) : "";
+    if (view.state === "running") {
+      const begun = performance.now() - view.seconds * 1000; // the last event's time: the path is at least as old
+      seconds.dataset.live = String(Math.min(begun, Number(seconds.dataset.live || begun)));
+    } else seconds.dataset.live = "";
+    const idle = view.state === "queued" || view.state === "not_run";
     put(
       "seconds",
-      view.state === "queued" ? "–" : say.seconds(view.seconds),
+      idle ? "–" : say.seconds(view.state === "running" ? since(seconds) : view.seconds),
       view.first_token_s === undefined ? "" : "first word " + say.seconds(view.first_token_s),
     );
     put(
       "cost",
       nothing || view.cost === null ? "–" : say.money(view.cost),
-      nothing ? "" : view.cost === null ? "no known price" : say.money(view.cost * 1e6) + " per million",
+      nothing ? "" : view.cost === null ? "no known price" : say.money(view.cost * 1e6) + " per million questions",
       message.price.note,
     );
   }
@@ -160,7 +201,7 @@
         );
       item.className = view.kind;
       item.dataset.state = view.state;
-      text(item.querySelector(".title"), view.title);
+      text(item.querySelector(".title"), view.title + (view.error && view.error !== "Stopped." ? " – failed" : ""));
       const clock = item.querySelector("time");
       if (view.seconds === null) clock.dataset.live = clock.dataset.live || String(performance.now());
       else {
@@ -223,13 +264,14 @@
     if (box.key === key) return;
     box.key = key;
     const percent = (p) => (100 * p).toFixed(p > 0.9995 || p < 0.1 ? 1 : 0) + " %";
-    const sure = found.abstained ? "unsure" : "sure";
-    const told = percent(found.confidence) + (found.abstained ? " sure: too unsure, so the LLM chooses" : " sure");
+    const sure = found.confidence < found.threshold ? "unsure" : "sure";
+    const told = percent(found.confidence) + " sure" + (found.abstained ? ", but handed over to the LLM" : "");
     const top = Object.entries(found.probabilities)
       .sort((a, b) => b[1] - a[1])
       .slice(0, 3);
     box.replaceChildren(
       h("div", { class: "choice" }, h("strong", null, label(found.tool)), h("span", null, told)),
+      found.abstained && found.reason ? h("p", { class: "reason" }, found.reason) : "",
       h(
         "div",
         {
@@ -314,12 +356,14 @@
   /* Clocks of what runs; what has ended shows the server's figure. */
   function tick(root) {
     for (const clock of root.querySelectorAll("time[data-live]")) {
-      text(clock, say.seconds(Math.max(0.1, (performance.now() - Number(clock.dataset.live)) / 1000)));
+      text(clock, say.seconds(Math.max(0.1, since(clock))));
     }
     for (const cell of root.querySelectorAll('.kpi [data-live]:not([data-live=""])')) {
-      text(cell.querySelector("dd"), say.seconds((performance.now() - Number(cell.dataset.live)) / 1000));
+      text(cell.querySelector("dd"), say.seconds(since(cell)));
     }
   }
 
-  Object.assign(Switchyard, { NAMES, ghost, card, tick });
+  const since = (element) => (performance.now() - Number(element.dataset.live)) / 1000;
+
+  Object.assign(Switchyard, { NAMES, ghost, card, tick, unfold });
 })();

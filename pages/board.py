@@ -8,10 +8,11 @@ from typing import Any
 
 from baselines.figures import live as draw
 from baselines.figures.style import Figure, count, money, seconds
+from pages.references import reference_of
 from pages.services import Services
 from pages.settings import Settings
-from pages.trace_view import Price, Race, Session, card, history_row
-from pages.verdict import medians, verdict
+from pages.trace_view import Counts, Price, Race, Session, card, history_row, o200k, own
+from pages.verdict import Terms, dollars, marks, medians, verdict
 from router.types import RunResult, Usage
 
 SAID_ABOVE = "Like every path, for the reason above."
@@ -42,20 +43,21 @@ def price_note(settings: Settings) -> str:
     return "the model's own price and token counts; “no known price” where there is none"
 
 
+def counts_of(settings: Settings) -> Counts:
+    """The tokenizer that the visitor chose: cards, charts, headline, history and projection all count with it."""
+    return own if settings.counts == "own" else o200k
+
+
 def metrics(price: Price, settings: Settings) -> dict[str, Metric]:
-    """Tokens, cost and latency. Tokens are counted by one tokenizer, the one that the visitor chose."""
+    """Tokens, cost and latency."""
+    counts = counts_of(settings)
 
     def tokens(run: RunResult) -> list[tuple[str, float | None]]:
-        use = run.usage
-        own = settings.counts == "own"
-        return [
-            ("input", use.input_tokens if own else use.o200k_input),
-            ("output", use.output_tokens if own else use.o200k_output),
-        ]
+        return list(zip(("input", "output"), counts(run.usage)))
 
     return {
         "tokens": Metric(tokens, count, {"tickformat": ",d"}),
-        "cost": Metric(lambda r: [("cost", _cost(r.usage, price))], money, {"tickprefix": "$", "tickformat": "~f"}),
+        "cost": Metric(lambda r: [("cost", dollars(r.usage, price))], money, {"tickprefix": "$", "tickformat": "~f"}),
         "latency": Metric(lambda r: [("seconds", r.seconds)], seconds, {"ticksuffix": " s"}),
     }
 
@@ -90,9 +92,11 @@ def figures(session: Session, race: Race, services: Services, settings: Settings
 
 
 def cards(race: Race, services: Services, settings: Settings) -> dict[str, Any]:
-    """Every path's card; the router's also says why."""
-    price = price_of(services, settings)
-    views = {path: card(run, price) for path, run in race.events.items()}
+    """Every path's card, with ``right`` where a reference tells; the router's also says why."""
+    price, counts = price_of(services, settings), counts_of(settings)
+    views = {path: card(run, price, counts) for path, run in race.events.items()}
+    for path, right in marks(race.results, reference_of(race.question)).items():
+        views[path]["right"] = right
     if "router" in views:
         views["router"]["why"] = race.why
     return views
@@ -112,9 +116,17 @@ def shared_fault(views: Mapping[str, dict[str, Any]]) -> str | None:
 
 def finished(session: Session, race: Race, services: Services, settings: Settings) -> dict[str, Any]:
     """Everything the board shows of a race that has ended, and of the session so far."""
-    price = price_of(services, settings)
-    rows = [history_row(r, price) for r in session.races]
+    price, counts = price_of(services, settings), counts_of(settings)
+    rows = [history_row(r, price, counts) for r in session.races]
     views = cards(race, services, settings)
+    terms = Terms(
+        tokens=lambda usage: sum(counts(usage)),
+        price=price,
+        reference=reference_of(race.question),
+        reason=race.handed_over,
+        borrowed=race.borrowed,
+        sequential=race.mode == "sequential",
+    )
     return {
         "phase": "done",
         "race": race.id,
@@ -125,7 +137,7 @@ def finished(session: Session, race: Race, services: Services, settings: Setting
         "fault": shared_fault(views),
         "paths": views,
         "figures": figures(session, race, services, settings),
-        "verdict": asdict(verdict(race.results, race.mode == "sequential")) if race.events else None,
+        "verdict": asdict(verdict(race.results, terms)) if race.events else None,
         "history": rows,
         "medians": medians(rows),
         "price": {"label": settings.price_label, "note": price_note(settings)},
@@ -140,7 +152,7 @@ def priced_lesson(race: Race, price: Price) -> dict[str, Any] | None:
     if not lesson or not lesson.get("usage"):
         return lesson and dict(lesson)
     usage = Usage(**lesson["usage"])
-    return {**lesson, "usage": {**lesson["usage"], "cost_usd": _cost(usage, price)}}
+    return {**lesson, "usage": {**lesson["usage"], "cost_usd": dollars(usage, price)}}
 
 
 def running(race: Race, services: Services, settings: Settings, elapsed: float) -> dict[str, Any]:
@@ -161,10 +173,6 @@ def running(race: Race, services: Services, settings: Settings, elapsed: float) 
 def refused(message: str, race: str | None = None) -> dict[str, Any]:
     """One clear sentence instead of a race; the page keeps the visitor's text."""
     return {"phase": "refused", "race": race, "message": message}
-
-
-def _cost(usage: Usage, price: Price) -> float | None:
-    return price(usage) if usage.calls else 0.0
 
 
 def _sum(key: str, metric: Metric, run: RunResult | None) -> float | None:

@@ -13,12 +13,14 @@ from typing import Any
 
 from baselines.figures.live import ROLES
 from pages.services import PATHS
+from pages.verdict import NOT_RUN, STOPPED, dollars
 from router.trace import fold
 from router.types import RunResult, TraceEvent, Usage, to_json
 
 Price = Callable[[Usage], float | None]
+Counts = Callable[[Usage], tuple[int, int]]
+"""The input and output tokens of a usage, by one tokenizer."""
 
-STOPPED = "Stopped."
 NOT_TOOLS = {"none": "no tool", "smalltalk": "small talk"}
 """What the router's two labels that are no tools are called on screen; ``assets/cards.js`` says the same."""
 
@@ -54,6 +56,19 @@ class Race:
         return {path: fold(run) for path, run in self.events.items() if self.ended(path)}
 
     @property
+    def handed_over(self) -> str:
+        """Why the router left the question to the LLM; empty where it did not, or where nobody noted why."""
+        run = self.events.get("router") or []
+        route = next((event.data for event in run if event.kind == "route"), {})
+        return str(route.get("reason") or "") if route.get("abstained") else ""
+
+    @property
+    def borrowed(self) -> bool:
+        """Whether the LLM gave an argument of a tool that the router ran."""
+        run = self.events.get("router") or []
+        return any("llm" in (event.data.get("sources") or {}).values() for event in run if event.kind == "tool")
+
+    @property
     def lesson(self) -> Mapping[str, Any] | None:
         """What the router path's answer taught, or was refused to teach."""
         run = self.events.get("router") or []
@@ -67,11 +82,21 @@ class Session:
         self.races: list[Race] = []
 
 
-def card(run: Sequence[TraceEvent], price: Price) -> dict[str, Any]:
+def o200k(usage: Usage) -> tuple[int, int]:
+    """Counted with o200k_base, so that models compare."""
+    return usage.o200k_input, usage.o200k_output
+
+
+def own(usage: Usage) -> tuple[int, int]:
+    """Counted by the model itself."""
+    return usage.input_tokens, usage.output_tokens
+
+
+def card(run: Sequence[TraceEvent], price: Price, counts: Counts = o200k) -> dict[str, Any]:
     """Everything one path's card shows.
 
-    ``state`` is queued | running | done | error | stopped; times are seconds from the path's start; ``tokens`` are
-    o200k counts and ``own`` the model's counts, each ``[input, output]``.
+    ``state`` is queued | running | done | error | stopped | not_run; times are seconds from the path's start;
+    ``tokens`` are ``[input, output]``, here and in each step, by ``counts``.
     """
     view: dict[str, Any] = {"state": "queued", "steps": [], "route": None, "answer": "", "message": None}
     usage = Usage()
@@ -84,7 +109,7 @@ def card(run: Sequence[TraceEvent], price: Price) -> dict[str, Any]:
         elif event.kind in ("lm", "tool") and data["phase"] == "begin":
             view["steps"].append(_begun(event))
         elif event.kind in ("lm", "tool"):
-            _end(view["steps"], event)
+            _end(view["steps"], event, counts)
             if data.get("usage"):
                 usage += Usage(**data["usage"])
         elif event.kind == "token":
@@ -95,16 +120,16 @@ def card(run: Sequence[TraceEvent], price: Price) -> dict[str, Any]:
             view |= {"state": "done", "answer": data["answer"]}
         elif event.kind == "error":
             usage = Usage(**data["usage"])
-            view |= {"state": "stopped" if data["message"] == STOPPED else "error", "message": data["message"]}
+            ended = {STOPPED: "stopped", NOT_RUN: "not_run"}
+            view |= {"state": ended.get(data["message"], "error"), "message": data["message"]}
     if view["state"] in ("error", "stopped"):
         for step in view["steps"]:
             step["state"] = "error" if step["state"] == "running" else step["state"]
     _name_calls(view["steps"], view["state"])
-    cost = price(usage) if usage.calls else 0.0
+    cost = dollars(usage, price)
     return view | {
         "calls": usage.calls,
-        "tokens": [usage.o200k_input, usage.o200k_output],
-        "own": [usage.input_tokens, usage.output_tokens],
+        "tokens": list(counts(usage)),
         "cached": usage.cached_tokens,
         "seconds": run[-1].elapsed_s if run else 0.0,
         "cost": cost,
@@ -123,10 +148,10 @@ def _name_calls(steps: list[dict[str, Any]], state: str) -> None:
 
 def _route_step(event: TraceEvent) -> dict[str, Any]:
     data = event.data
-    unsure = " – unsure, so the LLM chooses" if data["abstained"] else ""
+    handed = " – handed over to the LLM" if data["abstained"] else ""
     return {
         "kind": "route",
-        "title": f"Route: {NOT_TOOLS.get(data['tool'], data['tool'])}{unsure}",
+        "title": f"Route: {NOT_TOOLS.get(data['tool'], data['tool'])}{handed}",
         "state": "done",
         "start": max(0.0, event.elapsed_s - data["microseconds"] / 1e6),
         "seconds": data["microseconds"] / 1e6,
@@ -145,7 +170,7 @@ def _begun(event: TraceEvent) -> dict[str, Any]:
     }
 
 
-def _end(steps: list[dict[str, Any]], event: TraceEvent) -> None:
+def _end(steps: list[dict[str, Any]], event: TraceEvent, counts: Counts) -> None:
     data = event.data
     step = next(s for s in steps if s.get("step") == data["step"])
     step |= {"state": "error" if data.get("error") else "done", "seconds": data["seconds"], "error": data.get("error")}
@@ -154,8 +179,7 @@ def _end(steps: list[dict[str, Any]], event: TraceEvent) -> None:
         return
     step |= {"wait": data.get("wait_s") or 0.0, "first_token": data.get("first_token_s"), "reply": data.get("reply")}
     if data.get("usage"):
-        usage = Usage(**data["usage"])
-        step["tokens"] = [usage.o200k_input, usage.o200k_output]
+        step["tokens"] = list(counts(Usage(**data["usage"])))
 
 
 def export_json(races: Sequence[Race]) -> dict[str, Any]:
@@ -219,7 +243,7 @@ def export_csv(races: Sequence[Race], price: Price, priced_as: str) -> str:
             ]
             row += [usage.calls, usage.o200k_input, usage.o200k_output]
             row += [usage.input_tokens, usage.cached_tokens, usage.output_tokens]
-            row += [price(usage) if usage.calls else 0.0, priced_as, round(result.seconds, 6), result.first_token_s]
+            row += [dollars(usage, price), priced_as, round(result.seconds, 6), result.first_token_s]
             row += [decision.confidence, decision.abstained] if decision else [None, None]
             table.writerow(_inert(cell) for cell in row)
     return out.getvalue()
@@ -229,9 +253,9 @@ def _inert(cell: Any) -> Any:
     return "'" + cell if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
-def history_row(race: Race, price: Price) -> dict[str, Any]:
+def history_row(race: Race, price: Price, counts: Counts = o200k) -> dict[str, Any]:
     """One line of the history table: the question, and per path its state and figures."""
-    cells = {path: card(run, price) for path, run in race.events.items()}
+    cells = {path: card(run, price, counts) for path, run in race.events.items()}
     keep = ("state", "calls", "tokens", "seconds", "cost")
     return {"id": race.id, "question": race.question, "paths": {p: {k: c[k] for k in keep} for p, c in cells.items()}}
 

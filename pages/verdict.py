@@ -1,126 +1,278 @@
-"""Who won, in plain words: a pure function of how the paths ended, as ready to say that the router lost."""
+"""What a race showed, in plain words: first whether the question was answered, then what that cost.
+
+A pure function of how the paths ended, as ready to say that the router lost. Without a reference nothing here says
+"right": paths that are wrong in the same way agree.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from baselines.evaluate.agreement import agree, carries, conclusions
+from baselines.evaluate.matching import matches
+from baselines.evaluate.questions import Question
 from baselines.figures.style import listing
-from router.types import RunResult
+from router.types import RunResult, Usage
 
 LABELS = {"llm_chain": "the LLM chain", "tool_calling": "tool calling", "router": "the router"}
+STOPPED = "Stopped."
+NOT_RUN = "Stopped before it began."
+"""The messages of a path that somebody stopped, and of one whose turn had not come (``baselines.race``)."""
+CLOSE = 1.05
+"""Figures whose ratio is below this are called equal."""
+
+OUTCOMES = {
+    "right": "Right",
+    "wrong": "Wrong",
+    "same": "Same result",
+    "differ": "Results differ",
+    "unconfirmed": "Not confirmed",
+    "tool_failed": "Tool failed",
+    "failed": "Failed",
+    "handed_over": "Handed over",
+    "alone": "Nothing to compare",
+    "stopped": "Stopped",
+}
+"""How a race can have ended for the router, as the page labels it."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What results are weighed by.
+
+    ``tokens``: input and output tokens of a usage, by the tokenizer that the visitor chose; ``price``: dollars, None
+    where unknown. ``reference``: the question with its right answers, where they are known. ``reason``: why the router
+    handed over. ``borrowed``: the LLM gave arguments of the router's tool, so that a rival which asked the same LLM
+    confirms nothing. ``sequential``: whether the paths' seconds are their own.
+    """
+
+    tokens: Callable[[Usage], int] = lambda use: use.o200k_input + use.o200k_output
+    price: Callable[[Usage], float | None] = lambda use: use.cost_usd
+    reference: Question | None = None
+    reason: str = ""
+    borrowed: bool = False
+    sequential: bool = True
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``headline`` for the eye, ``lines`` one comparison each; ``winner`` is a path, or None for a tie or no race."""
+    """``outcome``: a key of OUTCOMES, ``label`` its words; ``headline``: whether the question was answered; ``cost``:
+    against the cheapest rival, empty where a saving would mean nothing; ``lines``: the other rivals, then notes.
+    ``good``: the router's answer stands and it spent less than each rival that answered; only then the headline is
+    green."""
 
+    outcome: str
+    label: str
     headline: str
+    cost: str
     lines: tuple[str, ...]
-    winner: str | None
+    good: bool = False
 
 
-def verdict(results: Mapping[str, RunResult], sequential: bool) -> Verdict:
-    """Compare the router with every baseline that answered.
+def verdict(results: Mapping[str, RunResult], terms: Terms = Terms()) -> Verdict:
+    """Judge a race by the paths that have ended; those that failed or were stopped are named, not compared.
 
-    The winner is the path that used the fewest tokens; ratios below 1.05 are called equal. Paths that failed are named,
-    not compared.
+    A reference decides where there is one. Else the router's result counts as confirmed where a rival's tool found the
+    same from arguments of its own, none found something else, and both paths' sentences repeat it. The cost is told
+    against the cheapest rival that answered: where that is known a right one, else one whose tool gave a result, if the
+    router's did.
     """
-    failed = [LABELS.get(p, p) for p, r in results.items() if r.error is not None]
-    answered = {p: r for p, r in results.items() if r.error is None}
-    notes = []
-    if failed:
-        who = listing(failed)  # not capitalize(): it would write "The llm chain"
-        notes = [
-            f"{who[0].upper()}{who[1:]} did not finish, so {'it is' if len(failed) == 1 else 'they are'} not compared."
-        ]
-    router = answered.get("router")
-    rivals = {p: r for p, r in answered.items() if p != "router"}
+    answered = {path: run for path, run in results.items() if run.error is None}
+    router, rivals = answered.get("router"), {p: r for p, r in answered.items() if p != "router"}
+    notes = _unfinished(results)
     if router is None or not rivals:
-        only = listing(LABELS.get(p, p) for p in answered)
-        headline = f"Only {only} answered: nothing to compare." if answered else "No path answered."
-        return Verdict(headline, tuple(notes), None)
-    best = min(answered, key=lambda p: (_tokens(answered[p]), answered[p].usage.calls))
-    lines = [_compare(router, rival, LABELS[path]) for path, rival in rivals.items()]
-    if router.decision is not None and router.decision.abstained:
-        notes.append("The router was unsure and handed the choice to the LLM; that cost is counted.")
-    if not sequential:
+        outcome, told = _alone(results, answered, terms)
+        return Verdict(outcome, OUTCOMES[outcome], told, "", tuple(notes))
+    if _abstained(router) and terms.reason:
+        notes = [f"Why it was handed over: {terms.reason}", *notes]
+    if not terms.sequential:
         notes.append("The paths ran at the same time, so their seconds include each other's load.")
-    if best != "router" and _tokens(answered[best]) < _tokens(router) / 1.05:
-        return Verdict(_lost(router, answered[best], LABELS[best]), (*lines, *notes), best)
-    close = [r for r in rivals.values() if _tokens(r) <= _tokens(router) * 1.05]
-    if close:
-        return Verdict("A draw on tokens: the router saved nothing here.", (*lines, *notes), None)
-    most = max(rivals.values(), key=_tokens)
-    return Verdict(_won(router, most), (*lines, *notes), "router")
+    right = marks(answered, terms.reference)
+    outcome, told = _by_reference(right) if right else _by_results(router, rivals)
+    if outcome == "same" and terms.borrowed and not _abstained(router):
+        outcome, told = "unconfirmed", f"{told}, but from the same LLM: it gave the router's tool its input too"
+    if _abstained(router):
+        told = f"It got the {told[0].lower()}{told[1:]}" if outcome == "same" else told
+        outcome, told = "handed_over", f"The router handed over to the LLM, so it saved nothing. {told}"
+    fit, kind = _measure(router, rivals, right)
+    cheapest = _cheapest(fit, terms)
+    lines = {path: _against(path, router, run, terms, kind if path == cheapest else "") for path, run in rivals.items()}
+    cost = lines.pop(cheapest) if outcome in ("right", "same", "differ", "unconfirmed") else ""
+    good = outcome in ("right", "same") and all(_beats(router, rival, terms) for rival in rivals.values())
+    return Verdict(outcome, OUTCOMES[outcome], f"{told}.", cost, (*lines.values(), *notes), good)
 
 
-def _won(router: RunResult, rival: RunResult) -> str:
-    slower = router.seconds > rival.seconds * 1.05
-    if not _tokens(router):
-        return "The router answered without the LLM" + (", but took longer." if slower else ".")
-    ratio = times(_tokens(rival) / _tokens(router))
-    if slower:
-        return f"The router used {ratio} fewer tokens than {LABELS[rival.path]}, but took longer."
-    return f"The router used {ratio} fewer tokens than {LABELS[rival.path]}, and was {_speed(router, rival)}."
+def marks(results: Mapping[str, RunResult], reference: Question | None) -> dict[str, bool]:
+    """Path → whether its answer is right, for the paths that answered; empty where no reference is known."""
+    if reference is None or not reference.answers:
+        return {}
+    return {
+        path: matches(run.answer, reference.answers, reference.exact_case)
+        for path, run in results.items()
+        if run.error is None
+    }
 
 
-def _lost(router: RunResult, rival: RunResult, label: str) -> str:
-    if not _tokens(rival):
-        return f"The router lost: {label} used no tokens, the router {_tokens(router):,}."
-    return f"The router lost: {label} used {times(_tokens(router) / _tokens(rival))} fewer tokens."
+# ---------------------------------------------------------------- whether the question was answered
 
 
-def _compare(router: RunResult, rival: RunResult, label: str) -> str:
-    """``Against the LLM chain: 1 call instead of 3, 4.1× fewer tokens, 3.2× faster, same tool result.``"""
-    parts = [f"{calls(router.usage.calls)} instead of {rival.usage.calls}"]
-    if router.usage.calls == rival.usage.calls:
-        parts = [f"{calls(router.usage.calls)} each"]
-    parts.append(_ratio(_tokens(rival), _tokens(router), "fewer tokens", "more tokens", "as many tokens"))
-    parts.append(_speed(router, rival))
-    parts.append(_same(router, rival))
-    return f"Against {label}: " + ", ".join(p for p in parts if p) + "."
+def _alone(results: Mapping[str, RunResult], answered: Mapping[str, RunResult], terms: Terms) -> tuple[str, str]:
+    """The router or its rivals are missing."""
+    stopped = any(run.error in (STOPPED, NOT_RUN) for run in results.values())
+    if not answered:
+        return ("stopped", "Stopped before a path had answered.") if stopped else ("failed", "No path answered.")
+    who, right = _names(answered), marks(answered, terms.reference)
+    judged = [f"{LABELS[path]} is {'right' if good else 'wrong'}" for path, good in right.items()]
+    mark = f" By the reference {listing(judged)}." if judged else ""
+    if "router" not in results:
+        return "alone", f"The router did not run: nothing to compare {who} with.{mark}"
+    if "router" not in answered:
+        if results["router"].error in (STOPPED, NOT_RUN):
+            return "stopped", f"Stopped before the router had answered; {who} did.{mark}"
+        return "failed", f"The router failed; {who} answered.{mark}"
+    only = "Only the router " + ("answered" if len(results) > 1 else "ran")
+    return ("stopped" if stopped else "alone"), f"{only}: nothing to compare.{mark}"
 
 
-def _speed(router: RunResult, rival: RunResult) -> str:
-    return _ratio(rival.seconds, router.seconds, "faster", "slower", "as fast")
+def _by_reference(right: Mapping[str, bool]) -> tuple[str, str]:
+    ours, theirs = ("right", "wrong") if right["router"] else ("wrong", "right")
+    like = [f"{LABELS[p]}'s" for p, mark in right.items() if p != "router" and mark == right["router"]]
+    unlike = [f"{LABELS[p]}'s" for p, mark in right.items() if mark != right["router"]]
+    told = f"The router's answer is {ours}"
+    if like:
+        told += f", {'as is' if len(like) == 1 else 'as are'} {listing(like)}"
+    if unlike:
+        told += f"; {listing(unlike)} {'is' if len(unlike) == 1 else 'are'} {theirs}"
+    return ours, told
 
 
-def _same(router: RunResult, rival: RunResult) -> str:
-    """What is known of the tools' results; whether the sentences are right is for the reader."""
-    ours, theirs = (run.tool_results[-1:] for run in (router, rival))
-    if not ours and not theirs:
-        return "no tool on either"
+def _by_results(router: RunResult, rivals: Mapping[str, RunResult]) -> tuple[str, str]:
+    """What the tools' results and the sentences about them vouch for."""
+    ran = {p: r for p, r in rivals.items() if r.tool_results}
+    found = {p: r for p, r in ran.items() if _found(r)}
+    if not router.tool_results:
+        if ran:
+            return "differ", f"The router answered without a tool, {_names(ran)} with one"
+        return "unconfirmed", "No tool ran: each answer is the model's own"
+    if any(r.output is None for r in router.tool_results):
+        if found:
+            return "tool_failed", f"The router's tool failed; {_names(found)} got a result"
+        return "tool_failed", "The router's tool failed, and no other path got a result"
+    if not found:
+        why = "no other path's tool gave one" if ran else "no other path ran a tool"
+        return "unconfirmed", f"Only the router got a tool's result: {why}"
+    same = {p: r for p, r in found.items() if _same(router, r)}
+    if len(same) < len(found):
+        others = _names(p for p in found if p not in same)
+        if same:
+            return "differ", f"{_first(_names(same))} got the router's result, {others} another"
+        return "differ", f"The router got another result than {others}"
+    if not _carries(router):
+        return "differ", "The router's sentence does not repeat what its tool found"
+    repeated = {p: r for p, r in same.items() if _carries(r)}
+    if not repeated:
+        return "differ", f"The tools found the same, but {_names(same)} did not repeat it"
+    return "same", f"Same result as {_names(repeated)}"
+
+
+def _found(run: RunResult) -> bool:
+    """Whether the path's last tool call succeeded: what it tried before is its own affair."""
+    return bool(run.tool_results) and run.tool_results[-1].output is not None
+
+
+def _same(router: RunResult, rival: RunResult) -> bool:
+    """Whether the rival found all that the router concludes from, and the rival's last result is among the router's."""
+    theirs = [r for r in rival.tool_results if r.output is not None]
+    every = all(any(agree(r, t) for t in theirs) for r in conclusions(router.tool_results))
+    return every and any(agree(r, theirs[-1]) for r in router.tool_results)
+
+
+def _carries(run: RunResult) -> bool:
+    return all(carries(run.answer or "", r, run.question) for r in conclusions(run.tool_results))
+
+
+# ---------------------------------------------------------------- what it cost
+
+
+@dataclass(frozen=True)
+class Gain:
+    """One figure of the router's beside a rival's. ``sign``: 1 where the router's is better, 0 for equal, -1."""
+
+    sign: int
+    text: str
+
+
+def _measure(
+    router: RunResult, rivals: Mapping[str, RunResult], right: Mapping[str, bool]
+) -> tuple[Mapping[str, RunResult], str]:
+    """The rivals that the router may be measured by, and what the cheapest of them is called ("" for a lone rival)."""
+    proven = {path: run for path, run in rivals.items() if right.get(path)}
+    found = {path: run for path, run in rivals.items() if _found(run) and _found(router)}
+    fit = proven or found or rivals
+    if len(rivals) == 1 or len(fit) == len(rivals):
+        return fit, "the cheapest rival" if len(rivals) > 1 else ""
+    what = "right rival" if proven else "rival with a result"
+    return fit, f"the {'only' if len(fit) == 1 else 'cheapest'} {what}"
+
+
+def _cheapest(runs: Mapping[str, RunResult], terms: Terms) -> str:
+    """By dollars where every price is known, else by tokens; then by calls and seconds."""
+    costs = {path: dollars(run.usage, terms.price) for path, run in runs.items()}
+    known = None not in costs.values()
+
+    def key(path: str) -> tuple[float, ...]:
+        run = runs[path]
+        return (costs[path] or 0.0) if known else 0.0, terms.tokens(run.usage), run.usage.calls, run.seconds
+
+    return min(runs, key=key)
+
+
+def _gains(router: RunResult, rival: RunResult, terms: Terms) -> list[Gain]:
+    """LLM calls, tokens, dollars (where a price is known) and seconds: the page always tells them in this order."""
+    many, theirs = router.usage.calls, rival.usage.calls
+    sign = (theirs > many) - (theirs < many)
+    found = [Gain(sign, f"{calls(many)} instead of {theirs}" if sign else f"{calls(many)} each")]
+    tokens = [terms.tokens(run.usage) for run in (rival, router)]
+    found.append(_gain(*tokens, "fewer tokens", "more tokens", "as many tokens", "no tokens"))
+    spent = [dollars(run.usage, terms.price) for run in (rival, router)]
+    if None not in spent:
+        found.append(_gain(*spent, "cheaper", "dearer", "at the same price", "free of charge"))
+    return [*found, _gain(rival.seconds, router.seconds, "faster", "slower", "as fast", "at once")]
+
+
+def _gain(theirs: float, ours: float, less: str, more: str, equal: str, nothing: str) -> Gain:
     if not ours or not theirs:
-        return "a tool ran on " + ("the router's path only" if ours else "its path only")
-    failed = [who for who, (last,) in (("the router's", ours), ("its", theirs)) if last.output is None]
-    if failed:
-        return "both tool calls failed" if len(failed) == 2 else f"{failed[0]} tool call failed"
-    same = _value(ours[0].text) == _value(theirs[0].text)
-    return "same tool result" if same else "different tool results – compare them in the cards"
-
-
-def _value(text: str) -> str:
-    """What a tool found, without the question that it repeats: ``18% of 64.50 = 11.61`` and ``18%*64.50 = 11.61`` agree."""
-    return text.rpartition(" = ")[2].strip()
-
-
-def _ratio(theirs: float, ours: float, less: str, more: str, equal: str) -> str:
-    if not ours or not theirs:
-        return (
-            equal if ours == theirs else ("no tokens" if not ours else f"{ours:,.0f} instead of 0") * ("tokens" in less)
-        )
+        return Gain(0, equal) if ours == theirs else Gain(-1, more) if ours else Gain(1, nothing)
     ratio = theirs / ours
-    if 1 / 1.05 < ratio < 1.05:
-        return equal
-    return f"{times(ratio)} {less}" if ratio > 1 else f"{times(1 / ratio)} {more}"
+    if 1 / CLOSE < ratio < CLOSE:
+        return Gain(0, equal)
+    return Gain(1, f"{times(ratio)} {less}") if ratio > 1 else Gain(-1, f"{times(1 / ratio)} {more}")
 
 
-def _tokens(result: RunResult) -> int:
-    """One tokenizer for all: o200k."""
-    return result.usage.o200k_input + result.usage.o200k_output
+def _beats(router: RunResult, rival: RunResult, terms: Terms) -> bool:
+    """Whether the router spent less of something than the rival and more of nothing."""
+    signs = [gain.sign for gain in _gains(router, rival, terms)]
+    return min(signs) >= 0 and max(signs) > 0
+
+
+def _against(path: str, router: RunResult, rival: RunResult, terms: Terms, kind: str) -> str:
+    """``Against tool calling, the cheapest rival: 1 LLM call instead of 2, 10× fewer tokens, but 2.1× slower.``
+
+    ``kind``: why the router is measured by this rival. After a hand-over the calls are the LLM's own on both paths, so
+    that their seconds are no merit of the router's.
+    """
+    gains = _gains(router, rival, terms)[: -1 if _abstained(router) else None]
+    gained, lost = (", ".join(g.text for g in gains if (g.sign < 0) == below) for below in (False, True))
+    told = f"{gained}, but {lost}" if gained and lost else gained or lost
+    return f"Against {LABELS[path]}{f', {kind}' if kind else ''}: {told}."
+
+
+def dollars(usage: Usage, price: Callable[[Usage], float | None]) -> float | None:
+    """The cost of a usage: nothing without a call, None where no price is known."""
+    return price(usage) if usage.calls else 0.0
 
 
 def times(ratio: float) -> str:
@@ -129,7 +281,35 @@ def times(ratio: float) -> str:
 
 
 def calls(number: int) -> str:
-    return f"{number} call" + ("" if number == 1 else "s")
+    return f"{number} LLM call" + ("" if number == 1 else "s")
+
+
+def _abstained(router: RunResult) -> bool:
+    return router.decision is not None and router.decision.abstained
+
+
+def _unfinished(results: Mapping[str, RunResult]) -> list[str]:
+    """One sentence each for the paths that failed, were stopped or never began."""
+    kinds = {STOPPED: ("was stopped", "were stopped"), NOT_RUN: ("was not run", "were not run")}
+    found: dict[tuple[str, str], list[str]] = {}
+    for path, run in results.items():
+        if run.error is not None:
+            found.setdefault(kinds.get(run.error, ("failed", "failed")), []).append(path)
+    return [
+        f"{_first(_names(paths))} {kind[len(paths) > 1]}, so {'it is' if len(paths) == 1 else 'they are'} not compared."
+        for kind, paths in found.items()
+    ]
+
+
+def _names(paths: Iterable[str]) -> str:
+    return listing(LABELS[path] for path in paths)
+
+
+def _first(text: str) -> str:
+    return text[0].upper() + text[1:]  # not capitalize(): it would write "The llm chain"
+
+
+# ---------------------------------------------------------------- the session
 
 
 def medians(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:

@@ -63,6 +63,13 @@ def test_the_panel_is_json_and_has_a_frame_for_every_threshold(rows: list[Row]) 
     assert len(shown["disagreements"]) == 4
 
 
+def test_the_payback_moves_with_the_threshold(rows: list[Row]) -> None:
+    told = [frame["figures"]["payback"]["summary"] for frame in panel(rows, one_off_usd=0.01)["frames"]]
+    assert "against LLM chain after 5 queries" in told[0]
+    assert "against LLM chain never" in told[-1]  # the LLM chooses every time, at the chain's own price
+    assert len(set(told)) > 3
+
+
 def test_every_figure_says_its_values_in_a_sentence(rows: list[Row]) -> None:
     shown = panel(rows, one_off_usd=0.01)["figures"]
     assert "Router 80 % right for $1.00 per 1,000 questions" in shown["cost_quality"]["summary"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,21 +16,11 @@ from pages.live import Live, scrub_event
 from pages.services import Limits
 from pages.settings import Settings, check_question, read_settings
 from pages.trace_view import Race, Session, card, export_csv, export_json, race_from_json
-from pages.verdict import medians, verdict
 from pages.wiring import model_note
-from router.types import RunResult, ToolCall, ToolResult, TraceEvent, Usage, to_json
+from router.types import TraceEvent, Usage, to_json
 from tests.browser.scripted import services
 
 EMBEDDED = {"lm": "embedded", "priced_as": "gpt-4o"}
-
-
-def result(
-    path: str, tokens: int, calls: int = 1, seconds: float = 1.0, tool: str | None = "11.61", **more: Any
-) -> RunResult:
-    tools = (ToolResult(ToolCall("calculator", {}), tool, None, 0.0),) if tool else ()
-    usage = Usage(calls, tokens, 0, 0, tokens, 0)
-    fields = {"answer": "a", "error": None, "decision": None, "tool_results": tools, "first_token_s": None} | more
-    return RunResult(path=path, question="q", usage=usage, seconds=seconds, **fields)
 
 
 def asked(question: str = "12 * 12", session: Session | None = None, **data: Any) -> list[dict[str, Any]]:
@@ -39,66 +28,6 @@ def asked(question: str = "12 * 12", session: Session | None = None, **data: Any
     event = {"question": question, "race": "r1", "settings": EMBEDDED} | data
     handler = Live(services(), Door(services()))
     return list(handler.send(session or Session(), SimpleNamespace(_data=event)))
-
-
-def test_the_verdict_names_the_ratios_of_the_run() -> None:
-    found = verdict({"llm_chain": result("llm_chain", 900, 3, 3.2), "router": result("router", 90)}, sequential=True)
-    assert found.winner == "router"
-    assert found.headline == "The router used 10× fewer tokens than the LLM chain, and was 3.2× faster."
-    assert found.lines == (
-        "Against the LLM chain: 1 call instead of 3, 10× fewer tokens, 3.2× faster, same tool result.",
-    )
-
-
-def test_the_verdict_says_when_the_router_loses() -> None:
-    found = verdict({"tool_calling": result("tool_calling", 100), "router": result("router", 250, 2, 2.0)}, True)
-    assert found.winner == "tool_calling"
-    assert found.headline == "The router lost: tool calling used 2.5× fewer tokens."
-    assert "2 calls instead of 1, 2.5× more tokens, 2.0× slower" in found.lines[0]
-
-
-def test_the_verdict_calls_a_draw_a_draw() -> None:
-    found = verdict({"tool_calling": result("tool_calling", 101), "router": result("router", 100)}, True)
-    assert found.winner is None
-    assert found.headline.startswith("A draw on tokens")
-
-
-def test_fewer_tokens_but_slower_is_said_in_the_headline() -> None:
-    found = verdict({"llm_chain": result("llm_chain", 900, 3, 1.0), "router": result("router", 90, 1, 2.0)}, True)
-    assert found.headline.endswith("but took longer.")
-
-
-def test_a_failed_path_is_named_and_not_compared() -> None:
-    broken = result("tool_calling", 0, 0, answer=None, error="429")
-    found = verdict(
-        {"tool_calling": broken, "llm_chain": result("llm_chain", 900, 3), "router": result("router", 90)}, True
-    )
-    assert found.lines[-1] == "Tool calling did not finish, so it is not compared."
-    assert not any("Against tool calling" in line for line in found.lines)
-
-
-def test_nothing_to_compare_is_no_victory() -> None:
-    assert verdict({"router": result("router", 90)}, True).winner is None
-    assert verdict({}, True).headline == "No path answered."
-
-
-def test_other_or_failed_tool_results_are_pointed_out() -> None:
-    rival = result("llm_chain", 900, 3, tool="12")
-    assert "different tool results" in verdict({"llm_chain": rival, "router": result("router", 90)}, True).lines[0]
-    failed = ToolResult(ToolCall("currency", {}), None, "cannot read", 0.0)
-    rival = replace(rival, tool_results=(failed,))
-    assert "its tool call failed" in verdict({"llm_chain": rival, "router": result("router", 90)}, True).lines[0]
-
-
-def test_one_value_in_other_words_is_the_same_tool_result() -> None:
-    ours = result("router", 90, tool="18% of 64.50 = 11.61")
-    rival = result("llm_chain", 900, 3, tool="18%*64.50 = 11.61")
-    assert "same tool result" in verdict({"llm_chain": rival, "router": ours}, True).lines[0]
-
-
-def test_nobody_is_called_the_llm_in_lower_case() -> None:
-    stopped = {path: result(path, 0, 0, answer=None, error="Stopped.") for path in ("llm_chain", "router")}
-    assert verdict(stopped, True).lines == ("The LLM chain and the router did not finish, so they are not compared.",)
 
 
 def test_a_path_that_failed_has_no_zero_that_looks_like_a_victory() -> None:
@@ -114,12 +43,6 @@ def test_what_every_path_failed_with_is_said_once() -> None:
     assert asked("broken 5")[-1]["fault"] is None and asked()[-1]["fault"] is None
 
 
-def test_a_direct_answer_without_a_call_is_compared_without_dividing_by_zero() -> None:
-    found = verdict({"llm_chain": result("llm_chain", 900, 3), "router": result("router", 0, 0, 0.1)}, True)
-    assert found.headline == "The router answered without the LLM."
-    assert "0 calls instead of 3, no tokens" in found.lines[0]
-
-
 def test_every_message_of_a_race_is_json_and_the_last_one_is_done() -> None:
     messages = asked()
     assert json.loads(json.dumps(messages))[-1]["phase"] == "done"
@@ -130,7 +53,9 @@ def test_every_message_of_a_race_is_json_and_the_last_one_is_done() -> None:
 def test_a_card_adds_up_its_calls_while_they_run() -> None:
     done = asked()[-1]["paths"]["llm_chain"]
     assert (done["calls"], sum(done["tokens"]), done["state"]) == (3, 836, "done")
-    assert done["tokens"] != done["own"]
+    own = asked(settings={**EMBEDDED, "counts": "own"})[-1]
+    chain = own["paths"]["llm_chain"]
+    assert (sum(chain["tokens"]), chain["steps"][0]["tokens"]) == (932, [242, 20])
     assert [s["title"] for s in done["steps"]] == [
         "Plan: choose a tool", "calculator", "Interpret the result", "Write the answer"
     ]  # fmt: skip
@@ -204,12 +129,6 @@ def test_a_table_holds_no_formula() -> None:
     assert {row["question"] for row in rows} == {'\'=HYPERLINK("x")'}
 
 
-def test_medians_leave_out_what_failed() -> None:
-    done = {"state": "done", "tokens": [10, 5], "seconds": 2.0, "cost": 0.1}
-    rows = [{"paths": {"router": done}}, {"paths": {"router": done | {"state": "error", "tokens": [0, 0]}}}]
-    assert medians(rows)["router"] == {"questions": 1, "tokens": 15, "seconds": 2.0, "cost": 0.1}
-
-
 def test_a_stopped_step_does_not_run_for_ever() -> None:
     begun = TraceEvent("router", "lm", 0.1, {"phase": "begin", "step": 1, "role": "write"})
     ended = TraceEvent("router", "error", 0.2, {"message": "Stopped.", "usage": to_json(Usage())})
@@ -229,3 +148,56 @@ def test_figures_speak_of_one_tokenizer_at_a_time() -> None:
         for counts in ("o200k", "own")
     }
     assert "Router 89" in by["o200k"] and "Router 121" in by["own"]
+
+
+def test_own_tokenizer_counts_cards_charts_headline_history_and_projection_alike() -> None:
+    last = asked(settings={**EMBEDDED, "counts": "own"})[-1]
+    assert sum(last["paths"]["router"]["tokens"]) == 121
+    assert "Router 121" in last["figures"]["tokens"]["one"]["summary"]
+    assert sum(last["history"][0]["paths"]["router"]["tokens"]) == last["medians"]["router"]["tokens"] == 121
+    assert f"{594 / 121:.1f}× fewer tokens" in last["verdict"]["cost"]
+
+
+def route(**data: Any) -> TraceEvent:
+    odds = {"tool": "calculator", "confidence": 0.96, "threshold": 0.6, "probabilities": {}, "microseconds": 50.0}
+    return TraceEvent("router", "route", 0.001, odds | data)
+
+
+def test_the_real_reason_of_a_hand_over_is_on_the_card_and_in_the_headlines_lines() -> None:
+    race = Race.of("r", "q", "", "embedded", "sequential", ("router",))
+    race.add(TraceEvent("router", "start", 0.0, {"question": "q"}))
+    race.add(route(abstained=True, reason="calculator does not take '3 boxes' in."))
+    view = card(race.events["router"], lambda usage: None)
+    assert view["route"]["reason"] == race.handed_over == "calculator does not take '3 boxes' in."
+    assert view["steps"][0]["title"] == "Route: calculator – handed over to the LLM"
+    race.events["router"][-1] = route(abstained=False, reason="Open slots: amount.")
+    assert race.handed_over == ""
+
+
+def test_what_the_llm_gave_a_tool_is_known_as_borrowed() -> None:
+    race = Race.of("r", "q", "", "embedded", "sequential", ("router",))
+    begun = {"phase": "begin", "step": 1, "tool": "calculator", "arguments": {"expression": "1"}}
+    race.add(TraceEvent("router", "tool", 0.1, begun | {"sources": {"expression": "question"}}))
+    assert not race.borrowed
+    race.add(TraceEvent("router", "tool", 0.1, begun | {"sources": {"expression": "llm"}}))
+    assert race.borrowed
+
+
+def test_native_and_emulated_calls_have_one_plain_name() -> None:
+    for role in ("call", "native_call"):
+        begun = TraceEvent("tool_calling", "lm", 0.1, {"phase": "begin", "step": 1, "role": role})
+        (step,) = card([begun], lambda usage: None)["steps"]
+        assert step["title"] == "Choose a tool or answer"
+
+
+def test_a_path_that_never_began_is_not_run_and_no_failure() -> None:
+    begun = TraceEvent("router", "start", 0.0, {"question": "q"})
+    ended = TraceEvent("router", "error", 0.0, {"message": "Stopped before it began.", "usage": to_json(Usage())})
+    assert card([begun, ended], lambda usage: None)["state"] == "not_run"
+
+
+def test_a_known_question_is_marked_on_each_card() -> None:
+    last = asked("I need to leave an 18% tip on a bill of 64.50, how much is that")[-1]
+    assert [view["right"] for view in last["paths"].values()] == [True, True, True]
+    assert last["verdict"]["outcome"] == "right"
+    assert "right" not in asked("12 * 12")[-1]["paths"]["router"]

@@ -51,6 +51,7 @@ CASES: dict[str, list[tuple[str, dict, str]]] = {
         ("sin of 30 degrees", {}, "= 0.5"),
     ],
     "unit_converter": [
+        ("2 decades in years", {"value": 2, "from_unit": "decade", "to_unit": "year"}, "= 20 years"),
         ("minus 10 celsius in fahrenheit", {"value": -10}, "= 14 °F"),
         ("I weigh 82 kg, how much is that in stone", {"value": 82, "to_unit": "st"}, "12.9128 st"),
         ("quarter mile in metres", {"value": 0.25}, "402.336 m"),
@@ -307,6 +308,7 @@ FAULTS: list[tuple[str, dict, tuple[str, str, str]]] = [
     ("calculator", {"expression": "[1 for i in (1,2)]"}, ("for i in", "not arithmetic", "Use numbers")),
     ("calculator", {"expression": "1" + "+1" * 400}, ("1+1", "maxLength 300", "Give arguments")),
     ("unit_converter", {"value": 3, "from_unit": "kg", "to_unit": "m"}, ("kg", "different things", "Give two units")),
+    ("unit_converter", {"value": 3, "from_unit": "cm", "to_unit": "L"}, ("cm to L", "(length and volume)")),
     ("unit_converter", {"value": 3, "from_unit": "blorps", "to_unit": "m"}, ("blorps", "known", "Use a common name")),
     ("unit_converter", {"value": -5, "from_unit": "K", "to_unit": "°C"}, ("-5", "absolute zero", "Give a higher")),
     ("unit_converter", {"value": 1e200, "from_unit": "m", "to_unit": "km"}, ("1e+200", "1e100", "Give a smaller")),

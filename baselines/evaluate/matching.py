@@ -77,6 +77,12 @@ def foreign_numbers(answer: str, sources: Iterable[str]) -> list[Decimal]:
     ]
 
 
+def same_number(one: Decimal, other: Decimal) -> bool:
+    """Whether two stated numbers are equal, or one of them is the other rounded to its decimals (never to a whole
+    number)."""
+    return _rounds_to(one, other) or _rounds_to(other, one)
+
+
 def _rounds_to(found: Decimal, wanted: Decimal, whole: bool = False) -> bool:
     """Equal, or ``found`` rounds half up or half even to ``wanted`` at its decimals. Whole numbers only match
     themselves, unless ``whole``."""

@@ -44,7 +44,7 @@ def panel(
     shown["figures"] |= {"stability": draw.changed(again)} if again else {}
     shown["figures"] |= _payback(summary, one_off_usd)
     return shown | {
-        "frames": [_frame(rows, at, curve, config) for at in _offered(rows)],
+        "frames": [_frame(rows, at, curve, config, one_off_usd) for at in _offered(rows)],
         "own_threshold": own,
         "one_off_usd": one_off_usd,
         "disagreements": disagreements(rows),
@@ -92,7 +92,11 @@ def _offered(rows: Sequence[Row]) -> list[float]:
 
 
 def _frame(
-    rows: Sequence[Row], at: float, curve: Sequence[tuple[float, Mapping[str, Any]]], config: StatisticsConfig
+    rows: Sequence[Row],
+    at: float,
+    curve: Sequence[tuple[float, Mapping[str, Any]]],
+    config: StatisticsConfig,
+    one_off_usd: float,
 ) -> dict[str, Any]:
     found: Replay = replay(rows, at)
     others = [row for row in rows if row.path != "router"]
@@ -102,6 +106,7 @@ def _frame(
     summary = {path: summary[path] for path in order if path in summary}
     figures = _figures(sorted(moved, key=lambda row: order.index(row.path) if row.path in order else 99), summary)
     figures["cost_quality"] = draw.cost_quality(summary, curve, at)
+    figures |= {"payback": None} | _payback(summary, one_off_usd)  # None: the run's own figure does not stand here
     sentences = comparison_sentences(summary)
     return {
         "threshold": at,

@@ -250,8 +250,35 @@ _CONSUMPTION = "L/100km"
 """The one unit that is inverse to its peers: mpg and km/l are distance over volume."""
 
 
+_KINDS = {
+    "m": "length",
+    "kg": "mass",
+    "m²": "area",
+    "m³": "volume",
+    "K": "temperature",
+    "s": "time",
+    "byte": "data",
+    "km/h": "speed",
+    "Hz": "rate",
+    "J": "energy",
+    "W": "power",
+    "N": "force",
+    "Pa": "pressure",
+    "V": "voltage",
+    "A": "current",
+    "g/cm³": "density",
+    "mpg": "consumption",
+}
+"""A unit of each kind, and what the kind is called."""
+
+
 def _kind(symbol: str) -> str:
-    return str(_registry().parse_units(vocabulary()[1][symbol]).dimensionality).strip("[]")
+    """What a unit measures, in a word."""
+
+    def dimensions(of: str) -> object:
+        return _registry().parse_units(vocabulary()[1][of]).dimensionality
+
+    return next(word for unit, word in _KINDS.items() if dimensions(unit) == dimensions(symbol))
 
 
 @cache

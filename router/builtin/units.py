@@ -82,7 +82,7 @@ week|week|weeks wk wks
 fortnight|fortnight|fortnights
 month|month|months
 year|year|years yr yrs
-decade|decade|decades
+decade|decayear|decades
 century|century|centuries
 km/h|kilometer/hour|kph kmh kmph km/hr km/hour kilometers_per_hour kilometres_per_hour kilometer_per_hour km_per_hour km_an_hour
 mph|mile/hour|mi/h mi/hr miles_per_hour miles_an_hour mile_per_hour mp/h

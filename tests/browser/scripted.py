@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,12 +75,17 @@ class Script:
             outcome.update(reply=reply, usage=to_json(usage(role)), wait_s=0.0, first_token_s=0.1)
         return reply
 
-    def tool(self) -> None:
+    def tool(self, question: str) -> None:
         arguments = {"expression": "18/100*64.50"}
         with self.trace.step(
             "tool", tool="calculator", arguments=arguments, sources={"expression": "question"}
         ) as outcome:
-            outcome.update(output="18% of 64.50 = 11.61", error=None)
+            if "unreadable" in question:
+                outcome.update(output=None, error="calculator cannot read it. Write it like 2 + 3 * 4.")
+            elif "differ" in question and self.trace.path == "tool_calling":
+                outcome.update(output="18% of 64 = 11.52", error=None)
+            else:
+                outcome.update(output="18% of 64.50 = 11.61", error=None)
 
     def run(self, question: str) -> None:
         path, text = self.trace.path, "18% of 64.50 is 11.61."
@@ -87,9 +93,14 @@ class Script:
             text = HOSTILE
         if "slow" in question:
             text, self.pace = "word " * 60, 10.0
+        roles = ROLES[path]
         if path == "router":
             chosen = decision(question)
-            self.trace.emit("route", **to_json(chosen), threshold=0.62, microseconds=58.0)
+            handed = "boxes" in question
+            if handed:
+                chosen, roles = replace(chosen, abstained=True), ROLES["tool_calling"]
+            reason = "calculator does not take '3 boxes' in." if handed else ""
+            self.trace.emit("route", **to_json(chosen), threshold=0.62, microseconds=58.0, reason=reason)
             if chosen.tool == "smalltalk":
                 return self.smalltalk(question)
         if "unreachable" in question:
@@ -97,13 +108,12 @@ class Script:
                 raise RuntimeError("The model could not be reached. Check the network.")
         if "broken" in question and path == "tool_calling":
             raise RuntimeError("The provider answered 429: too many requests. Wait a minute, or choose another model.")
-        roles = ROLES[path]
         for role in roles[:-1]:
             self.llm(role, '{"tool": "calculator", "input": "18/100*64.50"}')
             if role in ("plan", "call"):
-                self.tool()
-        if path == "router":
-            self.tool()
+                self.tool(question)
+        if len(roles) == 1:
+            self.tool(question)
         self.trace.answer(self.llm(roles[-1], text, stream=True))
 
     def smalltalk(self, question: str) -> None:
@@ -127,6 +137,9 @@ def race(question: str, lm: Any, options: RaceOptions) -> Iterator[TraceEvent]:
     def work() -> None:
         for path in options.paths:
             trace = Trace(path, question, sink, options.stop)
+            if options.stop.is_set():
+                trace.fail("Stopped before it began.")
+                continue
             try:
                 Script(trace, options.stop, lm.pace).run(question)
             except Exception as fault:

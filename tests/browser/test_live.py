@@ -18,8 +18,9 @@ from tests.browser.scripted import HOSTILE
 def test_a_question_runs_down_all_paths_and_says_who_won(live: Live) -> None:
     live.asked("What is 18% of 64.50?")
     page = live.page
-    expect(page.locator(".headline")).to_contain_text("The router used 9.4× fewer tokens than the LLM chain")
-    expect(page.locator(".verdict .lines li").first).to_contain_text("1 call instead of 3")
+    expect(page.locator(".headline")).to_have_text("Same result as the LLM chain and tool calling.")
+    expect(page.locator(".cost")).to_contain_text("Against tool calling, the cheapest rival: 1 LLM call instead of 2, 6.0×")
+    expect(page.locator(".verdict .lines li").first).to_contain_text("1 LLM call instead of 3")
     for path, calls, tokens in (("llm_chain", "3", "836"), ("tool_calling", "2", "530"), ("router", "1", "89")):
         card = live.card(path)
         expect(card.locator(".answer")).to_have_text("18% of 64.50 is 11.61.")
@@ -27,7 +28,9 @@ def test_a_question_runs_down_all_paths_and_says_who_won(live: Live) -> None:
         expect(card.locator(".call")).to_have_text('calculator(expression="18/100*64.50")')
         expect(card.locator('.kpi [data-key="calls"] dd').first).to_have_text(calls)
         expect(card.locator('.kpi [data-key="tokens"] dd').first).to_have_text(tokens)
-    expect(live.card("router").locator('.kpi [data-key="cost"] dd').first).to_have_text("$0.00034")
+    expect(live.card("router").locator('.kpi [data-key="cost"] dd')).to_have_text(
+        ["$0.00034", "$335 per million questions"]
+    )
     expect(live.card("router").locator(".meter")).to_have_attribute("aria-label", "Confidence 97 %, threshold 62 %")
     expect(live.card("router").locator(".why .for")).to_have_text(["18%", "64.50?"])
 
@@ -54,8 +57,12 @@ def test_stop_ends_the_race_and_keeps_what_was_finished(live: Live) -> None:
     live.answered()
     expect(live.card("llm_chain").locator(".status")).to_have_text("stopped")
     expect(live.card("llm_chain").locator(".steps li.tool .result")).to_have_text("18% of 64.50 = 11.61")
-    expect(live.page.locator(".headline")).to_have_text("No path answered.")
-    expect(live.page.locator(".verdict .lines")).to_contain_text("The LLM chain, tool calling and the router did not")
+    for path in ("tool_calling", "router"):
+        expect(live.card(path).locator(".status")).to_have_text("not run")
+    expect(live.page.locator(".outcome")).to_have_text("Stopped")
+    expect(live.page.locator(".headline")).to_have_text("Stopped before a path had answered.")
+    expect(live.page.locator(".verdict .lines")).to_contain_text("Tool calling and the router were not run")
+    expect(live.page.locator(".history .none")).to_have_text(["stopped", "not run", "not run"])
     expect(live.card("llm_chain").locator(".result.wrong")).to_have_count(0)
     live.asked("12 * 12")
     expect(live.card("router").locator(".answer")).to_have_text("18% of 64.50 is 11.61.")
@@ -66,7 +73,7 @@ def test_a_failing_provider_is_one_cards_sentence(live: Live) -> None:
     expect(live.card("tool_calling").locator('.kpi [data-key="cost"] dd').first).to_have_text("–")
     expect(live.card("tool_calling").locator(".fault")).to_contain_text("429: too many requests")
     expect(live.card("llm_chain").locator(".answer")).to_have_text("18% of 64.50 is 11.61.")
-    expect(live.page.locator(".verdict .lines")).to_contain_text("Tool calling did not finish")
+    expect(live.page.locator(".verdict .lines")).to_contain_text("Tool calling failed, so it is not")
 
 
 def test_a_model_that_needs_a_key_says_so_without_showing_the_key(live: Live) -> None:
@@ -125,6 +132,10 @@ def test_prices_change_without_a_new_race(live: Live) -> None:
     page.locator('[name="counts"]').select_option("own")
     expect(live.card("router").locator('.kpi [data-key="tokens"] dd').first).to_have_text("121")
     expect(page.locator(".note-tokens")).to_have_text("counted by the model's own tokenizer")
+    expect(page.locator(".history tbody td").nth(8)).to_have_text("121")
+    expect(page.locator('.projection tr[data-path="router"] td').nth(1)).to_have_text("12,100,000")
+    expect(page.locator(".projection .basis")).to_contain_text("Tokens counted by the model's own tokenizer.")
+    expect(live.card("router").locator(".steps small").last).to_have_text("104 in · 17 out")
     expect(page.locator(".history tbody tr")).to_have_count(1)
 
 
@@ -188,7 +199,7 @@ def test_a_figure_is_one_word_in_the_reasons(live: Live) -> None:
       const card = Switchyard.ghost("router");
       const route = {tool: "calculator", confidence: 1, threshold: .5, abstained: false, probabilities: {calculator: 1}};
       const why = {words: words.map(word => [word, 1]), tool: "calculator", runner_up: "", nearest: []};
-      const view = {state: "done", steps: [], route, why, answer: "", calls: 0, tokens: [0, 0], own: [0, 0], cost: 0};
+      const view = {state: "done", steps: [], route, why, answer: "", calls: 0, tokens: [0, 0], cost: 0};
       Switchyard.card(card, "router", view, {race: "r", question: "What's 18% of 64.50?", price: {note: ""}, phase: "done"});
       return card.querySelector(".why p").textContent.trim();
     }"""
