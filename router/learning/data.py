@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from router.learning import synthetic
-from router.types import NONE, Example
+from router.tools.tool import check_name
+from router.types import NON_TOOLS, NONE, Example
 
 QUESTION_COLUMNS = ("question", "text", "query", "sentence", "prompt", "input")
 TOOL_COLUMNS = ("tool", "label", "category", "intent", "tools")
@@ -290,7 +291,13 @@ def _question(value: Any) -> str:
 def _tool(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _Unfit(f"tool is {_show(value)}. Give a label's name.")
-    return value.strip()
+    name = value.strip()
+    if name not in NON_TOOLS:
+        try:
+            check_name(name)
+        except ValueError as fault:
+            raise _Unfit(str(fault)) from None
+    return name
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str], wanted: str) -> Any:
