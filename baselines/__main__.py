@@ -82,6 +82,12 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
     run.add_argument("--judge", metavar="LM", help="a model that judges answers without a reference")
     run.add_argument("--timeout", type=float, default=180.0, metavar="S", help="seconds a path may take")
     run.add_argument("--router", type=Path, help="directory of a saved router (default: the one that ships)")
+    run.add_argument(
+        "--tools",
+        type=Path,
+        metavar="FILE",
+        help="JSON list of tools, on offer instead of those that ship: only described",
+    )
     run.add_argument("--knowledge", type=Path, help="folder that the search tool reads (default: the built-in one)")
     run.add_argument("--online", action="store_true", help="let tools use the internet")
     _add_prices(run)

@@ -1,4 +1,5 @@
-"""LLMChain: the language model plans a tool, reads its result and answers; 2k+1 calls for k tools.
+"""LLMChain: the language model plans a tool, reads its result and answers; 2k+1 calls for k tools, and one more for
+each tool that cannot read its input by itself.
 
 The transcript grows with every call, as an agent's context does. Leaves out any local knowledge of which tool serves:
 that is what the router is raced against.
@@ -8,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import dspy
 
 from router.lms import ask, ask_json, capabilities, metered, prompts
-from router.lms.calling import run_tool
+from router.lms.calling import handed_back, run_tool
 from router.lms.prompts import ChainStep, Prompt
 from router.tools import Tool
 from router.trace import Trace
@@ -30,7 +31,8 @@ class ChainConfig:
 
 
 class LLMChain(dspy.Module):
-    """plan → tool → interpret, again while the plan asks for another tool, then answer.
+    """plan → tool → interpret, again while the plan asks for another tool, then answer. A tool that is only described
+    ends the chain: its call, as JSON, is the answer.
 
     ``forward(question)`` gives a Prediction with ``answer``, ``tool_results`` and ``usage``. The LM is the one of the
     context; capable models are asked through DSPy signatures, others with the prompts of ``router.lms.prompts``.
@@ -57,17 +59,29 @@ class LLMChain(dspy.Module):
             tool, words = voice.plan(steps)
             if tool == NONE:
                 break
-            steps.append(ChainStep(tool, words, self._run(tool, words, trace).text))
+            result = self._run(lm, tool, words, trace)
+            if handed_back(self.tools, result):
+                return self._answered(result.text, trace)
+            steps.append(ChainStep(tool, words, result.text))
             finding, done = voice.interpret(steps)
             steps[-1] = replace(steps[-1], finding=finding, done=done)
-        trace.answer(voice.conclude(steps))
+        return self._answered(voice.conclude(steps), trace)
+
+    @staticmethod
+    def _answered(answer: str, trace: Trace) -> dspy.Prediction:
+        trace.answer(answer)
         run = trace.result()
         return dspy.Prediction(answer=run.answer, tool_results=run.tool_results, usage=run.usage)
 
-    def _run(self, name: str, words: str, trace: Trace) -> ToolResult:
-        """Run a tool on an input in words, read by the tool's own parser."""
+    def _run(self, lm: dspy.LM, name: str, words: str, trace: Trace) -> ToolResult:
+        """Run a tool on an input in words, read by the tool's own parser, or by the model where it has none."""
         tool = self.tools.get(name)
-        arguments = tool.parse(words) if tool else {}
+        if tool is None or not tool.slots:
+            arguments: dict[str, Any] | None = {}
+        elif tool.parse is None:
+            arguments = ask_json(lm, prompts.fill(words, tool, {}, tuple(tool.slots)), trace)
+        else:
+            arguments = tool.parse(words)
         if arguments is not None:
             return run_tool(trace, self.tools, ToolCall(name, arguments), dict.fromkeys(arguments, "llm"))
         with trace.step("tool", tool=name, arguments={"input": words}, sources={"input": "llm"}) as outcome:

@@ -16,7 +16,8 @@ from typing import Any
 
 from router.network import DEFAULT_ROUTER, Router
 from router.network.artifact import ArtifactError
-from router.tools import sentence
+from router.tools import ToolSet, sentence
+from router.types import NON_TOOLS
 
 ASSETS = Path(__file__).parent.parent / "assets"
 CHAINS = ASSETS / "chains.jsonl"
@@ -48,11 +49,13 @@ def _parser() -> argparse.ArgumentParser:
         "file", nargs="?", default="-", metavar="FILE|-", help="questions, one a line (default: standard input)"
     )
     _add_router(route)
+    _add_tools(route)
     route.set_defaults(run=_route)
     explain = commands.add_parser("explain", help="which words decided")
     explain.add_argument("question")
     explain.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     _add_router(explain)
+    _add_tools(explain)
     explain.set_defaults(run=_explain)
     train = commands.add_parser("train", help="train a router; without FILE, the one that ships")
     train.add_argument(
@@ -62,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--with-templates", action="store_true", help="the shipped template questions beside FILE")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--epochs", type=_positive, default=8)
+    _add_tools(train)
     train.set_defaults(run=_train)
     check = commands.add_parser("check", help="accuracy of a router, as JSON")
     check.add_argument("--questions", type=Path, default=ASSETS / "questions.jsonl", help="labelled questions")
@@ -85,6 +89,22 @@ def _add_router(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--router", type=Path, default=DEFAULT_ROUTER, metavar="DIR", help="folder of the weights")
 
 
+def _add_tools(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tools",
+        type=Path,
+        metavar="FILE",
+        help="JSON list of tools as OpenAI, Anthropic or MCP have it, on offer instead of those that ship",
+    )
+
+
+def _tools(args: argparse.Namespace) -> ToolSet:
+    """The tools of ``--tools``, else those that ship."""
+    from router.builtin import default_tools
+
+    return ToolSet.read(args.tools) if args.tools else default_tools()
+
+
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
@@ -92,10 +112,9 @@ def _positive(text: str) -> int:
 
 
 def _route(args: argparse.Namespace) -> int:
-    from router.builtin import default_tools
     from router.plans import plan, row
 
-    router, tools = Router.from_pretrained(args.router), default_tools()
+    router, tools = Router.from_pretrained(args.router), _tools(args)
     try:
         for question in _lines(args.file):
             started = time.perf_counter()
@@ -117,13 +136,17 @@ def _explain(args: argparse.Namespace) -> int:
     from router.network.explain import explain
     from router.types import to_json
 
+    tools = _tools(args)
     found = explain(Router.from_pretrained(args.router), args.question)
+    offered = found.tool in tools or found.tool in NON_TOOLS
     if args.json:
-        print(json.dumps(to_json(found), ensure_ascii=False))
+        print(json.dumps(to_json(found) | {"offered": offered}, ensure_ascii=False))
         return 0
     decision = found.decision
     state = "abstained" if decision.abstained else "decided"
     print(f"{found.tool} ({state}: confidence {decision.confidence:.3f}, threshold {found.threshold:.3f})")
+    if not offered:
+        print(f"{found.tool} is not on offer, so the language model would choose. On offer: {', '.join(tools)}.")
     print(f"runner-up {found.runner_up}, {found.margin:+.2f} behind in logits: {found.base:+.2f} before any word, and")
     for word in found.words:
         bar = ("+" if word.contribution > 0 else "-") * min(30, round(abs(word.contribution) * 5))
@@ -134,11 +157,11 @@ def _explain(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from router.builtin import default_tools
     from router.builtin.readers import fit_readers
     from router.learning import shipped
     from router.learning.data import read_examples
 
+    tools = _tools(args)
     rows = shipped.examples(args.seed) if args.with_templates or not args.files else []
     for path in args.files:
         examples, problems = read_examples(path)
@@ -149,7 +172,7 @@ def _train(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     router = shipped.train(rows, args.seed, args.epochs, _show)
     router.save_pretrained(args.out)
-    fit_readers(router, rows, default_tools()).save(args.out)
+    fit_readers(router, rows, tools).save(args.out)
     size = sum(file.stat().st_size for file in args.out.iterdir()) / 1e6
     summary = {
         "examples": len(rows),

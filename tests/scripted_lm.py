@@ -61,12 +61,12 @@ class ScriptedEngine:
 
 
 def _pieces(reply: Any) -> Iterator[Any]:
-    for one in reply if isinstance(reply, list) else [reply]:
+    for i, one in enumerate(reply if isinstance(reply, list) else [reply]):
         if isinstance(one, Mapping):
-            yield lm15.ToolCallDelta(input=json.dumps(one["arguments"]), id="call_1", name=one["name"])
+            yield lm15.ToolCallDelta(json.dumps(one["arguments"]), part_index=i, id=f"call_{i + 1}", name=one["name"])
         elif isinstance(one, str):
-            for i in range(0, len(one), 4):
-                yield lm15.TextDelta(one[i : i + 4])
+            for at in range(0, len(one), 4):
+                yield lm15.TextDelta(one[at : at + 4])
         else:
             yield one
 
@@ -78,7 +78,5 @@ def scripted_lm(*replies: Any, model: str = "openai/gpt-4o", **options: Any) -> 
 
 def field(**values: Any) -> str:
     """A reply in the form of DSPy's ChatAdapter."""
-    text = "\n\n".join(
-        f"[[ ## {k} ## ]]\n{v if isinstance(v, str) else json.dumps(v)}" for k, v in values.items()
-    )
+    text = "\n\n".join(f"[[ ## {k} ## ]]\n{v if isinstance(v, str) else json.dumps(v)}" for k, v in values.items())
     return f"{text}\n\n[[ ## completed ## ]]"

@@ -47,6 +47,8 @@ HOMES = {
     "dspy": ("router.lms", "router.delegation", "router.pipeline", "router.learning.synthesize", "baselines"),
     "xllamacpp": ("router.lms",),
     "litellm": ("router.lms",),
+    "mcp": ("router.tools.mcp",),
+    "docstring_parser": ("router.tools.functions",),
     "plotly": ("baselines.figures",),
     "gradio": ("pages", "app"),
 }

@@ -241,3 +241,10 @@ def test_a_split_of_logs_never_has_a_question_on_both_sides() -> None:
     examples = [Example(f"q{i % 7}", "t", source=str(i)) for i in range(50)]
     training, validation = split(examples, seed=3, share=0.3)
     assert {e.question for e in training}.isdisjoint(e.question for e in validation) and validation
+
+
+def test_an_intent_needs_no_name_that_a_tool_could_have(tmp_path: Path) -> None:
+    file = tmp_path / "intents.csv"
+    file.write_text("text,category\nwhere is my money,reverted_card_payment?\n", "utf-8")
+    examples, problems = read_examples(file)
+    assert [e.tool for e in examples] == ["reverted_card_payment?"] and problems == []

@@ -45,6 +45,12 @@ def test_the_example_of_a_tool_of_ones_own_routes_to_it_and_runs_it(capsys: pyte
     assert run.tool_results[0].output == "RR987654321: in transit" and run.answer == "RR987654321 is in transit."
 
 
+def test_the_example_of_tools_as_people_have_them_says_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(example("toolset"), {})
+    printed = [line.split("# ")[1] for line in example("toolset").splitlines() if line.startswith("print")]
+    assert capsys.readouterr().out.splitlines() == printed
+
+
 def test_every_example_is_marked() -> None:
     blocks, marked = README.count("```python"), len(re.findall(r"<!-- example:\w+ -->\n```python", README))
     assert blocks - marked == 1  # the agent on a router of one's own, which has to be trained first

@@ -23,6 +23,7 @@ from baselines.evaluate.provenance import provenance
 from baselines.evaluate.questions import Question, read_questions
 from baselines.evaluate.runs import Row, RunConfig, read_rows, remaining, run
 from baselines.evaluate.statistics import StatisticsConfig, summarise
+from router.tools import ToolSet
 from router.types import TraceEvent
 
 DEFAULT_PRICE = "gpt-4o"
@@ -45,6 +46,7 @@ class RunOrder:
     judge: str | None = None
     timeout: float = 180.0
     router: Path | None = None
+    tools: Path | None = None
     knowledge: Path | None = None
     online: bool = False
     priced_as: str | None = None
@@ -63,9 +65,7 @@ class Setting:
 
 def run_command(order: RunOrder) -> int:
     """Run, show, and print the summary; 0 when all was run, 130 after Ctrl-C (what was finished is kept)."""
-    from router.builtin import ToolConfig, default_tools
-
-    tools = default_tools(ToolConfig(knowledge=order.knowledge, online=order.online))
+    tools = _tools(order)
     read = read_questions(order.input, tuple(tools))
     for problem in read.problems:
         print(f"{order.input.name} {problem} It is left out.", file=sys.stderr)
@@ -163,6 +163,16 @@ def table(summary: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(
         "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))) for line in lines
     )
+
+
+def _tools(order: RunOrder) -> ToolSet:
+    from router.builtin import ToolConfig, default_tools
+
+    if order.tools is None:
+        return default_tools(ToolConfig(knowledge=order.knowledge, online=order.online))
+    if order.knowledge or order.online:
+        raise ValueError("--knowledge and --online are for the tools that ship. Leave them out beside --tools.")
+    return ToolSet.read(order.tools)
 
 
 def _work(questions: Sequence[Question], race: Any, config: RunConfig) -> bool:

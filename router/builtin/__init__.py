@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from router.tools import Tool
+from router.tools import ToolSet
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class ToolConfig:
     online: bool = False
 
 
-def default_tools(config: ToolConfig = ToolConfig()) -> dict[str, Tool]:
+def default_tools(config: ToolConfig = ToolConfig()) -> ToolSet:
     """The eight tools that ship, by name."""
     # imported here, so that importing one room of these does not import all
     from router.builtin import calculator, calendar, clock, currency, search, text, unit_converter, weather
     from router.builtin.reading import ENGLISH
 
     rooms = (calculator, unit_converter, clock, calendar, currency, search, weather, text)
-    return {tool.name: replace(tool, reading=ENGLISH) for tool in (room.build(config) for room in rooms)}
+    return ToolSet(replace(room.build(config), reading=ENGLISH) for room in rooms)

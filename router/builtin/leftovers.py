@@ -111,9 +111,9 @@ def crowded(question: Question, tool: Tool) -> bool:
         return True
     if tool.name in _CONVERTERS and (_second_target(said, tool.name, ()) or _second_rate(said, ())):
         return True
-    kinds = (schema.get("type") for schema in tool.parameters["properties"].values())
+    kinds = (slot.schema.get("type") for slot in tool.slots.values())
     slots = sum(kind in ("number", "integer") for kind in kinds)
-    numbers = _undated_numbers(said, dated="date" in tool.parameters["properties"])
+    numbers = _undated_numbers(said, dated="date" in tool.slots)
     asked_on = re.search(r"\b(?:that|those)\b", said) is not None and not _measured(said)
     return slots > 0 and (len(numbers) > slots or (len(numbers) > 0 and asked_on))
 

@@ -129,9 +129,7 @@ def fit_readers(router: Router, examples: Sequence[Example], tools: Mapping[str,
 
 
 def _learnable(tool: Tool) -> list[str]:
-    properties = tool.parameters["properties"]
-    required = tool.parameters.get("required", ())
-    return [s for s in required if "enum" in properties[s] or s == "expression"]
+    return [s for s, slot in tool.slots.items() if slot.required and ("enum" in slot.schema or s == "expression")]
 
 
 def _identity(router: Router) -> str:

@@ -29,7 +29,7 @@ from router.builtin.mentions import (
 )
 from router.builtin.numbers import Clean, plain
 from router.builtin.places import find as find_place
-from router.calls.arguments import PARSE, QUESTION, Filled, parsed, validator
+from router.calls.arguments import PARSE, QUESTION, Filled, parsed
 from router.tools import Tool
 from router.tools.reading import Reads
 from router.types import Question, once
@@ -63,27 +63,28 @@ def _by_parser(readings: Iterable[tuple[str, str]], tool: Tool) -> Filled | None
 
 def _completed(tool: Tool, text: str, filled: Filled) -> Filled:
     """``filled`` with the places that the question names and the tool's own reading passed over."""
-    slots = [s for s, schema in tool.parameters["properties"].items() if kind_of(s, schema) == "place"]
+    slots = [s for s, slot in tool.slots.items() if kind_of(s, slot.schema) == "place"]
     taken = [s for s in slots if s in filled.arguments]
     mentions = place_mentions(text) if len(taken) < len(slots) else []
     if not len(taken) < len(mentions) <= len(slots):
         return filled
     added: dict[str, Any] = {slot: m.value for slot, m in zip(slots, mentions)}
     if len(mentions) > 1:
-        times = [s for s, schema in tool.parameters["properties"].items() if kind_of(s, schema) == "time"]
+        times = [s for s, slot in tool.slots.items() if kind_of(s, slot.schema) == "time"]
         found = find_times(text, times, {}) if times else {}
         if not found:
             return filled
         added |= {slot: value for slot, (value, _) in found.items()}
     arguments = {**filled.arguments, **added}
-    if not validator(tool).is_valid(arguments):
+    if not tool.fits(arguments):
         return filled
     return Filled(arguments, (), {**filled.sources, **dict.fromkeys(added, QUESTION)})
 
 
 def _places_known(tool: Tool, arguments: Mapping[str, Any]) -> bool:
     """Whether every place is one that exists: a parser took too many words for a name otherwise."""
-    names = (arguments[slot] for slot in arguments if kind_of(slot, tool.parameters["properties"][slot]) == "place")
+    places = [s for s, slot in tool.slots.items() if kind_of(s, slot.schema) == "place"]
+    names = (arguments[s] for s in places if s in arguments)
     return all(len(str(name).split()) < 4 or find_place(str(name), fuzzy=False) for name in names)
 
 
@@ -152,8 +153,8 @@ def _known() -> frozenset[str]:
 def _from_mentions(question: Question, tool: Tool, readers: Reads | None) -> Filled:
     """Every slot from what the question names, in the order of mention where a tool has two slots of a kind."""
     text = bare(question)
-    properties: Mapping[str, Mapping[str, Any]] = tool.parameters["properties"]
-    required = tuple(tool.parameters.get("required", ()))
+    properties = {name: slot.schema for name, slot in tool.slots.items()}
+    required = tuple(name for name, slot in tool.slots.items() if slot.required)
     by_kind: dict[str, list[str]] = {}
     for name, schema in properties.items():
         kind = kind_of(name, schema)
@@ -163,13 +164,13 @@ def _from_mentions(question: Question, tool: Tool, readers: Reads | None) -> Fil
     sources: dict[str, str] = {}
     for kind, slots in by_kind.items():
         for slot, (value, source) in FINDERS[kind](text, slots, properties).items():
-            if _fits(tool, slot, value):
+            if tool.slots[slot].fits(value):
                 found[slot], sources[slot] = value, source
     for slot in required if readers else ():
         if (
             slot not in found
             and (value := readers.read(text, tool.name, slot)) is not None
-            and _fits(tool, slot, value)
+            and tool.slots[slot].fits(value)
         ):
             found[slot], sources[slot] = value, READER
     if by_kind.get("unit") or by_kind.get("currency"):
@@ -183,10 +184,6 @@ def _from_mentions(question: Question, tool: Tool, readers: Reads | None) -> Fil
     return Filled(found, missing, sources)
 
 
-def _fits(tool: Tool, slot: str, value: Any) -> bool:
-    return validator(tool, slot).is_valid(value)
-
-
 def _pair_number(text: str, tool: Tool, by_kind: Mapping[str, list[str]], found: dict, sources: dict) -> None:
     """The number of a conversion: the only one outside dates; one where none is said and both ends are known."""
     pair = by_kind.get("unit") or by_kind.get("currency") or []
@@ -197,5 +194,5 @@ def _pair_number(text: str, tool: Tool, by_kind: Mapping[str, list[str]], found:
         text = text[:start] + "." + text[end:]
     numbers = [m.value for m in number_mentions(plain(text))]
     value, source = (numbers[0], QUESTION) if numbers else (1, ASSUMED)
-    if len(numbers) < 2 and _fits(tool, slots[0], value):
+    if len(numbers) < 2 and tool.slots[slots[0]].fits(value):
         found[slots[0]], sources[slots[0]] = value, source

@@ -14,8 +14,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import jsonschema
-
 from router.network.features import tokenise
 from router.tools import Tool
 from router.types import Question
@@ -47,9 +45,8 @@ def fill(question: Question, tool: Tool) -> Filled:
     numbers = _NUMBER.findall(question.text)
     found: dict[str, Any] = {}
     disputed = []
-    for slot, schema in tool.parameters.get("properties", {}).items():
-        choices = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
-        named = [value for value in choices if _stands_in(_words(value), words)]
+    for slot, schema in ((slot.name, slot.schema) for slot in tool.slots.values()):
+        named = [value for value in schema.get("enum", ()) if _stands_in(_words(value), words)]
         named = [value for value in named if not any(_within(value, other) for other in named)]
         if len(named) > 1:
             disputed.append(slot)
@@ -58,8 +55,8 @@ def fill(question: Question, tool: Tool) -> Filled:
         elif schema.get("type") in ("number", "integer") and len(numbers) == 1 and _stands_in(_words(slot), words):
             value = float(numbers[0])
             found[slot] = int(value) if value.is_integer() else value
-    found = {slot: value for slot, value in found.items() if validator(tool, slot).is_valid(value)}
-    missing = tuple(slot for slot in tool.parameters.get("required", ()) if slot not in found)
+    found = {slot: value for slot, value in found.items() if tool.slots[slot].fits(value)}
+    missing = tuple(slot.name for slot in tool.slots.values() if slot.required and slot.name not in found)
     return Filled(found, missing, dict.fromkeys(found, QUESTION), tuple(disputed))
 
 
@@ -71,7 +68,7 @@ def parsed(tool: Tool, text: str) -> dict[str, Any] | None:
         arguments = tool.parse(text)
     except Exception:  # a tool is a guest here too
         return None
-    return arguments if arguments is not None and validator(tool).is_valid(arguments) else None
+    return arguments if arguments is not None and tool.fits(arguments) else None
 
 
 def unread(question: Question, tool: Tool, arguments: Mapping[str, Any], known: Collection[str]) -> str | None:
@@ -81,7 +78,7 @@ def unread(question: Question, tool: Tool, arguments: Mapping[str, Any], known: 
     words; a number only where it is an argument.
     """
     used = {word for value in arguments.values() for word in _words(value)}
-    own = {word for slot in tool.parameters.get("properties", {}) for word in _words(slot)}
+    own = {word for slot in tool.slots for word in _words(slot)}
     own |= {*_words(tool.name), *_words(tool.description), *known}
     for piece in question.text.split():
         words = [word for word in tokenise(piece) if word.isalnum()]
@@ -92,24 +89,8 @@ def unread(question: Question, tool: Tool, arguments: Mapping[str, Any], known: 
 
 def takes_text(tool: Tool, missing: Collection[str]) -> bool:
     """Whether an open slot could hold any words of the question: a text without an enum."""
-    slots = tool.parameters.get("properties", {})
-    return any(
-        slots[slot].get("type") not in ("number", "integer", "boolean", "null") and "enum" not in slots[slot]
-        for slot in missing
-    )
-
-
-def validator(tool: Tool, slot: str | None = None) -> jsonschema.Draft202012Validator:
-    """The compiled schema of ``tool``, or of one slot of it."""
-    key = (id(tool), slot)
-    if key not in _validators:
-        schema = tool.parameters if slot is None else tool.parameters["properties"][slot]
-        _validators[key] = (tool, jsonschema.Draft202012Validator(dict(schema)))
-    return _validators[key][1]
-
-
-_validators: dict[tuple[int, str | None], tuple[Tool, jsonschema.Draft202012Validator]] = {}
-"""Compiled schemas; the tool is kept beside its validator, so that its id stays its own."""
+    schemas = [tool.slots[slot].schema for slot in missing]
+    return any(s.get("type") not in ("number", "integer", "boolean", "null") and "enum" not in s for s in schemas)
 
 
 def _words(value: Any) -> list[str]:

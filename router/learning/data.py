@@ -26,7 +26,8 @@ from typing import Any
 
 from router.learning import synthetic
 from router.tools import shorten
-from router.types import NONE, Example
+from router.tools.tool import check_name
+from router.types import NON_TOOLS, NONE, Example
 
 QUESTION_COLUMNS = ("question", "text", "query", "sentence", "prompt", "input")
 TOOL_COLUMNS = ("tool", "label", "category", "intent", "tools")
@@ -112,7 +113,8 @@ def label_row(row: Mapping[str, Any], line: int = 0, source: str = "") -> Labell
         arguments = _arguments(arguments)
     if arguments is not None and not isinstance(arguments, dict):
         raise _Unfit(f"arguments are {_show(arguments)}. Give an object of argument names and values.")
-    names = None if tools is None else tuple(dict.fromkeys(map(_tool, tools)))
+    read = _label if row.get("tool") is None and row.get("tools") is None else _tool  # an intent needs no tool's name
+    names = None if tools is None else tuple(dict.fromkeys(map(read, tools)))
     source = row["source"] if isinstance(row.get("source"), str) else source
     return Labelled(line, question, names, arguments, source, row)
 
@@ -360,10 +362,20 @@ def _question(value: Any) -> str:
     return value.strip()
 
 
-def _tool(value: Any) -> str:
+def _label(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _Unfit(f"tool is {_show(value)}. Give a label's name.")
     return value.strip()
+
+
+def _tool(value: Any) -> str:
+    name = _label(value)
+    if name not in NON_TOOLS:
+        try:
+            check_name(name)
+        except ValueError as fault:
+            raise _Unfit(str(fault)) from None
+    return name
 
 
 def _names(row: Mapping[str, Any]) -> str:

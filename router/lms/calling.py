@@ -2,13 +2,16 @@
 results, and answers when it has what it needs.
 
 Native where the model takes tool schemas; where it does not, emulated by a prompt (role ``call``), which the ``lm``
-events show. The router path uses the same loop when it abstains.
+events show. The router path uses the same loop when it abstains. A tool that is only described ends the loop: its call
+is the answer, for the caller to make. A destructive tool runs like any other: here it is the model that calls it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -23,12 +26,16 @@ from router.types import Step, ToolCall, ToolResult
 NATIVE_ROLE = "native_call"
 MAX_ROUNDS = 4
 """Rounds of tool calls after which the model must answer."""
+MAX_WIRE = 64
+"""Characters of a tool's name that OpenAI's and Anthropic's APIs take."""
+_WIRE = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_WIRE}}}")
 
 
 def answer_with_tools(
     lm: dspy.LM, question: str, tools: Mapping[str, Tool], trace: Trace, rounds: int = MAX_ROUNDS
 ) -> str:
-    """The model's answer, after at most ``rounds`` rounds of tool calls.
+    """The model's answer, after at most ``rounds`` rounds of tool calls; or, where it calls a described tool, that call
+    as JSON: ``{"tool": ..., "arguments": {...}}``.
 
     Raises dspy's LMError, MalformedReply, Cancelled.
     """
@@ -38,7 +45,12 @@ def answer_with_tools(
         calls = talk.turn()
         if not calls:
             return talk.text
-        talk.tell([run_tool(trace, tools, call, dict.fromkeys(call.arguments, "llm")) for call in calls])
+        results = []
+        for call in calls:
+            results.append(run_tool(trace, tools, call, dict.fromkeys(call.arguments, "llm")))
+            if handed_back(tools, results[-1]):
+                return results[-1].text
+        talk.tell(results)
     talk.turn(final=True)
     return talk.text
 
@@ -65,6 +77,26 @@ def tell(trace: Trace, step: Step) -> ToolResult:
     return result
 
 
+def handed_back(tools: Mapping[str, Tool], result: ToolResult) -> bool:
+    """Whether ``result`` is a fit call of a described tool, which is for the caller to make: its text is the call."""
+    tool = tools.get(result.call.tool)
+    return tool is not None and tool.described and result.output is not None
+
+
+def wire_names(names: Iterable[str]) -> dict[str, str]:
+    """Each name → the one that providers are told, of letters, digits, "_" and "-"; no two are the same."""
+    given = list(names)
+    wired = {name: name for name in given if _WIRE.fullmatch(name)}
+    for name in given:
+        if name not in wired:
+            short = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:MAX_WIRE]
+            if short in wired.values():
+                digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+                short = f"{short[: MAX_WIRE - 9]}_{digest}"
+            wired[name] = short
+    return wired
+
+
 class _Talk(Protocol):
     text: str
 
@@ -78,7 +110,9 @@ class _Native:
 
     def __init__(self, lm: dspy.LM, question: str, tools: Mapping[str, Tool], trace: Trace) -> None:
         self._lm, self._trace, self.text = lm, trace, ""
-        self._tools = tuple(lm15.FunctionTool(t.name, t.description, dict(t.parameters)) for t in tools.values())
+        names = wire_names(tools)
+        self._names = {wired: name for name, wired in names.items()}
+        self._tools = tuple(lm15.FunctionTool(names[t.name], t.description, dict(t.schema)) for t in tools.values())
         self._messages = [lm15.Message.user(question)]
         self._ids: list[str] = []
 
@@ -93,7 +127,9 @@ class _Native:
         self._messages.append(response.message)
         self._ids = [call.id for call in response.tool_calls]
         self.text = (response.text or "").strip()
-        return [] if final else [ToolCall(call.name, dict(call.input)) for call in response.tool_calls]
+        if final:
+            return []
+        return [ToolCall(self._names.get(call.name, call.name), dict(call.input)) for call in response.tool_calls]
 
     def tell(self, results: list[ToolResult]) -> None:
         told = zip(self._ids, results, strict=True)

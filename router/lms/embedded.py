@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import threading
 import time
 import weakref
@@ -38,8 +39,13 @@ METADATA_BYTES = 16_000_000
 """Bytes at a file's start that hold a vocabulary of common size."""
 BATCH = 128
 """Prompt tokens between two looks at whether the run was stopped."""
-JSON_STYLE = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
-"""JSON as ``json.dumps`` writes it, so that a grammar-bound reply reads like the examples in the prompts."""
+JSON_STYLE = {
+    "x-guidance": {"lenient": True, "whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+}
+"""JSON as ``json.dumps`` writes it, so that a grammar-bound reply reads like the examples in the prompts. Lenient: what
+a grammar cannot hold of a schema is left out of it; one such keyword would else leave every tool's call unbound."""
+_IRREGULAR = re.compile(r"\(\?(?:<?[=!]|P=)|\\[1-9]")
+"""Marks of a pattern that looks around or back, which no grammar holds."""
 
 
 class Turns:
@@ -376,11 +382,24 @@ def grammar(schema: Mapping[str, Any] | None, or_text: bool = False) -> str:
     """
     rules = {}
     if schema:
-        rules["json"] = f"%json {json.dumps({**schema, **JSON_STYLE}, ensure_ascii=False)}"
+        rules["json"] = f"%json {json.dumps({**_regular(schema), **JSON_STYLE}, ensure_ascii=False)}"
     if or_text:
         rules |= {"text": f"words {TURN_END}", "words": _WORDS}
     start = " | ".join(name for name in ("json", "text") if name in rules)
     return "\n".join([f"%llguidance {{}}\nstart: {start}", *(f"{name}: {rule}" for name, rule in rules.items())])
+
+
+def _regular(schema: Any) -> Any:
+    """``schema`` without the patterns that a grammar cannot hold."""
+    if isinstance(schema, list):
+        return [_regular(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    return {
+        key: _regular(value)
+        for key, value in schema.items()
+        if not (key == "pattern" and isinstance(value, str) and _IRREGULAR.search(value))
+    }
 
 
 def _speaks_chatml(path: Path) -> bool:

@@ -93,13 +93,13 @@ def call(question: str, tools: Mapping[str, Tool], results: Sequence[ToolResult]
         arguments = _in_order(tools.get(result.call.tool), result.call.arguments)
         request = {"name": result.call.tool, "arguments": arguments}
         messages += [_assistant(_json(request)), _user(f"Result: {result.text}")]
-    schema = {"anyOf": [_object(name={"const": t.name}, arguments=dict(t.parameters)) for t in tools.values()]}
+    schema = {"anyOf": [_object(name={"const": t.name}, arguments=dict(t.schema)) for t in tools.values()]}
     return Prompt("call", tuple(messages), schema, or_text=True)
 
 
 def _in_order(tool: Tool | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments in the order of the schema, which is the order that a grammar allows a model to write them in."""
-    slots = tool.parameters["properties"] if tool else ()
+    slots = tool.slots if tool else ()
     return {slot: arguments[slot] for slot in slots if slot in arguments} | dict(arguments)
 
 
@@ -136,8 +136,8 @@ def teach(phrase: str) -> Prompt:
 
 def fill(question: str, tool: Tool, known: Mapping[str, Any], missing: Sequence[str]) -> Prompt:
     """The slots that the local parser left open. Reply: a JSON object with just these."""
-    properties = tool.parameters["properties"]
-    schema = _object(**{slot: properties[slot] for slot in missing})
+    schema = _object(**{slot: tool.slots[slot].schema for slot in missing})
+    schema["required"] = [slot for slot in missing if tool.slots[slot].required]
     system = "Fill in the missing arguments of the tool call from the question. Reply with JSON."
     wanted = f"{signature(tool)}\nKnown: {_json(dict(known))}\nMissing: {', '.join(missing)}"
     return Prompt("fill", (_system(system), _user(f"{question}\n{wanted}")), schema)
@@ -145,11 +145,7 @@ def fill(question: str, tool: Tool, known: Mapping[str, Any], missing: Sequence[
 
 def signature(tool: Tool) -> str:
     """A tool's schema in one line: ``clock(place: string, other?: string)``."""
-    required = tool.parameters.get("required", ())
-    slots = (
-        f"{name}{'' if name in required else '?'}: {_type(schema)}"
-        for name, schema in tool.parameters["properties"].items()
-    )
+    slots = (f"{slot.name}{'' if slot.required else '?'}: {_type(slot.schema)}" for slot in tool.slots.values())
     return f"{tool.name}({', '.join(slots)})"
 
 

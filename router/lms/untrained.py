@@ -37,17 +37,19 @@ def choice(prompt: Prompt) -> Choice | None:
 
     A prompt that also takes text gets "none" among the names: choosing it means text.
     """
-    schema = prompt.schema or {}
-    if "anyOf" in schema:
+    schema = prompt.schema
+    if schema is None:
+        return None
+    if prompt.role == "call":
         if any(m["content"].startswith("Result: ") for m in prompt.messages):
             return None  # a result is there: the model says by itself whether it wants another
         named = {s["properties"]["name"]["const"]: grammar(s) for s in schema["anyOf"]} | {NONE: TEXT}
         key = "name"
-    else:
-        names = (schema.get("properties", {}).get("tool") or {}).get("enum") or ()
+    elif prompt.role == "plan":
+        names = schema["properties"]["tool"]["enum"]
         named = {n: grammar({**schema, "properties": {**schema["properties"], "tool": {"enum": [n]}}}) for n in names}
         key = "tool"
-    if not named:
+    else:
         return None
     asked = next(m["content"] for m in prompt.messages if m["role"] == "user").split("\n")
     nothing = {"role": "user", "content": "\n".join(["N/A", *asked[1:]])}
@@ -58,10 +60,12 @@ def choice(prompt: Prompt) -> Choice | None:
 
 def _offered(prompt: Prompt) -> set[str] | None:
     """Names of the tools that the prompt's reply may name; None where it names none."""
-    schema = prompt.schema or {}
-    names = {s["properties"]["name"]["const"] for s in schema.get("anyOf", ())}
-    names |= set((schema.get("properties", {}).get("tool") or {}).get("enum") or ())
-    return names - {NONE} or None
+    schema = prompt.schema
+    if schema is not None and prompt.role == "call":
+        return {s["properties"]["name"]["const"] for s in schema["anyOf"]} or None
+    if schema is not None and prompt.role == "plan":
+        return set(schema["properties"]["tool"]["enum"]) - {NONE} or None
+    return None
 
 
 def _turns(role: str, solved: Sequence[Solved]) -> list[Mapping[str, str]]:
