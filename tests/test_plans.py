@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -295,3 +296,31 @@ def test_a_questions_text_is_normalised_once(question: str, monkeypatch: pytest.
     monkeypatch.setattr(numbers, "_normalised", lambda text: seen.append(text) or normalise(text))
     plan(Question(question), Router.from_pretrained(), default_tools())
     assert seen.count(question) <= 1, Counter(seen).most_common(3)
+
+
+def rooms_of(question: str) -> list[str]:
+    """The files of the library whose functions are handed the question, or a part of it, from ``forward`` to the tools'
+    results. ``types.py`` is left out: it holds the question itself."""
+    library, rooms = f"{Path(numbers.__file__).parents[1]}/", []
+
+    def watch(frame, event, _) -> None:
+        code = frame.f_code
+        if event != "call" or not code.co_filename.startswith(library) or code.co_filename.endswith("router/types.py"):
+            return
+        given = [frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount]]
+        if any(isinstance(value, Question) for value in given):
+            rooms.append(code.co_filename.removeprefix(library))
+
+    module = RouterPipeline(Router.from_pretrained(), default_tools())
+    with dspy.context(lm=obliging()):
+        sys.setprofile(watch)
+        try:
+            module(question=question)
+        finally:
+            sys.setprofile(None)
+    return list(dict.fromkeys(rooms))
+
+
+@pytest.mark.parametrize("question", BUNDLED[::9])
+def test_a_question_passes_at_most_eight_files(question: str) -> None:
+    assert 2 <= len(rooms_of(question)) <= 8, rooms_of(question)
