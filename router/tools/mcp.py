@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 CLOSING_S = 5.0
 """Seconds that a server may take to end before it is left to itself."""
+_ADDRESS = re.compile(r"https?://[^\s'\"]+")
 
 
 class McpConnection:
@@ -125,7 +127,7 @@ class McpConnection:
             fault = fault.exceptions[0]
         if isinstance(fault, TimeoutError):
             return f"The MCP server {self._name!r} did not answer within {self.timeout_s:g} s. Try again or allow more."
-        reason = " ".join(str(fault).split()) or type(fault).__name__
+        reason = _ADDRESS.sub(self._name, " ".join(str(fault).split())) or type(fault).__name__
         return f"The MCP server {self._name!r} {what}: {reason.rstrip('.')}. Check that it runs."
 
 
