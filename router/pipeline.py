@@ -15,7 +15,7 @@ import dspy
 from router.delegation import LessonContext, Said, lesson_for_event, parse_instruction, parse_reply
 from router.delegation.teacher import Teacher
 from router.lms import ask, ask_json, capabilities, metered, prompts
-from router.lms.calling import answer_with_tools, run_tool, tell
+from router.lms.calling import answer_with_tools, handed_back, run_tool, tell
 from router.lms.prompts import Prompt
 from router.plans import Decides, plan
 from router.tools import Tool
@@ -64,7 +64,7 @@ class RouterPipeline(dspy.Module):
             answer = answer_with_tools(lm, question, self.tools, trace)
         elif results:
             last = results[-1]
-            ready = self.tools[last.call.tool].run is None or (self.config.direct and last.output is not None)
+            ready = handed_back(self.tools, last) or (self.config.direct and last.output is not None)
             answer = last.text if ready else write(lm, question, results, trace)
         elif found.decision.tool == SMALLTALK:
             answer, lesson = self._small_talk(lm, found.decision, trace, previous_turn)
@@ -135,7 +135,7 @@ def run_steps(trace: Trace, tools: Mapping[str, Tool], steps: Sequence[Step]) ->
             results.append(run_tool(trace, tools, step.call, step.sources))
         else:
             results.append(tell(trace, step))
-        if tools[step.call.tool].run is None:
+        if tools[step.call.tool].described:
             break
     return results
 

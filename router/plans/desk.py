@@ -56,7 +56,7 @@ class PlanDesk:
     def probe(self, step: Step) -> Step | None:
         """``step`` with the result of its call; None where the tool has effects or cannot be run here."""
         tool = self.tools.get(step.call.tool)
-        if tool is None or tool.effects or tool.run is None:
+        if tool is None or tool.effects or tool.described:
             return None
         key = step.key
         if key not in self._probed:
