@@ -265,7 +265,7 @@
     box.key = key;
     const percent = (p) => (100 * p).toFixed(p > 0.9995 || p < 0.1 ? 1 : 0) + " %";
     const sure = found.confidence < found.threshold ? "unsure" : "sure";
-    const told = percent(found.confidence) + " sure" + (found.abstained ? ", but handed over to the LLM" : "");
+    const told = percent(found.confidence) + " sure" + (found.abstained ? ", handed over" : "");
     const top = Object.entries(found.probabilities)
       .sort((a, b) => b[1] - a[1])
       .slice(0, 3);
