@@ -34,7 +34,7 @@ def test_only_a_confirmed_answer_is_green(live: Live, question: str, label: str,
 def test_a_hand_over_shows_its_real_reason(live: Live) -> None:
     live.asked("3 boxes of 14")
     decision = live.card("router").locator(".decision")
-    expect(decision.locator(".choice")).to_contain_text("97 % sure, but handed over to the LLM")
+    expect(decision.locator(".choice")).to_contain_text("97 % sure, handed over")
     expect(decision.locator(".reason")).to_have_text("calculator does not take '3 boxes' in.")
     expect(live.page.locator(".verdict .lines")).to_contain_text("Why it was handed over: calculator does not take")
     expect(live.page.locator(".verdict")).not_to_contain_text("faster")
