@@ -96,7 +96,7 @@ def _route(args: argparse.Namespace) -> int:
     from router.calls.readers import readers_of
 
     router, tools = Router.from_pretrained(args.router), default_tools()
-    readers = readers_of(router, args.router)
+    readers = readers_of(router)
     try:
         for question in _lines(args.file):
             started = time.perf_counter()
@@ -159,9 +159,8 @@ def _train(args: argparse.Namespace) -> int:
         print(f"{path}: {len(examples)} examples, {len(problems)} bad rows", file=sys.stderr)
         rows += examples
     started = time.perf_counter()
-    router = shipped.train(rows, args.seed, args.epochs, _show)
+    router = fit_readers(shipped.train(rows, args.seed, args.epochs, _show), rows, default_tools())
     router.save_pretrained(args.out)
-    fit_readers(router, rows, default_tools()).save(args.out)
     size = sum(file.stat().st_size for file in args.out.iterdir()) / 1e6
     summary = {
         "examples": len(rows),

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from routers import examples, small_network, small_router
 
 from router.network import Router
-from router.network.artifact import CONFIG_FILE, VERSION, WEIGHTS_FILE, ArtifactError, Calibration
+from router.network.artifact import CONFIG_FILE, VERSION, WEIGHTS_FILE, ArtifactError, Calibration, Parts
 from router.network.features import MAX_WORDS, ngrams, static_vectors, tokenise
 
 QUESTIONS = [e.question for e in examples()[1]]
@@ -154,15 +154,15 @@ def test_from_two_to_a_thousand_labels(n: int) -> None:
         np.random.default_rng(0).normal(size=(len(weights.head), n)).astype(np.float32),
         np.zeros(n, np.float32),
     )
-    labels = [f"tool_{i}" for i in range(n)]
-    router = Router(labels, small_router().vocabulary, replace(weights, head=head, head_bias=bias))
+    labels = tuple(f"tool_{i}" for i in range(n))
+    router = Router(Parts(labels, small_router().vocabulary, replace(weights, head=head, head_bias=bias)))
     assert len(router.decide("time in paris").probabilities) == n
 
 
 @pytest.mark.parametrize("labels", [["one"], ["a"] * 10, ["a", ""], [f"t{i}" for i in range(1001)]])
 def test_unfit_labels_are_refused(labels: list[str]) -> None:
     with pytest.raises(ValueError, match="label|Label"):
-        Router(labels, small_router().vocabulary, small_router().weights)
+        Router(Parts(tuple(labels), small_router().vocabulary, small_router().weights))
 
 
 def test_a_saved_router_is_the_same_router(tmp_path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 import platform
 import random
 import time
@@ -34,12 +35,16 @@ from router.network.calibration import (
     selective,
     softmax,
 )
-from router.network.features import Vocabulary
+from router.network.features import Vocabulary, tokenise
 from router.network.module import NetworkConfig, RouterNetwork
 from router.types import Example
 
 MEMORY_PER_LABEL = 20
 """Training questions a label that are kept beside the weights, for nearest examples and for adding tools."""
+FILLER_TEXTS = 20
+"""Questions that a word must occur in before it can count as a filler."""
+FILLER_ENTROPY = 0.85
+"""Entropy of the labels that a filler goes with, of the most that there can be."""
 
 
 @dataclass(frozen=True)
@@ -266,6 +271,25 @@ def remember(examples: Sequence[Example], seed: int) -> list[tuple[str, str]]:
         if taken[example.tool] <= MEMORY_PER_LABEL:
             kept.append((example.question, example.tool))
     return sorted(kept, key=lambda pair: pair[::-1])
+
+
+def find_fillers(examples: Sequence[Example]) -> frozenset[str]:
+    """Words of letters alone that say nothing of the label: in FILLER_TEXTS questions or more, with labels (each label
+    weighing the same) whose normalised entropy is FILLER_ENTROPY or more.
+    """
+    totals = Counter(example.tool for example in examples)
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for example in examples:
+        for word in set(tokenise(example.question)):
+            found[word][example.tool] += 1
+    fillers = set()
+    for word, counts in found.items():
+        if word.isalpha() and counts.total() >= FILLER_TEXTS:
+            rates = [n / totals[label] for label, n in counts.items()]
+            entropy = -sum(rate / sum(rates) * math.log(rate / sum(rates)) for rate in rates)
+            if entropy >= FILLER_ENTROPY * math.log(len(totals)):
+                fillers.add(word)
+    return frozenset(fillers)
 
 
 def provenance(examples: Sequence[Example], config: TrainingConfig, started: float) -> dict[str, Any]:
