@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -82,6 +83,8 @@ def main() -> None:
     host = chosen.host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
     public = bool(chosen.share or visit or host not in LOCAL)
     services = load_services(options, Limits(questions_per_session=visit, questions_per_hour=hour, public=public))
+    for warning in services.router.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     frame.launch(build_page(services), services, host=host, port=chosen.port, share=chosen.share)
 
 

@@ -22,6 +22,7 @@ from router.learning.training import (
     TrainingSet,
     balance,
     calibrate,
+    find_fillers,
     hold_out,
     nobody,
     optimise,
@@ -101,6 +102,7 @@ def fit_distilled(
         "distilled": {"pool": len(pool), "hard_share": config.hard_share}
     }
     router = network.fold(provenance=about, memory=remember(examples, training.seed), precision=config.precision)
+    router = router.having(fillers=find_fillers(examples))
     outside = [Example(question, "", source="out of scope") for question in training.out_of_scope]
     return calibrate(router, [*validation, *outside], training.target)
 
