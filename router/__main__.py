@@ -171,7 +171,9 @@ def _train(args: argparse.Namespace) -> int:
         print(f"{path}: {len(examples)} examples, {len(problems)} bad rows", file=sys.stderr)
         rows += examples
     started = time.perf_counter()
-    trained = own.train(rows, args.seed, args.epochs, _show) if args.files else shipped.train(args.seed, args.epochs, _show)
+    trained = (
+        own.train(rows, args.seed, args.epochs, _show) if args.files else shipped.train(args.seed, args.epochs, _show)
+    )
     router = fit_readers(trained, rows, default_tools())
     router.save_pretrained(args.out)
     _warn(router)
@@ -205,6 +207,8 @@ def _check(args: argparse.Namespace) -> int:
     from router.learning import shipped
     from router.learning.data import read_examples
 
+    if not args.questions.exists():
+        raise ValueError(f"{args.questions} is not there. Give labelled questions with --questions FILE.")
     router, tools = _load(args.router), default_tools()
     examples, problems = read_examples(args.questions)
     report: dict[str, Any] = {"questions": shipped.check_questions(router, examples), "bad_rows": len(problems)}

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 
 from router.learning.training import (
     Progress,
@@ -28,6 +27,7 @@ from router.learning.training import (
     optimise,
     provenance,
     remember,
+    seeded,
     smoothed,
 )
 from router.network import Router
@@ -94,8 +94,7 @@ def fit_distilled(
     mixed = config.hard_share * hard + (1 - config.hard_share) * taught[: len(texts)]
     weights = np.concatenate([balance(numbers, len(labels)), np.ones(len(pool), np.float32)])
     data = TrainingSet([*texts, *pool], np.concatenate([mixed, taught[len(texts) :]]).astype(np.float32), weights)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
+    with seeded(training.seed):
         network = RouterNetwork(Vocabulary.build(data.texts), labels, training.network)
         optimise(network, data, validation, training, on_progress)
     about = provenance(examples, training, started) | {

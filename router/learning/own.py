@@ -38,10 +38,14 @@ FEW = 1_000
 FOLDS = 5
 NONE_ROWS = (400, 4_000)
 """At least and at most so many rows of ``none``; between these, twice as many as the tools have. Small talk: half."""
-LIKE = 0.6
+LIKE = 0.5
 """Cosine of two questions' words, rare words weighing more, from which one may be the other tool's."""
-OVERLAP = 0.3
-"""Share of a label's rows with a like question of a built-in tool from which that tool is not the world outside."""
+OVERLAP = 0.15
+"""Share of a label's rows with a like question of a built-in tool, at least two, from which that tool is not the world
+outside. Of eight tools' own questions a quarter to two thirds have one, of other tools' up to a tenth.
+"""
+SAMPLE = 200
+"""Questions a label by which the world's words are counted and overlaps are looked for."""
 COMPARED = 4_000
 """Rows of tools that likeness is looked for in."""
 SOUND = 0.6
@@ -99,10 +103,11 @@ def world(rows: Sequence[Example], seed: int = 0) -> list[Example]:
     wanted = min(most, max(least, 2 * len(tools)))
     missing = wanted - own[NONE]
     found: list[Example] = []
-    likeness = Likeness(tools, seed)
+    asked = {label: _questions(synthetic.generate(label, SAMPLE, seed)) for label in synthetic.LABELS}
+    likeness = Likeness(tools, [question for questions in asked.values() for question in questions], seed)
     if missing > 0:
-        others = {label: synthetic.generate(label, 200, seed) for label in synthetic.LABELS if label not in NON_TOOLS}
-        outside = [label for label, asked in others.items() if label not in own and not likeness.overlaps(asked)]
+        others = asked.keys() - own.keys() - set(NON_TOOLS)
+        outside = [label for label in sorted(others) if not likeness.overlaps(asked[label])]
         each = missing // 2 // max(1, len(outside))
         found += [replace(row, tool=NONE) for label in outside for row in synthetic.generate(label, each, seed)]
         found += synthetic.generate(NONE, missing - len(found), seed)
@@ -111,15 +116,17 @@ def world(rows: Sequence[Example], seed: int = 0) -> list[Example]:
 
 
 class Likeness:
-    """How like other questions are to rows of tools: the cosine of their words, rare ones weighing more, no digits."""
+    """How like other questions are to rows of tools: the cosine of their words without digits. The rarer a word is in
+    the questions of ``world``, the more it weighs.
+    """
 
-    def __init__(self, rows: Sequence[Example], seed: int = 0) -> None:
+    def __init__(self, rows: Sequence[Example], world: Sequence[str], seed: int = 0) -> None:
         rows = random.Random(seed).sample(rows, min(COMPARED, len(rows)))
         self._labels = [row.tool for row in rows]
         texts = [_words(row.question) for row in rows]
-        self._total = len(texts)
-        self._in = Counter(word for text in texts for word in text)
-        self._columns = {word: i for i, word in enumerate(self._in)}
+        self._world = len(world)
+        self._in = Counter(word for question in world for word in _words(question))
+        self._columns = {word: i for i, word in enumerate(sorted(set().union(*texts)))}
         self._rows = self._matrix(texts)
 
     def of(self, questions: Sequence[str]) -> np.ndarray:
@@ -127,11 +134,11 @@ class Likeness:
         parts = [self._cosines(questions[i : i + 500]).max(1) for i in range(0, len(questions), 500)]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
-    def overlaps(self, examples: Sequence[Example]) -> bool:
-        """Whether a share OVERLAP of some label's rows, or more, have a like question among ``examples``."""
-        like = self._cosines(_questions(examples)).max(0) >= LIKE
+    def overlaps(self, questions: Sequence[str]) -> bool:
+        """Whether a share OVERLAP of some label's rows, two or more, have a like question among ``questions``."""
+        like = self._cosines(questions).max(0) >= LIKE
         totals, hits = Counter(self._labels), Counter(label for label, hit in zip(self._labels, like) if hit)
-        return any(hits[label] >= OVERLAP * n for label, n in totals.items())
+        return any(hits[label] >= max(2, OVERLAP * n) for label, n in totals.items())
 
     def _cosines(self, questions: Sequence[str]) -> np.ndarray:
         return self._matrix([_words(question) for question in questions]) @ self._rows.T
@@ -140,7 +147,7 @@ class Likeness:
         """Unit rows (n, words); words that no row has count in a text's length only."""
         out = np.zeros((len(texts), len(self._columns)), np.float32)
         for row, text in zip(out, texts):
-            weights = {word: math.log((1 + self._total) / (1 + self._in[word])) + 0.1 for word in text}
+            weights = {word: math.log((2 + self._world) / (1 + self._in[word])) for word in text}
             length = math.sqrt(sum(weight**2 for weight in weights.values())) or 1.0
             for word in text & self._columns.keys():
                 row[self._columns[word]] = weights[word] / length

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from router.learning.training import seeded
 from router.network import Calibration, Router
 from router.network.calibration import label_numbers, softmax
 from router.network.features import tokenise
@@ -183,8 +184,7 @@ def _learn(router: Router, anchor: Router, episodes: Sequence[Episode], config: 
     rewards = torch.tensor([e.reward for e in episodes])
     advantage = (rewards - rewards.mean()) / rewards.std().clamp(min=1e-3)
     start = F.log_softmax(torch.from_numpy(anchor.logits([e.question for e in episodes])), 1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with seeded(config.seed):
         tail = Tail.of(router).train()
         optimizer = torch.optim.Adam(tail.parameters(), lr=config.learning_rate, fused=True)
         steps, step = config.epochs * -(-len(ids) // config.batch_size), 0

@@ -12,7 +12,8 @@ import platform
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -136,7 +137,9 @@ def fit_on_folds(
     every = [example for part in parts for example in part]
     labels = sorted({example.tool for example in every})
     if len(labels) < 2 or len(parts) < 2:
-        raise ValueError(f"{len(every)} examples of {len(labels)} labels in {len(parts)} parts: two of each are needed.")
+        raise ValueError(
+            f"{len(every)} examples of {len(labels)} labels in {len(parts)} parts: two of each are needed."
+        )
     config = replace(config, patience=None)
 
     def listen(number: int) -> Callable[[Progress], None]:
@@ -165,8 +168,7 @@ def _fit(
     texts = [example.question for example in examples]
     numbers = label_numbers(labels, [example.tool for example in examples])
     data = TrainingSet(texts, smoothed(numbers, len(labels), config.label_smoothing), balance(numbers, len(labels)))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with seeded(config.seed):
         network = RouterNetwork(Vocabulary.build(texts), labels, config.network)
         optimise(network, data, validation, config, on_progress)
     router = network.fold(provenance=provenance(examples, config, started), memory=remember(examples, config.seed))
@@ -289,6 +291,21 @@ def _validate(
     logits, wanted = network.logits(questions)[inside], numbers[inside]
     loss = (log_sum_exp(logits) - logits[np.arange(len(wanted)), wanted]).mean()
     return float(loss), float((logits.argmax(1) == wanted).mean())
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """torch under ``seed`` and on one thread: the same bits each time, and products so small wait longer for a second
+    thread on a busy machine than they gain by it. Seed and threads are as before afterwards.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:

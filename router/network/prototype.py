@@ -1,7 +1,8 @@
 """A new label for a trained last layer, without training: a prototype of its description and examples.
 
 The prototype is a linear discriminant (Fisher 1936) between the new label's features and those of known questions; two
-numbers, its strength and its offset, are then fitted so that known questions stay where they are.
+numbers, its strength and its offset, are then fitted so that known questions stay where they are; in that fit it weighs
+no more than any other label.
 """
 
 from __future__ import annotations
