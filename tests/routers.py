@@ -1,4 +1,4 @@
-"""What tests train: a small router on the project's own synthetic questions, and questions of three tools of one's own."""
+"""What tests train: a small router on the project's synthetic questions, and questions of three other tools."""
 
 from __future__ import annotations
 

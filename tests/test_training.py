@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from routers import SMALL, examples, small_router
 
-from router.learning.distillation import DistillationConfig, augment, fit_distilled
 from router.learning.data import folds
+from router.learning.distillation import DistillationConfig, augment, fit_distilled
 from router.learning.training import (
     MEMORY,
     Progress,

@@ -1,4 +1,4 @@
-"""A router for somebody's own tools: their rows, the world outside these tools, and what held-out rows say of the result.
+"""A router for somebody's own tools: their rows, the world outside them, and what held-out rows say of the result.
 
 Rows of tools alone cannot teach that a question belongs to none of them. So they are mixed with small talk and with
 questions that no tool serves, to which those of the built-in tools belong where these are not trained. Leaves out the
@@ -64,7 +64,7 @@ def train(
     epochs: int = 8,
     on_progress: Callable[[Progress], None] = nobody,
 ) -> Router:
-    """A calibrated router for the labels of ``rows``, ``none`` and ``smalltalk``; ``Router.warnings`` says what is wrong.
+    """A calibrated router for the labels of ``rows``, ``none`` and ``smalltalk``, with ``warnings`` where it is poor.
 
     Its threshold stands on rows that were held out, all of them where they are fewer than FEW. Raises ValueError where
     no row names a tool.
@@ -163,7 +163,7 @@ def _questions(examples: Iterable[Example]) -> list[str]:
 
 
 def _fillers(rows: Sequence[Example]) -> frozenset[str]:
-    """The rows' own fillers; where they show too few, those of the router that ships which the rows do not contradict."""
+    """The rows' own fillers; where they show too few, also the shipped router's that the rows do not contradict."""
     found = find_fillers(rows)
     if len(found) >= MIN_FILLERS:
         return found

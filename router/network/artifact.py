@@ -88,8 +88,8 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Head:
-    """One softmax layer on a router's features that reads a tool's slot: ``values`` (k,), ``weights`` (d + h, k), ``bias``
-    (k,). The weights are float32 of half precision, which is what the file holds.
+    """One softmax layer on a router's features that reads a tool's slot: ``values`` (k,), ``weights`` (d + h, k) and
+    ``bias`` (k,). The weights are float32 of half precision, which is what the file holds.
     """
 
     values: tuple[str, ...]

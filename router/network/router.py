@@ -59,8 +59,8 @@ class NewTool:
 class Router:
     """A trained router: ``parts``, ready to decide. Immutable after construction and safe to share between threads.
 
-    ``labels``, ``vocabulary``, ``weights``, ``calibration``, ``provenance``, ``memory``, ``readers`` and ``fillers`` are
-    those of ``parts``. Raises ValueError where these do not fit each other.
+    ``labels``, ``vocabulary``, ``weights``, ``calibration``, ``provenance``, ``memory``, ``readers`` and ``fillers``
+    are those of ``parts``. Raises ValueError where these do not fit each other.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -197,7 +197,7 @@ class Router:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path = DEFAULT_ROUTER) -> Router:
-        """The router saved in ``folder``. Raises ArtifactError where it is missing, damaged, foreign or of another version."""
+        """The router in ``folder``. Raises ArtifactError where it is missing, damaged, foreign or of another version."""
         folder = Path(folder)
         parts = read(folder)
         try:
