@@ -94,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     public = bool(chosen.share or visit or host not in LOCAL)
     try:
         services = load_services(options, Limits(questions_per_session=visit, questions_per_hour=hour, public=public))
+        for warning in services.router.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
         page = build_page(services)
         frame.launch(page, services, host=host, port=chosen.port, share=chosen.share)
     except (ValueError, OSError) as fault:

@@ -105,6 +105,18 @@ def _tools(args: argparse.Namespace) -> ToolSet:
     return ToolSet.read(args.tools) if args.tools else default_tools()
 
 
+def _load(folder: Path) -> Router:
+    """The router in ``folder``; what its training found wrong with it goes to standard error."""
+    router = Router.from_pretrained(folder)
+    _warn(router)
+    return router
+
+
+def _warn(router: Router) -> None:
+    for warning in router.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
@@ -114,7 +126,7 @@ def _positive(text: str) -> int:
 def _route(args: argparse.Namespace) -> int:
     from router.plans import plan, row
 
-    router, tools = Router.from_pretrained(args.router), _tools(args)
+    router, tools = _load(args.router), _tools(args)
     try:
         for question in _lines(args.file):
             started = time.perf_counter()
@@ -137,7 +149,7 @@ def _explain(args: argparse.Namespace) -> int:
     from router.types import to_json
 
     tools = _tools(args)
-    found = explain(Router.from_pretrained(args.router), args.question)
+    found = explain(_load(args.router), args.question)
     offered = found.tool in tools or found.tool in NON_TOOLS
     if args.json:
         print(json.dumps(to_json(found) | {"offered": offered}, ensure_ascii=False))
@@ -158,7 +170,7 @@ def _explain(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     from router.builtin.readers import fit_readers
-    from router.learning import shipped
+    from router.learning import own, shipped
     from router.learning.data import read_examples
 
     tools = _tools(args)
@@ -170,24 +182,32 @@ def _train(args: argparse.Namespace) -> int:
         print(f"{path}: {len(examples)} examples, {len(problems)} bad rows", file=sys.stderr)
         rows += examples
     started = time.perf_counter()
-    router = shipped.train(rows, args.seed, args.epochs, _show)
+    trained = (
+        own.train(rows, args.seed, args.epochs, _show) if args.files else shipped.train(args.seed, args.epochs, _show)
+    )
+    router = fit_readers(trained, rows, tools)
     router.save_pretrained(args.out)
-    fit_readers(router, rows, tools).save(args.out)
+    _warn(router)
     size = sum(file.stat().st_size for file in args.out.iterdir()) / 1e6
     summary = {
         "examples": len(rows),
         "labels": len(router.labels),
         "seconds": time.perf_counter() - started,
         "megabytes": size,
+        "warnings": router.warnings,
+        "held_out": router.provenance.get("held_out"),
+        "validation": dict(router.calibration.chosen_on),
     }
-    print(json.dumps(summary | {"validation": dict(router.calibration.chosen_on)}, ensure_ascii=False))
+    print(json.dumps(summary, ensure_ascii=False))
     return 0
 
 
 def _show(progress: Any) -> None:
+    held_out = "on all rows"
+    if progress.validation_loss is not None:
+        held_out = f"validation {progress.validation_loss:.3f}  accuracy {progress.validation_accuracy:.4f}"
     print(
-        f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.3f}  validation {progress.validation_loss:.3f}"
-        f"  accuracy {progress.validation_accuracy:.4f}  {progress.seconds:.0f} s",
+        f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.3f}  {held_out}  {progress.seconds:.0f} s",
         file=sys.stderr,
         flush=True,
     )
@@ -198,7 +218,9 @@ def _check(args: argparse.Namespace) -> int:
     from router.learning import shipped
     from router.learning.data import read_examples
 
-    router, tools = Router.from_pretrained(args.router), default_tools()
+    if not args.questions.exists():
+        raise ValueError(f"{args.questions} is not there. Give labelled questions with --questions FILE.")
+    router, tools = _load(args.router), default_tools()
     examples, problems = read_examples(args.questions)
     report: dict[str, Any] = {"questions": shipped.check_questions(router, examples), "bad_rows": len(problems)}
     report["latency"] = shipped.check_latency(router, tools, [e.question for e in examples])
@@ -221,7 +243,7 @@ def _synthesize(args: argparse.Namespace) -> int:
         examples, _ = read_examples(path)
         held_out += [e.question for e in examples]
     config = SynthesisConfig(per_label=args.per_label, seed=args.seed)
-    router = Router.from_pretrained(args.router)
+    router = _load(args.router)
 
     def progress(label: str, kept: int) -> None:
         print(f"{label}: {kept}/{args.per_label}", file=sys.stderr, flush=True)

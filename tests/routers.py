@@ -1,11 +1,13 @@
-"""A small router for tests, trained once a run on the project's own synthetic questions."""
+"""What tests train: a small router on the project's synthetic questions, and questions of three other tools."""
 
 from __future__ import annotations
 
+import random
 from functools import cache
 
 import torch
 
+from router.learning import synthetic
 from router.learning.data import synthetic_examples
 from router.learning.training import TrainingConfig, fit_supervised, hold_out
 from router.network import Router
@@ -19,6 +21,46 @@ SMALL = TrainingConfig(
     learning_rate=4e-3,
     table_learning_rate=4e-3,
 )
+
+
+PATTERNS = {
+    "lights": (
+        "[turn|switch] [on|off] the ROOM [lights|lamp]",
+        "[dim|brighten] the ROOM [lights|lamp]",
+        "lights [on|off] in the ROOM",
+        "set the ROOM lights to NUMBER percent",
+    ),
+    "parcel": (
+        "where is my [parcel|package] NUMBER",
+        "track [parcel|order] NUMBER",
+        "has [order|parcel] NUMBER [shipped|arrived]",
+        "when will [package|parcel] NUMBER arrive",
+    ),
+    "ticket": (
+        "open a ticket: the THING [fails|is broken]",
+        "report a [bug|problem] with the THING",
+        "file the THING as [an urgent|a high] priority [ticket|issue]",
+    ),
+}
+WORDS = {
+    "ROOM": ("kitchen", "living room", "bedroom", "hall", "office", "garage"),
+    "THING": ("printer", "login page", "export", "vpn", "screen", "search box"),
+}
+
+
+def own_rows(count: int, seed: int = 0) -> list[Example]:
+    """``count`` different questions of each of three tools."""
+    found = []
+    for label, patterns in PATTERNS.items():
+        rng = random.Random(f"{label}/{seed}")
+        made: dict[str, None] = {}
+        while len(made) < count:
+            question = synthetic.expand(rng.choice(patterns), rng).replace("NUMBER", str(rng.randrange(1_000, 99_999)))
+            for name, words in WORDS.items():
+                question = question.replace(name, rng.choice(words))
+            made[question] = None
+        found += [Example(question, label) for question in made]
+    return found
 
 
 @cache

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from routers import examples, small_network, small_router
 
 from router.network import Router
-from router.network.artifact import CONFIG_FILE, VERSION, WEIGHTS_FILE, ArtifactError, Calibration
+from router.network.artifact import CONFIG_FILE, VERSION, WEIGHTS_FILE, ArtifactError, Calibration, Head, Parts
 from router.network.features import MAX_WORDS, ngrams, static_vectors, tokenise
 
 QUESTIONS = [e.question for e in examples()[1]]
@@ -154,15 +154,15 @@ def test_from_two_to_a_thousand_labels(n: int) -> None:
         np.random.default_rng(0).normal(size=(len(weights.head), n)).astype(np.float32),
         np.zeros(n, np.float32),
     )
-    labels = [f"tool_{i}" for i in range(n)]
-    router = Router(labels, small_router().vocabulary, replace(weights, head=head, head_bias=bias))
+    labels = tuple(f"tool_{i}" for i in range(n))
+    router = Router(Parts(labels, small_router().vocabulary, replace(weights, head=head, head_bias=bias)))
     assert len(router.decide("time in paris").probabilities) == n
 
 
 @pytest.mark.parametrize("labels", [["one"], ["a"] * 10, ["a", ""], [f"t{i}" for i in range(1001)]])
 def test_unfit_labels_are_refused(labels: list[str]) -> None:
     with pytest.raises(ValueError, match="label|Label"):
-        Router(labels, small_router().vocabulary, small_router().weights)
+        Router(Parts(tuple(labels), small_router().vocabulary, small_router().weights))
 
 
 def test_a_saved_router_is_the_same_router(tmp_path) -> None:
@@ -172,6 +172,39 @@ def test_a_saved_router_is_the_same_router(tmp_path) -> None:
     assert loaded.calibration == small_router().calibration
     assert loaded.provenance["data_sha256"] == small_router().provenance["data_sha256"]
     assert loaded.memory == small_router().memory
+
+
+def with_a_reader() -> Router:
+    """The small router with one reader and one filler."""
+    width = len(small_router().weights.head)
+    weights = np.random.default_rng(0).normal(size=(width, 2)).astype(np.float16).astype(np.float32)
+    head = Head(("date", "time"), weights, np.array([0.25, -0.25], np.float32))
+    return small_router().having(readers={("clock", "ask"): head}, fillers=frozenset({"please"}))
+
+
+@pytest.mark.parametrize("change", ["saved", "pickled", "copied", "calibrated", "given a tool"])
+def test_readers_and_fillers_go_with_the_router(change: str, tmp_path) -> None:
+    router = with_a_reader()
+    if change == "saved":
+        router.save_pretrained(tmp_path)
+        changed = Router.from_pretrained(tmp_path)
+    elif change == "pickled":
+        changed = pickle.loads(pickle.dumps(router))
+    elif change == "copied":
+        changed = copy.deepcopy(router)
+    elif change == "calibrated":
+        changed = router.with_calibration(Calibration(threshold=0.7))
+    else:
+        changed = router.add_tool("sprinkler", "Waters the garden.").router
+    feature = router.features(["what day is it"])[0]
+    assert changed.readers["clock", "ask"].read(feature) == router.readers["clock", "ask"].read(feature)
+    assert changed.fillers == {"please"}
+
+
+def test_a_reader_of_another_width_is_refused() -> None:
+    head = Head(("date", "time"), np.zeros((3, 2), np.float32), np.zeros(2, np.float32))
+    with pytest.raises(ValueError, match="reader of clock.ask"):
+        small_router().having(readers={("clock", "ask"): head})
 
 
 def test_copies_decide_alike() -> None:
@@ -206,6 +239,17 @@ def _newer(folder) -> None:
     (folder / CONFIG_FILE).write_text(json.dumps(config | {"version": VERSION + 1}))
 
 
+def _older(folder) -> None:
+    config = json.loads((folder / CONFIG_FILE).read_text())
+    (folder / CONFIG_FILE).write_text(json.dumps(config | {"version": VERSION - 1}))
+
+
+def _no_reader(folder) -> None:
+    config = json.loads((folder / CONFIG_FILE).read_text())
+    row = {"tool": "clock", "slot": "ask", "values": ["date", "time"]}
+    (folder / CONFIG_FILE).write_text(json.dumps(config | {"readers": [row]}))
+
+
 def _half_config(folder) -> None:
     (folder / CONFIG_FILE).write_text((folder / CONFIG_FILE).read_text()[:50])
 
@@ -232,6 +276,8 @@ def _no_calibration(folder) -> None:
         (_no_weights, "cannot be read"),
         (_foreign, "format is None"),
         (_newer, f"version {VERSION + 1}"),
+        (_older, f"version {VERSION - 1}"),
+        (_no_reader, "reader_0_weights"),
         (_half_config, "not JSON"),
         (_no_config, "cannot be read"),
         (_wrong_labels, "shape"),

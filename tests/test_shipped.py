@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from routers import own_rows
 
 from router.__main__ import main
 from router.learning.data import read_examples, synthetic_examples, write_examples
@@ -181,9 +182,58 @@ def test_train_makes_a_router_from_a_file_and_reports_bad_rows(
     captured = capsys.readouterr()
     assert f"{data}:{len(rows) + 1}: not JSON" in captured.err
     report = json.loads(captured.out.splitlines()[-1])
-    assert report["labels"] == 2 and report["megabytes"] < 12
+    assert report["labels"] == 4 and report["megabytes"] < 12
+    assert report["held_out"]["rows"] == len(rows) and "warnings" in report
     router = Router.from_pretrained(tmp_path / "router")
     assert router.decide("what time is it in Rome").tool == "clock"
+    assert {("clock", "ask"), ("text", "operation")} <= router.readers.keys()
+
+
+TOOLS = {
+    "lights": (
+        "Switches the lights of a room on or off, or dims them.",
+        "turn the kitchen lights on",
+        "switch off the lamp in the bedroom",
+        "dim the living room lights to 40 percent",
+        "lights off in the hall please",
+    ),
+    "parcel": (
+        "Where a parcel is, by its tracking number.",
+        "where is my parcel RR123456789",
+        "track my package DX12345",
+        "has my order 4411 shipped",
+        "when will parcel CD987 arrive",
+    ),
+    "ticket": (
+        "Opens a support ticket with a title and a priority.",
+        "open a ticket: the printer is broken",
+        "report a bug, the login page is blank, high priority",
+        "file an urgent ticket about the wifi",
+        "please create a support ticket, my screen flickers",
+    ),
+}
+
+
+def test_three_new_tools_are_recognised_and_take_no_question_of_the_eight() -> None:
+    grown = ROUTER
+    for name, (description, *given) in TOOLS.items():
+        new = grown.add_tool(name, description, given)
+        assert new.changes == () and new.recognised == 1
+        grown = new.router
+    asked = [e.question for e in read_examples(ASSETS / "questions.jsonl")[0]]
+    before, after = ROUTER.decide_batch(asked), grown.decide_batch(asked)
+    assert [q for q, a, b in zip(asked, before, after) if (a.tool, a.abstained) != (b.tool, b.abstained)] == []
+    own = own_rows(30, seed=1)
+    decided = [None if d.abstained else d.tool for d in grown.decide_batch([e.question for e in own])]
+    assert sum(tool == e.tool for tool, e in zip(decided, own)) >= 0.75 * len(own)
+    assert [e for tool, e in zip(decided, own) if tool in TOOLS and tool != e.tool] == []
+    assert grown.readers == ROUTER.readers and grown.fillers == ROUTER.fillers
+
+
+def test_the_router_that_ships_has_readers_and_fillers_and_no_warning() -> None:
+    assert {"calculator", "calendar", "clock", "text"} == {tool for tool, _ in ROUTER.readers}
+    assert {"please", "hey", "the"} <= ROUTER.fillers and not {"weather", "not", "euros"} & ROUTER.fillers
+    assert ROUTER.warnings == ()
 
 
 def test_check_reports_as_json(capsys: pytest.CaptureFixture[str]) -> None:

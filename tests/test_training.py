@@ -12,8 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from routers import SMALL, examples, small_router
 
+from router.learning.data import folds
 from router.learning.distillation import DistillationConfig, augment, fit_distilled
-from router.learning.training import Progress, balance, calibrate, evaluate, fit_supervised, hold_out
+from router.learning.training import (
+    MEMORY,
+    Progress,
+    balance,
+    calibrate,
+    evaluate,
+    find_fillers,
+    fit_on_folds,
+    fit_supervised,
+    hold_out,
+    remember,
+)
 from router.network.calibration import (
     UNKNOWN,
     AbstentionTarget,
@@ -82,6 +94,42 @@ def test_held_out_examples_are_of_every_label_and_not_trained_on() -> None:
     assert not {id(e) for e in training} & {id(e) for e in held}
 
 
+def test_each_row_is_held_out_once_by_a_router_that_had_not_seen_it() -> None:
+    parts = folds(FEW, 3, seed=0)
+    seen: list[Progress] = []
+    router, held, right = fit_on_folds(parts, SHORT, seen.append)
+    assert sorted(e.question for e in held) == sorted(e.question for e in FEW)
+    assert [p.epoch for p in seen] == list(range(1, 9)) and seen[0].epochs == 8
+    assert [p.validation_loss is None for p in seen] == [False] * 6 + [True] * 2
+    assert router.calibration.chosen_on["questions"] == len(right) == len(FEW)
+    learned = [d.tool == e.tool for d, e in zip(router.decide_batch([e.question for e in held]), held)]
+    assert np.mean(right) < np.mean(learned)
+
+
+def test_one_part_is_too_few_to_hold_out() -> None:
+    with pytest.raises(ValueError, match="two of each"):
+        fit_on_folds([FEW], SHORT)
+
+
+def test_as_many_questions_of_each_label_are_remembered() -> None:
+    rows = [Example(f"question {i} of {label}", label) for label in "abcde" for i in range(2 * MEMORY)]
+    kept = [label for _, label in remember(rows, 0)]
+    assert len(kept) == MEMORY and kept.count("a") == kept.count("e")
+
+
+def test_words_that_go_with_every_label_are_fillers() -> None:
+    rows = [
+        Example(f"please {label} {i} now" if i % 2 else f"{label} {i}", label) for label in "abcd" for i in range(40)
+    ]
+    rows += [Example("rarely seen", label) for label in "abcd"]
+    assert find_fillers(rows) == {"please", "now"}
+
+
+def test_a_label_with_more_rows_makes_no_word_a_filler_of_its_own() -> None:
+    many = [Example("could you sing", "a")] * 300 + [Example("could you hum", "b")] * 30
+    assert find_fillers(many) == {"could", "you"}
+
+
 def test_rare_labels_weigh_more() -> None:
     weights = balance(np.array([0] * 9 + [1]), 2)
     assert weights[9] == pytest.approx(3 * weights[0])
@@ -110,13 +158,26 @@ def test_an_error_target_is_kept_on_the_data_it_was_chosen_on() -> None:
     assert evaluate(loose, examples()[1])["coverage"] > evaluate(strict, examples()[1])["coverage"]
 
 
+def test_a_threshold_is_never_below_its_floor() -> None:
+    for kind in ("coverage", "error"):
+        target = AbstentionTarget(kind, 0.9, floor=0.97)
+        assert calibrate(small_router(), examples()[1], target).threshold >= 0.97
+
+
+def test_with_little_evidence_the_confidence_is_the_highest_probability() -> None:
+    router = calibrate(small_router(), examples()[1][::9])
+    assert router.calibration.confidence is None
+    for decision in router.decide_batch([e.question for e in examples()[1][:20]]):
+        assert decision.confidence == pytest.approx(max(decision.probabilities.values()), rel=1e-5)
+
+
 def test_unknown_labels_calibrate_as_out_of_scope() -> None:
     outside = [Example(q, "no such tool") for q in ("sing me a song", "paint the fence", "who won the cup")]
     router = calibrate(small_router(), [*examples()[1], *outside])
     assert router.calibration.chosen_on["out_of_scope"] == 3
 
 
-@pytest.mark.parametrize("target", [("coverage", 1.2), ("error", -0.1), ("speed", 0.5)])
+@pytest.mark.parametrize("target", [("coverage", 1.2), ("error", -0.1), ("speed", 0.5), ("error", 0.1, 2)])
 def test_unfit_targets_are_refused(target) -> None:
     with pytest.raises(ValueError):
         AbstentionTarget(*target)
@@ -136,6 +197,11 @@ class TestMeasures:
         assert fit_temperature(z, y) == pytest.approx(1, abs=0.1)
         assert fit_temperature(z * 7, y) == pytest.approx(7, rel=0.1)
         assert expected_calibration_error(softmax(z), y) < 0.03 < expected_calibration_error(softmax(z * 7), y)
+
+    def test_a_few_rows_that_are_all_right_prove_no_certainty(self) -> None:
+        z = np.eye(3)[[0, 1, 2] * 4] * 2
+        p = softmax(z / fit_temperature(z, np.array([0, 1, 2] * 4)))
+        assert p.max() == pytest.approx(13 / 14, abs=1e-3)
 
     def test_confidence_rises_with_energy_and_with_probability(self) -> None:
         z = self.RNG.normal(size=(4000, 5)) * 3

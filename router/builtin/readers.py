@@ -10,24 +10,19 @@ Leaves out slots that are found by looks (numbers, places, dates: ``slots.py``) 
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from router.builtin.numbers import NUMBER, clean, number, plain
-from router.network import DEFAULT_ROUTER, Router
+from router.network import Router
+from router.network.artifact import Head
 from router.tools import Tool
 from router.types import Example
 
-FILE = "readers.safetensors"
 OPEN = "?"
 """The class of questions whose slot the examples leave open."""
 MIN_EXAMPLES = 6
@@ -37,31 +32,14 @@ SURE = 0.85
 
 
 @dataclass(frozen=True)
-class Head:
-    """One slot's layer: ``values`` (k,), ``weights`` (features, k), ``bias`` (k,)."""
-
-    values: tuple[str, ...]
-    weights: np.ndarray
-    bias: np.ndarray
-
-    def read(self, features: np.ndarray) -> tuple[str, float]:
-        """The likeliest value and its probability for ``features`` (features,)."""
-        scores = features @ self.weights + self.bias
-        scores = np.exp(scores - scores.max())
-        best = int(scores.argmax())
-        return self.values[best], float(scores[best] / scores.sum())
-
-
-@dataclass(frozen=True)
 class Readers:
-    """The heads of a router, by (tool, slot). Immutable and safe to share between threads."""
+    """The heads that a router keeps, at work on questions. Immutable and safe to share between threads."""
 
     router: Router
-    heads: Mapping[tuple[str, str], Head]
 
     def read(self, question: str, tool: str, slot: str) -> str | None:
         """The slot's value where the head is sure of it; numbers of the question stand in their places."""
-        head = self.heads.get((tool, slot))
+        head = self.router.readers.get((tool, slot))
         if head is None:
             return None
         value, probability = head.read(self.router.features([question])[0])
@@ -69,44 +47,14 @@ class Readers:
             return None
         return _filled(value, question)
 
-    def save(self, folder: Path) -> None:
-        """Write ``readers.safetensors`` into ``folder``, beside the router that they belong to."""
-        arrays = {}
-        for (tool, slot), head in self.heads.items():
-            arrays[f"{tool}.{slot}.weights"] = head.weights.astype(np.float16)
-            arrays[f"{tool}.{slot}.bias"] = head.bias.astype(np.float32)
-        about = {f"{tool}.{slot}": list(head.values) for (tool, slot), head in self.heads.items()}
-        data = {
-            "format": "readers 1",
-            "router": _identity(self.router),
-            "values": json.dumps(about, ensure_ascii=False),
-        }
-        save_file(arrays, str(folder / FILE), data)
+
+def readers_of(router: Router) -> Readers | None:
+    """The readers of ``router``; None where it has none."""
+    return Readers(router) if router.readers else None
 
 
-@lru_cache(8)
-def readers_of(router: Router, folder: Path = DEFAULT_ROUTER) -> Readers | None:
-    """The readers saved in ``folder`` where they were trained on ``router``'s features; None where not."""
-    path = folder / FILE
-    if not path.exists():
-        return None
-    try:
-        with safe_open(str(path), "np") as file:
-            data = file.metadata() or {}
-            if data.get("format") != "readers 1" or data.get("router") != _identity(router):
-                return None
-            heads = {}
-            for name, values in json.loads(data["values"]).items():
-                tool, slot = name.rsplit(".", 1)
-                weights = file.get_tensor(f"{name}.weights").astype(np.float32)
-                heads[tool, slot] = Head(tuple(values), weights, file.get_tensor(f"{name}.bias"))
-    except (SafetensorError, KeyError, ValueError) as fault:
-        raise ValueError(f"{path} is damaged ({fault}). Train it again with `python -m router train`.") from fault
-    return Readers(router, heads)
-
-
-def fit_readers(router: Router, examples: Sequence[Example], tools: Mapping[str, Tool]) -> Readers:
-    """A head for every required slot of ``tools`` that is an enum, or a text with one number or more in it."""
+def fit_readers(router: Router, examples: Sequence[Example], tools: Mapping[str, Tool]) -> Router:
+    """``router`` with a head for every required slot of ``tools`` that is an enum, or a text with a number in it."""
     by_tool: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         by_tool[example.tool].append(example)
@@ -125,15 +73,11 @@ def fit_readers(router: Router, examples: Sequence[Example], tools: Mapping[str,
             features = router.features([rows[i].question for i in kept])
             targets = np.array([values.index(labels[i]) for i in kept])
             heads[name, slot] = _softmax_regression(features, targets, values)
-    return Readers(router, heads)
+    return router.having(readers=heads)
 
 
 def _learnable(tool: Tool) -> list[str]:
     return [s for s, slot in tool.slots.items() if slot.required and ("enum" in slot.schema or s == "expression")]
-
-
-def _identity(router: Router) -> str:
-    return str(router.provenance.get("data_sha256", "")) + "/" + ",".join(router.labels)
 
 
 _NUMBER = re.compile(rf"(?<![\w.]){NUMBER}(?!\d)")
@@ -203,5 +147,5 @@ def _softmax_regression(
         momentum = (step - 1) / (step + 2)
         ahead_w, ahead_b = next_w + momentum * (next_w - weights), next_b + momentum * (next_b - bias)
         weights, bias = next_w, next_b
-    weights /= spread[:, None]
+    weights = (weights / spread[:, None]).astype(np.float16).astype(np.float32)  # as the file will hold them
     return Head(values, weights, (bias - mean @ weights).astype(np.float32))

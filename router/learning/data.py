@@ -132,10 +132,7 @@ def split(examples: Sequence[Example], seed: int = 0, share: float = 0.1) -> tup
 
     Synthetic examples of one template stay together, so that validation asks in words that training never saw.
     """
-    groups: dict[str, dict[str, list[Example]]] = defaultdict(lambda: defaultdict(list))
-    for example in examples:
-        group = example.source if example.source.startswith("synthetic:") else _key(example.question)
-        groups[example.tool][group].append(example)
+    groups = _groups(examples)
     training: list[Example] = []
     validation: list[Example] = []
     for label in sorted(groups):
@@ -149,6 +146,29 @@ def split(examples: Sequence[Example], seed: int = 0, share: float = 0.1) -> tup
             (validation if take else training).extend(rows)
             held += len(rows) if take else 0
     return training, validation
+
+
+def folds(examples: Sequence[Example], count: int, seed: int = 0) -> list[list[Example]]:
+    """``examples`` in ``count`` parts with about the same share of each label, kept together as ``split`` does."""
+    parts: list[list[Example]] = [[] for _ in range(count)]
+    for label, groups in sorted(_groups(examples).items()):
+        names = sorted(groups)
+        random.Random(f"{seed}/{label}").shuffle(names)
+        sizes = [0] * count
+        for name in names:
+            smallest = sizes.index(min(sizes))
+            parts[smallest] += groups[name]
+            sizes[smallest] += len(groups[name])
+    return parts
+
+
+def _groups(examples: Iterable[Example]) -> dict[str, dict[str, list[Example]]]:
+    """Per label the examples that belong together: of one template, or the same question."""
+    groups: dict[str, dict[str, list[Example]]] = defaultdict(lambda: defaultdict(list))
+    for example in examples:
+        group = example.source if example.source.startswith("synthetic:") else _key(example.question)
+        groups[example.tool][group].append(example)
+    return groups
 
 
 def write_examples(examples: Iterable[Example], path: str | Path) -> int:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 
 from router.learning.training import (
     Progress,
@@ -22,11 +21,13 @@ from router.learning.training import (
     TrainingSet,
     balance,
     calibrate,
+    find_fillers,
     hold_out,
     nobody,
     optimise,
     provenance,
     remember,
+    seeded,
     smoothed,
 )
 from router.network import Router
@@ -93,14 +94,14 @@ def fit_distilled(
     mixed = config.hard_share * hard + (1 - config.hard_share) * taught[: len(texts)]
     weights = np.concatenate([balance(numbers, len(labels)), np.ones(len(pool), np.float32)])
     data = TrainingSet([*texts, *pool], np.concatenate([mixed, taught[len(texts) :]]).astype(np.float32), weights)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
+    with seeded(training.seed):
         network = RouterNetwork(Vocabulary.build(data.texts), labels, training.network)
         optimise(network, data, validation, training, on_progress)
     about = provenance(examples, training, started) | {
         "distilled": {"pool": len(pool), "hard_share": config.hard_share}
     }
     router = network.fold(provenance=about, memory=remember(examples, training.seed), precision=config.precision)
+    router = router.having(fillers=find_fillers(examples))
     outside = [Example(question, "", source="out of scope") for question in training.out_of_scope]
     return calibrate(router, [*validation, *outside], training.target)
 

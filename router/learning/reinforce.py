@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from router.learning.training import seeded
 from router.network import Calibration, Router
 from router.network.calibration import label_numbers, softmax
 from router.network.features import tokenise
@@ -102,8 +103,7 @@ def fit_reinforce(
         "seed": config.seed,
         "train_cpu_s": round(time.process_time() - started, 1),
     }
-    learned.provenance["reinforced"] = about
-    return learned
+    return learned.having(provenance={**learned.provenance, "reinforced": about})
 
 
 def fit_live(
@@ -140,13 +140,13 @@ def fit_live(
     first, last = (np.array(rewards or [0.0]) for rewards in (earned[0], earned[-1]))
     if last.mean() + 2 * (first.std() + last.std()) / np.sqrt(min(len(first), len(last))) < first.mean():
         return router
-    acting.provenance["reinforced"] = {
+    about = {
         "episodes": len(known),
         "value_before": float(first.mean()),
         "value_after": float(last.mean()),
         "seed": config.seed,
     }
-    return acting
+    return acting.having(provenance={**acting.provenance, "reinforced": about})
 
 
 def act(
@@ -184,8 +184,7 @@ def _learn(router: Router, anchor: Router, episodes: Sequence[Episode], config: 
     rewards = torch.tensor([e.reward for e in episodes])
     advantage = (rewards - rewards.mean()) / rewards.std().clamp(min=1e-3)
     start = F.log_softmax(torch.from_numpy(anchor.logits([e.question for e in episodes])), 1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with seeded(config.seed):
         tail = Tail.of(router).train()
         optimizer = torch.optim.Adam(tail.parameters(), lr=config.learning_rate, fused=True)
         steps, step = config.epochs * -(-len(ids) // config.batch_size), 0
@@ -208,7 +207,7 @@ def _learn(router: Router, anchor: Router, episodes: Sequence[Episode], config: 
     old = router.calibration
     calibration = Calibration(1.0, old.confidence, old.threshold, old.chosen_on)  # the tail's head has T inside
     weights = replace(router.weights, **tail.arrays())
-    return Router(router.labels, router.vocabulary, weights, calibration, router.provenance, router.memory)
+    return router.having(weights=weights, calibration=calibration, readers={})  # readers know the old features only
 
 
 def _vectors(router: Router, questions: Iterable[str]) -> tuple[list[list[int]], torch.Tensor]:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 import platform
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,12 +36,19 @@ from router.network.calibration import (
     selective,
     softmax,
 )
-from router.network.features import Vocabulary
+from router.network.features import Vocabulary, tokenise
 from router.network.module import NetworkConfig, RouterNetwork
 from router.types import Example
 
+MEMORY = 1_000
+"""Training questions that are kept beside the weights, for nearest examples and for adding tools: from 200 alone, a new
+tool takes some questions of others."""
 MEMORY_PER_LABEL = 20
-"""Training questions a label that are kept beside the weights, for nearest examples and for adding tools."""
+"""So many of each label are kept at least."""
+FILLER_TEXTS = 20
+"""Questions that a word must occur in before it can count as a filler."""
+FILLER_ENTROPY = 0.85
+"""Entropy of the labels that a filler goes with, of the most that there can be."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,8 @@ class TrainingConfig:
     """How a network is trained: AdamW for dense parameters, SparseAdam for tables, cosine decay after a warm-up.
 
     ``validation`` is the share of each label that is held out (at least one question where a label has two or more);
-    it stops training after ``patience`` epochs without a lower loss, and calibrates. ``out_of_scope`` questions belong
-    to no label; they calibrate the confidence only.
+    it stops training after ``patience`` epochs without a lower loss (None: never, and the last epoch's weights stay),
+    and calibrates. ``out_of_scope`` questions belong to no label; they calibrate the confidence only.
     """
 
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig(dropout=0.4, word_dropout=0.2))
@@ -59,7 +68,7 @@ class TrainingConfig:
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     warmup: float = 0.05
-    patience: int = 4
+    patience: int | None = 4
     validation: float = 0.1
     target: AbstentionTarget = AbstentionTarget()
     out_of_scope: tuple[str, ...] = ()
@@ -68,13 +77,13 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Progress:
-    """One epoch has ended."""
+    """One epoch has ended. The validation's figures are None where nothing is held out."""
 
     epoch: int
     epochs: int
     loss: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
     seconds: float
 
 
@@ -109,17 +118,61 @@ def fit_supervised(
         raise ValueError(f"{len(labels)} label in {len(examples)} examples; a router needs two or more. Add examples.")
     if not validation:
         raise ValueError(f"{len(examples)} examples leave none to validate on. Give at least two questions a label.")
+    router = _fit(examples, labels, config, on_progress, validation)
+    outside = [Example(question, "", source="out of scope") for question in config.out_of_scope]
+    return calibrate(router, [*validation, *outside], config.target)
+
+
+def fit_on_folds(
+    parts: Sequence[Sequence[Example]],
+    config: TrainingConfig = TrainingConfig(),
+    on_progress: Callable[[Progress], None] = nobody,
+) -> tuple[Router, list[Example], np.ndarray]:
+    """(router, held out, right): a router trained on all ``parts``, calibrated on each by one that had not seen it.
+
+    ``right`` (n,) says which of the held-out examples, all of them in the order of ``parts``, were decided right then.
+    Every training runs for all epochs: stopping by what is held out would flatter it. Raises ValueError where there are
+    fewer than two labels or parts.
+    """
+    every = [example for part in parts for example in part]
+    labels = sorted({example.tool for example in every})
+    if len(labels) < 2 or len(parts) < 2:
+        raise ValueError(
+            f"{len(every)} examples of {len(labels)} labels in {len(parts)} parts: two of each are needed."
+        )
+    config = replace(config, patience=None)
+
+    def listen(number: int) -> Callable[[Progress], None]:
+        before, epochs = number * config.epochs, (len(parts) + 1) * config.epochs
+        return lambda progress: on_progress(replace(progress, epoch=before + progress.epoch, epochs=epochs))
+
+    logits = []
+    for number, part in enumerate(parts):
+        others = [example for k, other in enumerate(parts) if k != number for example in other]
+        logits.append(_fit(others, labels, config, listen(number), part).logits([e.question for e in part]))
+    router = _fit(every, labels, config, listen(len(parts)))
+    held_out = np.concatenate(logits)
+    right = held_out.argmax(1) == label_numbers(labels, [example.tool for example in every])
+    return router.with_calibration(fit_calibration(held_out, every, labels, config.target)), every, right
+
+
+def _fit(
+    examples: Sequence[Example],
+    labels: Sequence[str],
+    config: TrainingConfig,
+    on_progress: Callable[[Progress], None],
+    validation: Sequence[Example] = (),
+) -> Router:
+    """A router trained on ``examples``, not calibrated yet."""
     started = time.process_time()
     texts = [example.question for example in examples]
     numbers = label_numbers(labels, [example.tool for example in examples])
     data = TrainingSet(texts, smoothed(numbers, len(labels), config.label_smoothing), balance(numbers, len(labels)))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with seeded(config.seed):
         network = RouterNetwork(Vocabulary.build(texts), labels, config.network)
         optimise(network, data, validation, config, on_progress)
     router = network.fold(provenance=provenance(examples, config, started), memory=remember(examples, config.seed))
-    outside = [Example(question, "", source="out of scope") for question in config.out_of_scope]
-    return calibrate(router, [*validation, *outside], config.target)
+    return router.having(fillers=find_fillers(examples))
 
 
 def calibrate(router: Router, examples: Sequence[Example], target: AbstentionTarget = AbstentionTarget()) -> Router:
@@ -145,7 +198,7 @@ def fit_calibration(
     confidence, right, inside = fitted.scores(scaled), scaled.argmax(1) == numbers, numbers != UNKNOWN
     threshold = choose_threshold(confidence, right, inside, target)
     chosen_on = {
-        "target": f"{target.kind} {target.value:g}",
+        "target": str(target),
         "questions": len(examples),
         "out_of_scope": int((~inside).sum()),
         "sha256": data_hash(examples),
@@ -185,7 +238,9 @@ def optimise(
     config: TrainingConfig,
     on_progress: Callable[[Progress], None] = nobody,
 ) -> None:
-    """Train ``network`` in place and leave it at the epoch with the lowest validation loss."""
+    """Train ``network`` in place and leave it at the epoch with the lowest validation loss, or at the last one where
+    ``config`` has no patience.
+    """
     optimizers = (
         torch.optim.AdamW(network.dense, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
         torch.optim.SparseAdam(network.tables, lr=config.table_learning_rate),
@@ -197,7 +252,7 @@ def optimise(
     questions = [example.question for example in validation]
     steps_an_epoch = -(-len(ids) // config.batch_size)
     steps, step, started = config.epochs * steps_an_epoch, 0, time.perf_counter()
-    best, best_loss, best_epoch = copy.deepcopy(network.state_dict()), float("inf"), 0
+    best, best_loss, best_epoch = None, float("inf"), 0
     for epoch in range(1, config.epochs + 1):
         network.train()
         total = 0.0
@@ -212,18 +267,45 @@ def optimise(
             for optimizer in optimizers:
                 optimizer.step()
             step, total = step + 1, total + float(loss.detach())
-        logits = network.logits(questions)
-        inside = numbers != UNKNOWN
-        held_out = float((log_sum_exp(logits[inside]) - logits[inside, numbers[inside]]).mean())
-        accuracy = float((logits[inside].argmax(1) == numbers[inside]).mean())
-        if held_out < best_loss:
-            best, best_loss, best_epoch = copy.deepcopy(network.state_dict()), held_out, epoch
+        held_out, accuracy = _validate(network, questions, numbers)
         seconds = time.perf_counter() - started
         on_progress(Progress(epoch, config.epochs, total / steps_an_epoch, held_out, accuracy, seconds))
+        if config.patience is None or held_out is None:
+            continue
+        if held_out < best_loss:
+            best, best_loss, best_epoch = copy.deepcopy(network.state_dict()), held_out, epoch
         if epoch - best_epoch >= config.patience:
             break
-    network.load_state_dict(best)
+    if best is not None:
+        network.load_state_dict(best)
     network.eval()
+
+
+def _validate(
+    network: RouterNetwork, questions: Sequence[str], numbers: np.ndarray
+) -> tuple[float | None, float | None]:
+    """Loss and accuracy on the in-scope ones of ``questions``; None without any."""
+    inside = numbers != UNKNOWN
+    if not inside.any():
+        return None, None
+    logits, wanted = network.logits(questions)[inside], numbers[inside]
+    loss = (log_sum_exp(logits) - logits[np.arange(len(wanted)), wanted]).mean()
+    return float(loss), float((logits.argmax(1) == wanted).mean())
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """torch under ``seed`` and on one thread: the same bits each time, and products so small wait longer for a second
+    thread on a busy machine than they gain by it. Seed and threads are as before afterwards.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
@@ -256,16 +338,36 @@ def balance(numbers: np.ndarray, n_labels: int) -> np.ndarray:
 
 
 def remember(examples: Sequence[Example], seed: int) -> list[tuple[str, str]]:
-    """Up to MEMORY_PER_LABEL (question, label) pairs of each label."""
+    """(question, label) pairs, as many of each label: MEMORY in all, or MEMORY_PER_LABEL of each where that is more."""
+    most = max(MEMORY_PER_LABEL, MEMORY // len({example.tool for example in examples}))
     shuffled = list(examples)
     random.Random(seed).shuffle(shuffled)
     taken: Counter[str] = Counter()
     kept = []
     for example in shuffled:
         taken[example.tool] += 1
-        if taken[example.tool] <= MEMORY_PER_LABEL:
+        if taken[example.tool] <= most:
             kept.append((example.question, example.tool))
     return sorted(kept, key=lambda pair: pair[::-1])
+
+
+def find_fillers(examples: Sequence[Example]) -> frozenset[str]:
+    """Words of letters alone that say nothing of the label: in FILLER_TEXTS questions or more, with labels (each label
+    weighing the same) whose normalised entropy is FILLER_ENTROPY or more.
+    """
+    totals = Counter(example.tool for example in examples)
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for example in examples:
+        for word in set(tokenise(example.question)):
+            found[word][example.tool] += 1
+    fillers = set()
+    for word, counts in found.items():
+        if word.isalpha() and counts.total() >= FILLER_TEXTS:
+            rates = [n / totals[label] for label, n in counts.items()]
+            entropy = -sum(rate / sum(rates) * math.log(rate / sum(rates)) for rate in rates)
+            if entropy >= FILLER_ENTROPY * math.log(len(totals)):
+                fillers.add(word)
+    return frozenset(fillers)
 
 
 def provenance(examples: Sequence[Example], config: TrainingConfig, started: float) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a router consists of, and its two files: ``router.safetensors`` (arrays, words), ``config.json`` (all else).
 
-Leaves out compatibility with older formats: there are none yet. Loading parses JSON and copies arrays; it executes
-nothing.
+Leaves out compatibility with other versions of the format: these are refused by number. Loading parses JSON and copies
+arrays; it executes nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from safetensors import numpy as tensors
 from router.network.features import Vocabulary
 
 FORMAT = "switchyard-router"
-VERSION = 1
+VERSION = 2
 WEIGHTS_FILE = "router.safetensors"
 CONFIG_FILE = "config.json"
 _REMEDY = "Train a router with `python -m router train`, or restore the folder."
@@ -87,9 +87,29 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Head:
+    """One softmax layer on a router's features that reads a tool's slot: ``values`` (k,), ``weights`` (d + h, k) and
+    ``bias`` (k,). The weights are float32 of half precision, which is what the file holds.
+    """
+
+    values: tuple[str, ...]
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def read(self, features: np.ndarray) -> tuple[str, float]:
+        """The likeliest value and its probability for ``features`` (d + h,)."""
+        scores = features @ self.weights + self.bias
+        scores = np.exp(scores - scores.max())
+        best = int(scores.argmax())
+        return self.values[best], float(scores[best] / scores.sum())
+
+
+@dataclass(frozen=True)
 class Parts:
-    """All that makes a router. ``provenance`` says how it was trained; ``memory`` keeps some training questions with
-    their labels.
+    """All that makes a router.
+
+    ``provenance`` says how it was trained; ``memory`` keeps some training questions with their labels; ``readers`` are
+    the heads of (tool, slot); ``fillers`` are words that go with every label alike, so that none hangs on them.
     """
 
     labels: tuple[str, ...]
@@ -98,6 +118,8 @@ class Parts:
     calibration: Calibration = Calibration()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     memory: tuple[tuple[str, str], ...] = ()
+    readers: Mapping[tuple[str, str], Head] = field(default_factory=dict)
+    fillers: frozenset[str] = frozenset()
 
 
 def write(router: Parts, folder: Path) -> None:
@@ -109,6 +131,9 @@ def write(router: Parts, folder: Path) -> None:
     arrays = {name: np.ascontiguousarray(array) for name, array in vars(router.weights).items()}
     arrays["word_text"] = _encode(router.vocabulary.words)
     arrays["gram_text"] = _encode(router.vocabulary.grams)
+    for number, head in enumerate(router.readers.values()):
+        arrays[f"reader_{number}_weights"] = head.weights.astype(np.float16)
+        arrays[f"reader_{number}_bias"] = head.bias
     content = tensors.save(arrays)
     config = {
         "format": FORMAT,
@@ -117,6 +142,10 @@ def write(router: Parts, folder: Path) -> None:
         "calibration": asdict(router.calibration),
         "provenance": dict(router.provenance),
         "memory": [list(pair) for pair in router.memory],
+        "readers": [
+            {"tool": tool, "slot": slot, "values": list(head.values)} for (tool, slot), head in router.readers.items()
+        ],
+        "fillers": sorted(router.fillers),
         "weights_sha256": hashlib.sha256(content).hexdigest(),
     }
     (folder / CONFIG_FILE).unlink(missing_ok=True)
@@ -125,7 +154,7 @@ def write(router: Parts, folder: Path) -> None:
 
 
 def read(folder: Path) -> Parts:
-    """The router in ``folder``. Raises ArtifactError where it is missing, damaged, foreign or newer."""
+    """The router in ``folder``. Raises ArtifactError where it is missing, damaged, foreign or of another version."""
     config = _read_config(folder / CONFIG_FILE)
     path = folder / WEIGHTS_FILE
     try:
@@ -146,12 +175,31 @@ def read(folder: Path) -> Parts:
         if calibration["confidence"] is not None:
             calibration["confidence"] = tuple(calibration["confidence"])
         memory = tuple((question, label) for question, label in config["memory"])
-        labels, about = tuple(config["labels"]), dict(config["provenance"])
-        return Parts(labels, vocabulary, weights, Calibration(**calibration), about, memory)
+        return Parts(
+            tuple(config["labels"]),
+            vocabulary,
+            weights,
+            Calibration(**calibration),
+            dict(config["provenance"]),
+            memory,
+            _readers(config["readers"], arrays),
+            frozenset(config["fillers"]),
+        )
     except (SafetensorError, KeyError, TypeError, ValueError) as fault:
         raise ArtifactError(
             f"{folder} does not hold a whole router ({type(fault).__name__}: {fault}). {_REMEDY}"
         ) from fault
+
+
+def _readers(rows: Sequence[Mapping[str, Any]], arrays: Mapping[str, np.ndarray]) -> dict[tuple[str, str], Head]:
+    return {
+        (row["tool"], row["slot"]): Head(
+            tuple(row["values"]),
+            arrays[f"reader_{number}_weights"].astype(np.float32),
+            arrays[f"reader_{number}_bias"],
+        )
+        for number, row in enumerate(rows)
+    }
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -165,10 +213,10 @@ def _read_config(path: Path) -> dict[str, Any]:
     if kind != FORMAT:
         raise ArtifactError(f"{path} describes something else: its format is {kind!r}, wanted {FORMAT!r}. {_REMEDY}")
     version = config.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if version != VERSION:
         raise ArtifactError(
-            f"{path} has format version {version!r}; this program reads up to {VERSION}. Update the program, "
-            "or train the router again."
+            f"{path} has format version {version!r}; this program reads version {VERSION}. Train the router again, or "
+            "use the program that wrote it."
         )
     return config
 

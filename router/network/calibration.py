@@ -14,24 +14,32 @@ import numpy as np
 
 UNKNOWN = -1
 """Label number of a question that belongs to no label of the router (out of scope)."""
+MIN_EVENTS = 20
+"""Wrong rows, and right ones, that a fitted confidence needs: ten for each slope (Peduzzi et al. 1996)."""
 
 
 @dataclass(frozen=True)
 class AbstentionTarget:
     """What the threshold is chosen for: keep this share of in-scope questions, or err on at most this share of those
-    that are decided.
+    that are decided. The threshold is never below ``floor``.
 
-    Raises ValueError where ``value`` is not between 0 and 1.
+    Raises ValueError where ``value`` or ``floor`` is not between 0 and 1.
     """
 
     kind: Literal["coverage", "error"] = "coverage"
     value: float = 0.95
+    floor: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in ("coverage", "error"):
             raise ValueError(f"Target {self.kind!r} is unknown. Use 'coverage' or 'error'.")
         if not 0 <= self.value <= 1:
             raise ValueError(f"Target {self.kind} is {self.value}, outside 0 to 1. Give a share such as 0.95.")
+        if not 0 <= self.floor <= 1:
+            raise ValueError(f"Floor {self.floor} is outside 0 to 1. Give a confidence such as 0.5.")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value:g}" + (f", at least {self.floor:g}" if self.floor else "")
 
 
 def log_sum_exp(logits: np.ndarray) -> np.ndarray:
@@ -48,15 +56,21 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature that minimises the cross-entropy on in-scope rows (Guo et al. 2017, "On Calibration of Modern
     Neural Networks"). It lies within 0.02 and 50; 1.0 where there is no in-scope row.
+
+    n rows, all right, would have it fall to its bound. They do not show that the next is right for sure: then the right
+    label's target is (n + 1) / (n + 2) (Platt 1999, "Probabilistic Outputs for Support Vector Machines").
     """
     inside = labels != UNKNOWN
     z, y = logits[inside].astype(np.float64), labels[inside]
     if not len(y):
         return 1.0
+    doubt = 1 / (len(y) + 2) if (z.argmax(1) == y).all() else 0.0
+    chosen = z[np.arange(len(y)), y]
+    others = (z.sum(1) - chosen) / max(1, z.shape[1] - 1)
+    expected = (1 - doubt) * chosen + doubt * others
 
     def loss(log_t: float) -> float:
-        scaled = z / math.exp(log_t)
-        return float((log_sum_exp(scaled) - scaled[np.arange(len(y)), y]).mean())
+        return float((log_sum_exp(z / math.exp(log_t)) - expected / math.exp(log_t)).mean())
 
     low, high, golden = math.log(0.02), math.log(50.0), (math.sqrt(5) - 1) / 2
     for _ in range(60):  # the loss is convex in 1 / T, hence has one valley
@@ -68,11 +82,11 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 def fit_confidence(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float, float] | None:
     """(a, b, c) of ``Calibration.confidence``: logistic regression of "the top label is right" on energy and log p.
 
-    ``logits`` are divided by the temperature. Out-of-scope rows are wrong by definition. None where every row is
-    right or every row is wrong, or nothing orders them: then the highest probability serves.
+    ``logits`` are divided by the temperature. Out-of-scope rows are wrong by definition. None where fewer than
+    MIN_EVENTS rows are right, or wrong, or nothing orders them: then the highest probability serves.
     """
     right = logits.argmax(1) == labels
-    if right.all() or not right.any():
+    if min(right.sum(), (~right).sum()) < MIN_EVENTS:
         return None
     energy = log_sum_exp(logits.astype(np.float64))
     log_p = logits.max(1) - energy
@@ -87,17 +101,17 @@ def choose_threshold(confidence: np.ndarray, right: np.ndarray, inside: np.ndarr
     """The threshold for ``target``. ``right`` and ``inside`` (in scope) are masks (n,).
 
     For an error target it is the lowest threshold that holds it, which answers most; where none does, the one with
-    the least error.
+    the least error. Either is raised to the target's floor.
     """
     if target.kind == "coverage":
         kept = confidence[inside]
-        return float(np.quantile(kept, 1 - target.value, method="lower")) if len(kept) else 0.0
+        return max(target.floor, float(np.quantile(kept, 1 - target.value, method="lower")) if len(kept) else 0.0)
     order = np.argsort(-confidence, kind="stable")
     errors = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
     last = np.r_[confidence[order][1:] < confidence[order][:-1], True]  # a threshold cannot split equal confidences
     fit = np.flatnonzero(last & (errors <= target.value))
     chosen = fit[-1] if len(fit) else np.flatnonzero(last)[errors[last].argmin()]
-    return float(confidence[order][chosen])
+    return max(target.floor, float(confidence[order][chosen]))
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from router.network.artifact import Calibration, Weights
+from router.network.artifact import Calibration, Parts, Weights
 from router.network.features import MAX_LETTERS, STATIC_WIDTH, Vocabulary, ngrams, static_vectors, tokenise
 from router.network.router import GATE_FLOOR, Router, quantise
 
@@ -189,7 +189,7 @@ class RouterNetwork(nn.Module):
             norm=torch.stack([self.norm.weight, self.norm.bias]).numpy(),
             **self.tail.arrays(),
         )
-        return Router(self.labels, self.vocabulary, weights, calibration, provenance, memory)
+        return Router(Parts(self.labels, self.vocabulary, weights, calibration, dict(provenance or {}), tuple(memory)))
 
 
 class _WordFeatures:

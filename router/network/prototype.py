@@ -1,7 +1,8 @@
 """A new label for a trained last layer, without training: a prototype of its description and examples.
 
 The prototype is a linear discriminant (Fisher 1936) between the new label's features and those of known questions; two
-numbers, its strength and its offset, are then fitted so that known questions stay where they are.
+numbers, its strength and its offset, are then fitted so that known questions stay where they are; in that fit it weighs
+no more than any other label.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def prototype(old: np.ndarray, new: np.ndarray, logits: np.ndarray) -> tuple[np.
     """
     direction = _discriminant(old, new)
     scores = (np.concatenate([old, new]) @ direction).astype(np.float64)
-    strength, offset = _fit(scores, log_sum_exp(logits.astype(np.float64)), len(old))
+    strength, offset = _fit(scores, log_sum_exp(logits.astype(np.float64)), len(old), 1 / (1 + logits.shape[1]))
     return direction * np.float32(strength), np.float32(offset)
 
 
@@ -34,13 +35,14 @@ def _discriminant(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     return (direction / np.linalg.norm(direction)).astype(np.float32)
 
 
-def _fit(scores: np.ndarray, rivals: np.ndarray, n_old: int) -> tuple[float, float]:
+def _fit(scores: np.ndarray, rivals: np.ndarray, n_old: int, share: float) -> tuple[float, float]:
     """(strength, offset) of the new logit ``strength · score + offset`` against the old labels' log Σ exp ``rivals``.
 
-    Both groups weigh the same; Newton's method on the logistic loss, with a weak pull to small strength.
+    The new label weighs the ``share`` that one label has; Newton's method on the logistic loss, with a weak pull to
+    small strength.
     """
     is_new = np.arange(len(scores)) >= n_old
-    weight = np.where(is_new, 0.5 / is_new.sum(), 0.5 / n_old)
+    weight = np.where(is_new, share / is_new.sum(), (1 - share) / n_old)
     spread = scores.std() + 1e-9
     design = np.c_[scores / spread, np.ones(len(scores))]
     beta, ridge = np.zeros(2), np.array([1e-3, 1e-5])

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from router.network.artifact import ArtifactError, Calibration, Parts, Weights, read, write
-from router.network.features import MAX_LETTERS, Vocabulary, ngrams, static_vectors, tokenise
+from router.network.artifact import ArtifactError, Calibration, Parts, read, write
+from router.network.features import MAX_LETTERS, ngrams, static_vectors, tokenise
 from router.network.prototype import prototype
 from router.types import Decision
 
@@ -57,28 +57,19 @@ class NewTool:
 
 
 class Router:
-    """A trained router. Immutable after construction and safe to share between threads.
+    """A trained router: ``parts``, ready to decide. Immutable after construction and safe to share between threads.
 
-    Raises ValueError where labels and weights do not fit each other.
+    ``labels``, ``vocabulary``, ``weights``, ``calibration``, ``provenance``, ``memory``, ``readers`` and ``fillers``
+    are those of ``parts``. Raises ValueError where these do not fit each other.
     """
 
-    def __init__(
-        self,
-        labels: Sequence[str],
-        vocabulary: Vocabulary,
-        weights: Weights,
-        calibration: Calibration = Calibration(),
-        provenance: Mapping[str, Any] | None = None,
-        memory: Sequence[tuple[str, str]] = (),
-    ) -> None:
-        """``memory``: some training questions with their labels, for nearest examples and for adding tools."""
-        _check(labels, vocabulary, weights)
-        self.labels = tuple(labels)
-        self.vocabulary = vocabulary
-        self.weights = weights
-        self.calibration = calibration
-        self.provenance = dict(provenance or {})
-        self.memory = tuple(memory)
+    def __init__(self, parts: Parts) -> None:
+        _check(parts)
+        self.parts = parts
+        self.labels, self.vocabulary, self.weights = parts.labels, parts.vocabulary, parts.weights
+        self.calibration, self.provenance, self.memory = parts.calibration, parts.provenance, parts.memory
+        self.readers, self.fillers = parts.readers, parts.fillers
+        vocabulary, weights, calibration = parts.vocabulary, parts.weights, parts.calibration
         self._head = np.ascontiguousarray(weights.head / np.float32(calibration.temperature))
         self._head_bias = weights.head_bias / np.float32(calibration.temperature)
         self._word_rows = {word: i for i, word in enumerate(vocabulary.words)}
@@ -94,6 +85,11 @@ class Router:
     def threshold(self) -> float:
         """The confidence below which the router abstains."""
         return self.calibration.threshold
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its training found wrong with it, a sentence each; nothing of a router to rely on."""
+        return tuple(self.provenance.get("warnings", ()))
 
     def decide(self, question: str) -> Decision:
         """The decision on ``question``. Text without a word, number or sign abstains with confidence 0."""
@@ -152,7 +148,11 @@ class Router:
 
     def with_calibration(self, calibration: Calibration) -> Router:
         """The same network, calibrated otherwise."""
-        return Router(self.labels, self.vocabulary, self.weights, calibration, self.provenance, self.memory)
+        return self.having(calibration=calibration)
+
+    def having(self, **parts: Any) -> Router:
+        """The same router but for the given fields of ``Parts``."""
+        return Router(replace(self.parts, **parts))
 
     def add_tool(self, name: str, description: str, examples: Sequence[str] = (), past: Sequence[str] = ()) -> NewTool:
         """A router that also knows the tool ``name``, by its description and, better, some ``examples``; no training.
@@ -176,14 +176,11 @@ class Router:
         head = np.c_[self.weights.head, column * temperature]
         bias = np.append(self.weights.head_bias, offset * temperature)
         added = [*self.provenance.get("added", []), {"tool": name, "examples": len(examples)}]
-        memory = [*self.memory, *((question, name) for question in examples)]
-        grown = Router(
-            [*self.labels, name],
-            self.vocabulary,
-            replace(self.weights, head=head, head_bias=bias),
-            self.calibration,
-            self.provenance | {"added": added},
-            memory,
+        grown = self.having(
+            labels=(*self.labels, name),
+            weights=replace(self.weights, head=head, head_bias=bias),
+            provenance={**self.provenance, "added": added},
+            memory=(*self.memory, *((question, name) for question in examples)),
         )
         before, after = (router.logits(known).argmax(1) for router in (self, grown))
         changes = (
@@ -196,18 +193,15 @@ class Router:
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write ``router.safetensors`` and ``config.json`` into ``folder``, which is made where it is missing."""
-        write(
-            Parts(self.labels, self.vocabulary, self.weights, self.calibration, self.provenance, self.memory),
-            Path(folder),
-        )
+        write(self.parts, Path(folder))
 
     @classmethod
     def from_pretrained(cls, folder: str | Path = DEFAULT_ROUTER) -> Router:
-        """The router saved in ``folder``. Raises ArtifactError where it is missing, damaged, foreign or newer."""
+        """The router in ``folder``. Raises ArtifactError where it is missing, damaged, foreign or of another version."""
         folder = Path(folder)
         parts = read(folder)
         try:
-            return cls(*(getattr(parts, f.name) for f in fields(parts)))
+            return cls(parts)
         except ValueError as fault:
             raise ArtifactError(f"{folder} does not hold a whole router ({fault}). Train or restore it.") from fault
 
@@ -215,8 +209,7 @@ class Router:
         return self  # immutable; agent frameworks copy their modules
 
     def __reduce__(self) -> tuple[Any, ...]:
-        parts = (self.labels, self.vocabulary, self.weights, self.calibration, self.provenance, self.memory)
-        return Router, parts
+        return Router, (self.parts,)
 
     @property
     def _undecided(self) -> Decision:
@@ -280,7 +273,8 @@ def quantise(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.round(table / scale[:, None]).astype(np.int8), scale
 
 
-def _check(labels: Sequence[str], vocabulary: Vocabulary, weights: Weights) -> None:
+def _check(parts: Parts) -> None:
+    labels, vocabulary, weights = parts.labels, parts.vocabulary, parts.weights
     if not 2 <= len(labels) <= MAX_LABELS:
         raise ValueError(f"{len(labels)} labels given; a router has 2 to {MAX_LABELS}. Give that many.")
     if len(set(labels)) != len(labels) or not all(isinstance(label, str) and label for label in labels):
@@ -297,6 +291,8 @@ def _check(labels: Sequence[str], vocabulary: Vocabulary, weights: Weights) -> N
         "head": (w.head, (d + h, len(labels))),
         "head_bias": (w.head_bias, (len(labels),)),
     }
+    for (tool, slot), reader in parts.readers.items():
+        wanted[f"reader of {tool}.{slot}"] = (reader.weights, (d + h, len(reader.values)))
     for name, (array, shape) in wanted.items():
         if array.shape != shape:
             raise ValueError(f"Weights {name!r} have shape {array.shape}, but labels and vocabulary ask for {shape}.")

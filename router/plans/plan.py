@@ -41,13 +41,15 @@ def plan(question: Question | str, router: Decides, tools: Mapping[str, Tool], t
 def _planned(question: Question, decision: Decision, desk: PlanDesk) -> Plan:
     if desk.threshold == math.inf:
         return Plan(decision, abstained=True, reason="The threshold leaves every question to the LLM.")
-    if any(tool.reading is None for tool in desk.tools.values()):
-        parts = _requests(question, decision, desk)
-        if isinstance(parts, Plan):
-            return parts
-        if len(parts) > 1:
-            return _together([_one(part, desk) for part in parts], parts, decision)
-    return _one(question, desk)
+    if all(tool.reading is not None for tool in desk.tools.values()):
+        return _one(question, desk)
+    whole = _one(question, desk)
+    if whole.outcome == "call" and _is_general(decision, desk):
+        return whole  # one call takes all of it in, so it is one request
+    parts = _requests(question, decision, desk)
+    if isinstance(parts, Plan):
+        return parts
+    return whole if len(parts) == 1 else _together([_one(part, desk) for part in parts], parts, decision)
 
 
 def _one(question: Question, desk: PlanDesk) -> Plan:
