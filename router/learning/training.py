@@ -46,7 +46,9 @@ tool takes some questions of others."""
 MEMORY_PER_LABEL = 20
 """So many of each label are kept at least."""
 FILLER_TEXTS = 20
-"""Questions that a word must occur in before it can count as a filler."""
+"""Questions that a word must occur in before it can count as a filler, and"""
+FILLER_SHARE = 0.005
+"""the share of all questions: "morning" opens one in 250 as a greeting, and elsewhere says when."""
 FILLER_ENTROPY = 0.85
 """Entropy of the labels that a filler goes with, of the most that there can be."""
 
@@ -352,9 +354,10 @@ def remember(examples: Sequence[Example], seed: int) -> list[tuple[str, str]]:
 
 
 def find_fillers(examples: Sequence[Example]) -> frozenset[str]:
-    """Words of letters alone that say nothing of the label: in FILLER_TEXTS questions or more, with labels (each label
-    weighing the same) whose normalised entropy is FILLER_ENTROPY or more.
+    """Words of letters alone that say nothing of the label: in FILLER_TEXTS questions or more and FILLER_SHARE of them,
+    with labels (each label weighing the same) whose normalised entropy is FILLER_ENTROPY or more.
     """
+    enough = max(FILLER_TEXTS, FILLER_SHARE * len(examples))
     totals = Counter(example.tool for example in examples)
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for example in examples:
@@ -362,7 +365,7 @@ def find_fillers(examples: Sequence[Example]) -> frozenset[str]:
             found[word][example.tool] += 1
     fillers = set()
     for word, counts in found.items():
-        if word.isalpha() and counts.total() >= FILLER_TEXTS:
+        if word.isalpha() and counts.total() >= enough:
             rates = [n / totals[label] for label, n in counts.items()]
             entropy = -sum(rate / sum(rates) * math.log(rate / sum(rates)) for rate in rates)
             if entropy >= FILLER_ENTROPY * math.log(len(totals)):
