@@ -14,11 +14,11 @@ import dspy
 
 from router.delegation import LessonContext, Said, lesson_for_event, parse_instruction, parse_reply
 from router.delegation.teacher import Teacher
-from router.lms import ask, ask_json, capabilities, metered, prompts
+from router.lms import MalformedReply, ask, ask_json, capabilities, metered, prompts
 from router.lms.calling import answer_with_tools, handed_back, run_tool, tell
 from router.lms.prompts import Prompt
 from router.plans import Decides, plan
-from router.tools import Tool
+from router.tools import Tool, printable
 from router.trace import Trace
 from router.types import SMALLTALK, Decision, Plan, Step, ToolCall, ToolResult
 
@@ -56,16 +56,15 @@ class RouterPipeline(dspy.Module):
 
         Events go to ``trace``, the last of them ``answer``. Raises dspy's LMError, MalformedReply, Cancelled.
         """
+        question = printable(question)
         trace = trace or Trace(PATH, question)
         lm, lesson = dspy.settings.lm, None
         found = self._plan(question, trace)
-        results = run_steps(trace, self.tools, self._filled(lm, question, found, trace))
-        if found.abstained:
+        steps = self._filled(lm, question, found, trace)
+        if found.abstained or steps is None:
             answer = answer_with_tools(lm, question, self.tools, trace)
-        elif results:
-            last = results[-1]
-            ready = handed_back(self.tools, last) or (self.config.direct and last.output is not None)
-            answer = last.text if ready else write(lm, question, results, trace)
+        elif results := run_steps(trace, self.tools, steps):
+            answer = self._answer(lm, question, results, trace)
         elif found.decision.tool == SMALLTALK:
             answer, lesson = self._small_talk(lm, found.decision, trace, previous_turn)
         else:
@@ -75,6 +74,16 @@ class RouterPipeline(dspy.Module):
         return dspy.Prediction(
             answer=answer, decision=run.decision, tool_results=run.tool_results, usage=run.usage, lesson=lesson
         )
+
+    def _answer(self, lm: dspy.LM, question: str, results: Sequence[ToolResult], trace: Trace) -> str:
+        """The answer from results: calls that are the caller's to make as JSON, a result itself if ``direct``, else the
+        LLM's sentence."""
+        back = [result.text for result in results if handed_back(self.tools, result)]
+        if back:
+            return back[0] if len(back) == 1 else f"[{', '.join(back)}]"
+        if self.config.direct and results[-1].output is not None:
+            return results[-1].text
+        return write(lm, question, list(results), trace)
 
     @property
     def threshold(self) -> float:
@@ -98,13 +107,17 @@ class RouterPipeline(dspy.Module):
         )
         return found
 
-    def _filled(self, lm: dspy.LM, question: str, found: Plan, trace: Trace) -> tuple[Step, ...]:
-        """The steps of a plan, the open slots of a partial one filled by the LLM, which sees one schema."""
+    def _filled(self, lm: dspy.LM, question: str, found: Plan, trace: Trace) -> tuple[Step, ...] | None:
+        """The steps of a plan, the open slots of a partial one filled by the LLM, which sees one schema; None where what
+        it says does not fit."""
         if found.outcome != "partial":
             return found.steps
         (step,) = found.steps
         prompt = prompts.fill(question, self.tools[step.call.tool], step.call.arguments, found.missing)
-        arguments = {**step.call.arguments, **ask_json(lm, prompt, trace)}
+        try:
+            arguments = {**step.call.arguments, **ask_json(lm, prompt, trace)}
+        except MalformedReply:
+            return None
         sources = {**step.sources, **dict.fromkeys(found.missing, "llm")}
         return (replace(step, call=ToolCall(step.call.tool, arguments), sources=sources),)
 
@@ -125,7 +138,7 @@ class RouterPipeline(dspy.Module):
 
 def run_steps(trace: Trace, tools: Mapping[str, Tool], steps: Sequence[Step]) -> list[ToolResult]:
     """Run ``steps`` in order, each once and each a ``tool`` step of ``trace``; what planning had to run is told with the
-    time at which it ran. Ends at a tool that is only described: that call is for the caller to make.
+    time at which it ran.
 
     Raises Cancelled before a tool that has not begun when the run is stopped.
     """
@@ -135,8 +148,6 @@ def run_steps(trace: Trace, tools: Mapping[str, Tool], steps: Sequence[Step]) ->
             results.append(run_tool(trace, tools, step.call, step.sources))
         else:
             results.append(tell(trace, step))
-        if tools[step.call.tool].described:
-            break
     return results
 
 

@@ -47,7 +47,10 @@ def calls(found: Plan) -> list[tuple[str, dict[str, Any]]]:
     [
         ("turn on the kitchen lights", [("lights", {"room": "kitchen", "state": "on"})]),
         ("lights off in the office please", [("lights", {"room": "office", "state": "off"})]),
-        ("set the kitchen lights on, brightness 40", [("lights", {"room": "kitchen", "state": "on", "brightness": 40})]),
+        (
+            "set the kitchen lights on, brightness 40",
+            [("lights", {"room": "kitchen", "state": "on", "brightness": 40})],
+        ),
         (
             "turn on the kitchen lights and switch off the bedroom lights",
             [("lights", {"room": "kitchen", "state": "on"}), ("lights", {"room": "bedroom", "state": "off"})],
@@ -80,7 +83,7 @@ def test_open_slots_are_named_and_left_to_the_language_model(question, tool, kno
     ("question", "reason"),
     [
         ("turn the kitchen lights on at 7 pm", "does not take"),
-        ("don't turn on the kitchen lights", "\"don't\""),
+        ("don't turn on the kitchen lights", '"don\'t"'),
         ("turn on the kitchen lights except on sundays", "'except'"),
         ("kitchen lights on tomorrow", "'tomorrow'"),
         ("turn on the lights and what's the weather in Oslo", "'turn on the lights' is not sure"),
@@ -208,7 +211,17 @@ PIECES = {
     "none": ["what is the meaning of life", "which book should I read next", "write a poem", "thanks", "why is that"],
 }  # fmt: skip
 JOINTS = (" and ", ", ", "; ", " and then ", "? also ", ". ")
-TWISTS = ("{}", "don't {}", "{} at 7 pm", "please {}", "{} tomorrow", "if it rains {}", "{} but not now", "{} twice", "{} {}")
+TWISTS = (
+    "{}",
+    "don't {}",
+    "{} at 7 pm",
+    "please {}",
+    "{} tomorrow",
+    "if it rains {}",
+    "{} but not now",
+    "{} twice",
+    "{} {}",
+)
 
 
 def generated(number: int, seed: int = 7) -> list[str]:

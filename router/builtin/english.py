@@ -8,7 +8,7 @@ is in (``chains.py``). Rules, not learned: a reader can see why a question was s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from router.builtin.numbers import Clean, clean, plain
 from router.types import Question, once
@@ -124,6 +124,46 @@ def halves(question: Question) -> Iterator[tuple[str, str]]:
 
 def _asks(text: str) -> bool:
     return bool(_ASKS.match(without_chatter(text)) or ASKS_INSIDE.search(text))
+
+
+MOOD = frozenset(
+    "how what whats wat which who whose when where why is are am was were be do does did can could will would shall "
+    "should may might must has have had if whether unless than know tell i we he she they need want so there come "
+    "question".split()
+)
+"""Words that make a question, a condition or a report of what would be a request."""
+_POLITE = re.compile(r"^\W*(?:(?:hey|hi|hello|ok(?:ay)?|please|pls)\b\W*)*(?:can|could|would|will) you\b", re.IGNORECASE)
+_WHEN = re.compile(
+    r"\b(?:tomorrow|tonight|later|soon|daily|weekly|hourly|morning|afternoon|evening|noon|midnight"
+    r"|(?:every|each|next)\s+\w+|(?:at|by|before|after|until|till|from|around)\s+(?:\d|noon|\w+day\b)"
+    r"|in\s+(?:\d+|an?|half|one|two|three|five|ten|a\s+few)\s+\w+|on\s+\w+days?)\b",
+    re.IGNORECASE,
+)
+_TIMES = frozenset("time times date datetime day days when at start starts end ends due until deadline hour".split())
+"""Words in the name of a slot that takes a time."""
+
+
+def moods(question: Question) -> str | None:
+    """The word by which ``question`` asks, supposes or reports rather than requests; None where it requests. "Can you
+    turn ..." requests, and what is quoted is no mood of the question's own."""
+    text = _POLITE.sub("", QUOTED.sub(" ", cleaned(question)))
+    return next((m[0] for m in re.finditer(r"[^\W\d_]+", text) if m[0].lower() in MOOD), None)
+
+
+def polite(question: Question) -> bool:
+    """Whether ``question`` requests in the form of a question ("could you ...?")."""
+    return _POLITE.search(cleaned(question)) is not None
+
+
+def moment(question: Question) -> str | None:
+    """When something is to be done, as ``question`` says it; None where it says nothing of time."""
+    match = _WHEN.search(cleaned(question))
+    return match[0] if match else None
+
+
+def takes_time(slots: Iterable[str]) -> bool:
+    """Whether one of ``slots``, by its name, is for a time."""
+    return any(_TIMES & set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", s).lower())) for s in slots)
 
 
 def negation(question: Question) -> str | None:

@@ -1,112 +1,206 @@
 """Arguments for any tool's call, from what its own ``parse`` reads or from what its schema names.
 
-By schema alone little is sure: a value of an enum where the question says it in its own words, and a number where the
-slot's name stands in the question and the number is the only one. All else stays open, and what the question says
-besides is told (``unread``), so that nobody acts on half of it.
+By schema alone little is sure: a value of an enum where the question says it in its own words, and a number that stands
+beside its slot's name. All else stays open, and what the question says besides is told (``unread``), so that nobody acts
+on half of it.
 
 Leaves out learned arguments, asking a language model for the open slots, and running the tool.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from router.network.features import tokenise
 from router.tools import Tool
-from router.types import Question
+from router.tools.schema import Slot
+from router.types import Question, once
 
 PARSE, QUESTION = "parse", "question"
 """Where a slot's value came from: the tool's own reading, or words of the question."""
-_NUMBER = re.compile(r"(?<![\w.,:/-])[-+]?\d+(?:\.\d+)?(?![\w:/]|[.,]\d|-\d)")
-"""A number that stands by itself: no time, no date, no part of a name."""
+SHORT = 2
+"""Letters of a value that is as likely a word of the sentence ("a", "is", "it") as the value."""
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_PIECE = re.compile(r"[-+]?\d+(?:[.,:/-]\d+)*|[^\W\d_]+|\S")
+"""A number with all that is written to it, a word, or a sign."""
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_PLAIN_SIGNS = frozenset(".,;:!'’\"“”()-")
+"""Signs that say nothing by themselves behind a word; elsewhere, and beside a number, they do."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A number, a word or a sign of a question, as it stands there. ``word`` is its lower-case form; ``joined``: a sign
+    or a letter is written to it."""
+
+    start: int
+    text: str
+    joined: bool = False
+
+    @property
+    def word(self) -> str:
+        return self.text.lower()
+
+    @property
+    def is_number(self) -> bool:
+        return any(char.isdigit() for char in self.text)
+
+
+@once
+def pieces(question: Question) -> tuple[Piece, ...]:
+    """The whole text of ``question``, piece by piece."""
+    text, found = question.text, []
+    for match in _PIECE.finditer(text):
+        around = text[max(0, match.start() - 1) : match.start()] + text[match.end() : match.end() + 1]
+        around = around.rstrip(".,;:!?)\"'") if match.end() == len(text) or not text[match.end()].isspace() else around
+        found.append(Piece(match.start(), match[0], bool(around.strip(" \t\n("))))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
 class Filled:
-    """``arguments`` fit the schema as far as they go; ``missing`` names the required slots that are open; ``sources``
-    says for each argument where its value came from. ``disputed`` names slots for which the question says two values."""
+    """``arguments`` fit the schema as far as they go; ``missing`` names the slots that are open: those required, and
+    those that the question names without a value. ``sources`` says for each argument where its value came from, and
+    ``places`` are the pieces that became values. ``disputed`` names slots for which the question says two values."""
 
     arguments: Mapping[str, Any]
     missing: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     disputed: tuple[str, ...] = ()
+    places: frozenset[int] = frozenset()
 
 
-def fill(question: Question, tool: Tool) -> Filled:
-    """What ``question`` says about the arguments of ``tool``; never raises, never guesses between two readings."""
+def fill(question: Question, tool: Tool, weak: Collection[str] = (), learned: Collection[str] = ()) -> Filled:
+    """What ``question`` says about the arguments of ``tool``; never raises, never guesses between two readings.
+
+    ``weak`` words are as common in any question: a value of them, or of SHORT letters, counts only beside its slot's
+    name, or where ``learned``, the words of the tool's examples, hold another value of that slot.
+    """
     arguments = parsed(tool, question.text)
     if arguments is not None:
         return Filled(arguments, (), dict.fromkeys(arguments, PARSE))
-    words = tokenise(question.text)
-    numbers = _NUMBER.findall(question.text)
-    found: dict[str, Any] = {}
-    disputed = []
-    for slot, schema in ((slot.name, slot.schema) for slot in tool.slots.values()):
-        named = [value for value in schema.get("enum", ()) if _stands_in(_words(value), words)]
-        named = [value for value in named if not any(_within(value, other) for other in named)]
-        if len(named) > 1:
-            disputed.append(slot)
-        elif named:
-            found[slot] = named[0]
-        elif schema.get("type") in ("number", "integer") and len(numbers) == 1 and _stands_in(_words(slot), words):
-            value = float(numbers[0])
-            found[slot] = int(value) if value.is_integer() else value
-    found = {slot: value for slot, value in found.items() if tool.slots[slot].fits(value)}
-    missing = tuple(slot.name for slot in tool.slots.values() if slot.required and slot.name not in found)
-    return Filled(found, missing, dict.fromkeys(found, QUESTION), tuple(disputed))
+    read = pieces(question)
+    said = [piece.word for piece in read]
+    found: dict[str, tuple[Any, range]] = {}
+    disputed, missing = [], []
+    for slot in tool.slots.values():
+        values = list(_values(slot, read, said, weak, learned))
+        kinds = {repr(value) for value, _ in values}
+        if len(kinds) > 1:
+            disputed.append(slot.name)
+        elif values and slot.fits(values[0][0]):
+            found[slot.name] = values[0]
+        elif slot.required or any(True for _ in _stands(_words(slot.name), said)):
+            missing.append(slot.name)
+    taken = [place for _, places in found.values() for place in places]
+    disputed += [name for name, (_, places) in found.items() if any(taken.count(place) > 1 for place in places)]
+    named = {i for name in found for places in _stands(_words(name), said) for i in places}
+    arguments = {name: value for name, (value, _) in found.items()}
+    return Filled(
+        arguments, tuple(missing), dict.fromkeys(arguments, QUESTION), tuple(disputed), frozenset({*taken, *named})
+    )
 
 
 def parsed(tool: Tool, text: str) -> dict[str, Any] | None:
-    """The tool's own reading of ``text`` where it has one and its schema takes it."""
+    """The tool's own reading of ``text`` where it has one, it is JSON and its schema takes it."""
     if tool.parse is None:
         return None
     try:
         arguments = tool.parse(text)
+        if arguments is None or not isinstance(arguments, Mapping) or not all(isinstance(k, str) for k in arguments):
+            return None
+        json.dumps(dict(arguments))
+        return dict(arguments) if tool.fits(arguments) else None
     except Exception:  # a tool is a guest here too
         return None
-    return arguments if arguments is not None and tool.fits(arguments) else None
 
 
-def unread(question: Question, tool: Tool, arguments: Mapping[str, Any], known: Collection[str]) -> str | None:
+def unread(question: Question, filled: Filled, known: Collection[str], asked: bool = False) -> str | None:
     """The first piece of ``question`` that nothing accounts for; None where all is read.
 
-    Accounted for are the words of the arguments, the tool's own words (its name, description and slots) and ``known``
-    words; a number only where it is an argument.
+    Accounted for are pieces that became values or name a filled slot, ``known`` words, plain signs behind a word, and
+    where ``asked`` (the question may be one) question marks. A number is only as a value, or where the tool's own reading
+    gave the values.
     """
-    used = {word for value in arguments.values() for word in _words(value)}
-    own = {word for slot in tool.slots for word in _words(slot)}
-    own |= {*_words(tool.name), *_words(tool.description), *known}
-    for piece in question.text.split():
-        words = [word for word in tokenise(piece) if word.isalnum()]
-        if any(word not in used and (word.isdigit() or word not in own) for word in words):
-            return piece.strip(".,;:?!\"'()")
+    by_tool = PARSE in filled.sources.values()
+    for place, piece in enumerate(pieces(question)):
+        if place in filled.places or (by_tool if piece.is_number else piece.word in known):
+            continue
+        behind = piece.start > 0 and not question.text[piece.start - 1].isspace()
+        opens = piece.text in "(\"'“‘"
+        if piece.text in _PLAIN_SIGNS and (behind or opens or piece.text == "-") and not piece.is_number:
+            continue
+        if piece.text == "?" and asked:
+            continue
+        return piece.text
     return None
 
 
 def takes_text(tool: Tool, missing: Collection[str]) -> bool:
     """Whether an open slot could hold any words of the question: a text without an enum."""
+    closed = ("number", "integer", "boolean", "null")
     schemas = [tool.slots[slot].schema for slot in missing]
-    return any(s.get("type") not in ("number", "integer", "boolean", "null") and "enum" not in s for s in schemas)
+    return any(schema.get("type") not in closed and "enum" not in schema for schema in schemas)
+
+
+def words_of(tool: Tool) -> set[str]:
+    """The words of the tool's name."""
+    return set(_words(tool.name))
+
+
+def values_of(tool: Tool) -> set[str]:
+    """The words of all values that the tool's enums have."""
+    return {word for slot in tool.slots.values() for value in slot.schema.get("enum", ()) for word in _words(value)}
+
+
+def _values(
+    slot: Slot, read: Sequence[Piece], said: Sequence[str], weak: Collection[str], learned: Collection[str]
+) -> Iterator[tuple[Any, range]]:
+    """(value, pieces that say it) for one slot."""
+    names = [places for places in _stands(_words(slot.name), said)]
+    if "enum" in slot.schema:
+        found = [(value, at) for value in slot.schema["enum"] for at in _stands(_words(value), said)]
+        bare = _said_bare(slot, weak, learned)
+        for value, at in found:
+            within = any(at[0] >= o[0] and at[-1] <= o[-1] and len(at) < len(o) for _, o in found)
+            common = all(len(said[i]) <= SHORT or said[i] in weak for i in at) and not read[at[0]].is_number
+            joined = any(read[i].is_number and read[i].joined for i in at)
+            if not within and not joined and (not common or bare or any(_beside(at, name, said) for name in names)):
+                yield value, at
+    elif slot.schema.get("type") in ("number", "integer"):
+        for i, piece in enumerate(read):
+            at = range(i, i + 1)
+            if _NUMBER.fullmatch(piece.text) and not piece.joined and any(_beside(at, name, said) for name in names):
+                value = float(piece.text)
+                yield (int(value) if value.is_integer() else value), at
+
+
+def _said_bare(slot: Slot, weak: Collection[str], learned: Collection[str]) -> bool:
+    """Whether the examples hold a value of ``slot`` that no other word could be."""
+    plain = [_words(v) for v in slot.schema["enum"] if not all(len(w) <= SHORT or w in weak for w in _words(v))]
+    return any(words and set(words) <= set(learned) for words in plain)
+
+
+def _beside(at: range, name: range, said: Sequence[str]) -> bool:
+    """Whether a value stands before or behind its slot's name, at most one word between them."""
+    between = said[name[-1] + 1 : at[0]] if name[-1] < at[0] else said[at[-1] + 1 : name[0]]
+    apart = min(abs(at[0] - name[-1]), abs(name[0] - at[-1])) - 1
+    return apart <= 1 and not any(char.isdigit() for word in between for char in word)
 
 
 def _words(value: Any) -> list[str]:
-    """The words of a name or a value: ``livingRoom_2`` → living, room, 2."""
+    """The words and numbers of a name or a value: ``livingRoom_2`` → living, room, 2."""
     if isinstance(value, list | tuple):
         return [word for one in value for word in _words(one)]
-    return [word for word in tokenise(_CAMEL.sub(" ", str(value)).replace("_", " ")) if word.isalnum()]
+    return [m[0].lower() for m in _PIECE.finditer(_CAMEL.sub(" ", str(value)).replace("_", " ")) if m[0][-1].isalnum()]
 
 
-def _stands_in(words: list[str], text: list[str]) -> bool:
-    """Whether ``words`` stand in ``text`` one after the other."""
+def _stands(words: Sequence[str], text: Sequence[str]) -> Iterator[range]:
+    """Where ``words`` stand in ``text`` one after the other."""
     size = len(words)
-    return size > 0 and any(text[at : at + size] == words for at in range(len(text) - size + 1))
-
-
-def _within(value: Any, other: Any) -> bool:
-    """Whether ``value`` is said only as a part of ``other`` ("room" of "living room")."""
-    words, longer = _words(value), _words(other)
-    return len(words) < len(longer) and _stands_in(words, longer)
+    for at in range(len(text) - size + 1 if size else 0):
+        if list(text[at : at + size]) == list(words):
+            yield range(at, at + size)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,14 @@ class Router:
         self._next_row = len(vocabulary.words)
         self._ready: dict[str, int] = {}
         self._lock = threading.Lock()
+
+    @cached_property
+    def label_words(self) -> Mapping[str, frozenset[str]]:
+        """The words of the questions that the router remembers, by label."""
+        found: dict[str, set[str]] = {}
+        for question, label in self.memory:
+            found.setdefault(label, set()).update(tokenise(question))
+        return {label: frozenset(words) for label, words in found.items()}
 
     @property
     def threshold(self) -> float:

@@ -13,12 +13,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from router.builtin.english import halves, negation
-from router.calls.arguments import fill, takes_text, unread
-from router.network.features import tokenise
+from router.builtin.english import MOOD, halves, moment, moods, negation, points_back, polite, takes_time
+from router.calls.arguments import PARSE, SHORT, Filled, fill, pieces, takes_text, unread, values_of, words_of
+from router.network.features import MAX_WORDS, tokenise
 from router.plans.desk import Decides, PlanDesk
 from router.tools import Tool, shorten
-from router.types import NON_TOOLS, SMALLTALK, Decision, Plan, Question, Step, ToolCall
+from router.types import NON_TOOLS, NONE, SMALLTALK, Decision, Plan, Question, Step, ToolCall
 
 MAX_STEPS = 4
 """Calls that one question may make without a language model."""
@@ -49,6 +49,9 @@ def _planned(question: Question, decision: Decision, desk: PlanDesk) -> Plan:
     parts = _requests(question, decision, desk)
     if isinstance(parts, Plan):
         return parts
+    if not _is_general(decision, desk) and not whole.abstained and decision.tool != SMALLTALK:
+        if len(parts) == 1 and (named := _named(question, decision, desk)):
+            return _handed_over(decision, f"{decision.tool} does not take {named!r} in.")
     return whole if len(parts) == 1 else _together([_one(part, desk) for part in parts], parts, decision)
 
 
@@ -72,19 +75,51 @@ def _general(question: Question, decision: Decision, tool: Tool, desk: PlanDesk)
     """One request for a tool without a reading of its own."""
     if decision.abstained:
         return _handed_over(decision, "The router is not sure which tool the question needs.")
+    if len(tokenise(question.text)) >= MAX_WORDS:
+        return _handed_over(decision, f"The router reads the first {MAX_WORDS} words of a question, and this has more.")
     if tool.destructive:
         return _handed_over(decision, f"{tool.name} is destructive: the LLM decides whether to call it.")
-    if said := negation(question):
-        return _handed_over(decision, f"It says {said!r}, and what is not to be done is for the LLM to tell.")
-    filled = fill(question, tool)
+    learned = _label_words(desk.router).get(tool.name, frozenset())
+    fillers = frozenset(getattr(desk.router, "fillers", ()))
+    filled = fill(question, tool, fillers, learned)
     if filled.disputed:
         return _handed_over(decision, f"The question names two values for {filled.disputed[0]!r} of {tool.name}.")
-    if not takes_text(tool, filled.missing):
-        if left := unread(question, tool, filled.arguments, _vocabulary(desk.router, tool.name)):
-            return _handed_over(decision, f"{tool.name} does not take {left!r} in.")
+    if reason := _misread(question, tool, filled, learned, fillers):
+        return _handed_over(decision, reason)
+    if not filled.missing and not tool.fits(filled.arguments):
+        return _handed_over(decision, f"What the question says does not make a call that fits {tool.name}'s schema.")
     step = Step(ToolCall(tool.name, filled.arguments), filled.sources, question.text)
     reason = f"Open slots: {', '.join(filled.missing)}." if filled.missing else ""
     return Plan(decision, (step,), filled.missing, reason=reason)
+
+
+def _misread(
+    question: Question, tool: Tool, filled: Filled, learned: frozenset[str], fillers: frozenset[str]
+) -> str | None:
+    """Why a call of ``tool`` would not do what ``question`` says, though its slots are filled; None where it would.
+
+    ``learned`` are the words of the tool's examples, ``fillers`` words without consequence for the choice of any tool.
+    They may be of consequence for acting: words that ask, suppose or report count only where the examples have them.
+    """
+    if said := negation(question):
+        return f"It says {said!r}, and what is not to be done is for the LLM to tell."
+    if tool.effects and (mood := moods(question)) and mood.lower() not in learned:
+        return f"It says {mood!r}: it may ask or suppose, and not request."
+    read = pieces(question)
+    if takes_text(tool, filled.missing):
+        if read and read[0].word not in {*learned, *words_of(tool), *fillers} and not polite(question):
+            return f"{tool.name} has no example that begins with {read[0].text!r}."
+        if tool.effects and (when := moment(question)) and not takes_time(tool.slots):
+            return f"It says {when!r}, and {tool.name} has no slot for a time."
+        return None  # the rest may be the text
+    known = {*learned, *words_of(tool), *((fillers - MOOD) if tool.effects else fillers)}
+    if polite(question):
+        known |= {"can", "could", "would", "will", "you"}
+    if tool.effects and (when := moment(question)) and PARSE not in filled.sources.values():
+        return f"It says {when!r}, and {tool.name} does not take that in."
+    asked = not tool.effects or polite(question) or "?" in learned
+    left = unread(question, filled, known, asked)
+    return f"{tool.name} does not take {left!r} in." if left else None
 
 
 def _requests(question: Question, decision: Decision, desk: PlanDesk) -> list[Question] | Plan:
@@ -93,6 +128,12 @@ def _requests(question: Question, decision: Decision, desk: PlanDesk) -> list[Qu
     for before, after in halves(question):
         first, second = question.part(before), question.part(after)
         sides = [desk.decide(first), desk.decide(second)]
+        if any(_is_general(side, desk) and not side.abstained for side in sides):
+            if points_back(after):
+                return _handed_over(decision, f"{shorten(after, 80)!r} builds on what comes before it.")
+            if not _is_general(decision, desk) and any(side.abstained for side in sides):
+                part = first if _is_general(sides[0], desk) else second
+                return _handed_over(decision, f"Of several requests, {shorten(part.text, 80)!r} is not sure.")
         if any(side.abstained or side.tool == SMALLTALK for side in sides):
             continue
         if not any(_is_general(side, desk) for side in sides):
@@ -104,6 +145,25 @@ def _requests(question: Question, decision: Decision, desk: PlanDesk) -> list[Qu
             part = first if sides[0].tool in NON_TOOLS else second
             return _handed_over(decision, f"No tool takes {shorten(part.text, 80)!r} in.")
     return [question]
+
+
+def _named(question: Question, decision: Decision, desk: PlanDesk) -> str | None:
+    """A word of ``question`` that names a tool without a reading (or, where no tool is needed, a value of its slots) and
+    stands in no example of the tools that have one; None where there is none."""
+    general = [tool for tool in desk.tools.values() if tool.reading is None]
+    words = {
+        word for tool in general for word in words_of(tool) | (values_of(tool) if decision.tool == NONE else set())
+    }
+    known = _label_words(desk.router)
+    others = frozenset(getattr(desk.router, "fillers", ())).union(
+        *(found for label, found in known.items() if label not in {tool.name for tool in general})
+    )
+    named = {word for word in words - others if len(word) > SHORT}
+    return next((piece.text for piece in pieces(question) if piece.word in named), None)
+
+
+def _label_words(router: Decides) -> Mapping[str, frozenset[str]]:
+    return getattr(router, "label_words", {})
 
 
 def _is_general(decision: Decision, desk: PlanDesk) -> bool:
@@ -126,10 +186,3 @@ def _together(plans: Sequence[Plan], parts: Iterable[Question], decision: Decisi
 
 def _handed_over(decision: Decision, reason: str) -> Plan:
     return Plan(decision, abstained=True, reason=reason.strip())
-
-
-def _vocabulary(router: Decides, tool: str) -> set[str]:
-    """Words that change nothing about a call of ``tool``: those without consequence for any tool, and those of the
-    tool's own examples. Empty where the router has learned none."""
-    examples = [question for question, label in getattr(router, "memory", ()) if label == tool]
-    return {word for example in examples for word in tokenise(example)}.union(getattr(router, "fillers", ()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,12 +111,31 @@ class Tool:
             if self.run is None:
                 output = json.dumps({"tool": self.name, "arguments": dict(arguments)}, ensure_ascii=False)
             else:
-                output = shorten(self.run(**arguments), MAX_OUTPUT)
+                output = shorten(_as_text(self.run(**arguments)), MAX_OUTPUT)
         except ToolError as fault:
-            error = str(fault)
-        except Exception as fault:  # a tool is a guest: its bugs must not end the run
-            error = f"{self.name} failed: {type(fault).__name__}: {shorten(str(fault))}"
+            error = printable(str(fault))
+        except (Exception, SystemExit, CancelledError) as fault:  # a tool is a guest: its bugs must not end the run
+            error = f"{self.name} failed: {type(fault).__name__}{_told(fault)}"
         return ToolResult(ToolCall(self.name, dict(arguments)), output, error, time.perf_counter() - started)
+
+
+def _as_text(value: object) -> str:
+    """A tool's result as text that any model may be sent; a tool that returns nothing has done its work."""
+    if value is None:
+        return "Done."
+    return printable(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
+
+
+def _told(fault: BaseException) -> str:
+    try:
+        return f": {shorten(printable(str(fault)))}"
+    except Exception:  # its words fail too
+        return ""
+
+
+def printable(text: str) -> str:
+    """``text`` without lone surrogates, which no encoding holds."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def check_name(name: object) -> None:

@@ -59,7 +59,10 @@ class ToolSet(Mapping[str, Tool]):
         """``from_json`` of a file. Raises OSError, and ValueError that begins with the file's name."""
         path = Path(path)
         try:
-            return cls.from_json(json.loads(path.read_text(encoding="utf-8-sig")))
+            tools = cls.from_json(json.loads(path.read_text(encoding="utf-8-sig")))
+            if not tools:
+                raise ValueError("the list holds no tool. Give at least one.")
+            return tools
         except UnicodeDecodeError as fault:
             raise ValueError(f"{path.name}: byte {fault.start} is not UTF-8. Save the file as UTF-8 text.") from fault
         except json.JSONDecodeError as fault:
