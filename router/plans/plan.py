@@ -18,7 +18,7 @@ from router.calls.arguments import PARSE, SHORT, Filled, fill, pieces, takes_tex
 from router.network.features import MAX_WORDS, tokenise
 from router.plans.desk import Decides, PlanDesk
 from router.tools import Tool, shorten
-from router.types import NON_TOOLS, NONE, SMALLTALK, Decision, Plan, Question, Step, ToolCall
+from router.types import NON_TOOLS, SMALLTALK, Decision, Plan, Question, Step, ToolCall
 
 MAX_STEPS = 4
 """Calls that one question may make without a language model."""
@@ -50,7 +50,7 @@ def _planned(question: Question, decision: Decision, desk: PlanDesk) -> Plan:
     if isinstance(parts, Plan):
         return parts
     if not _is_general(decision, desk) and not whole.abstained and decision.tool != SMALLTALK:
-        if len(parts) == 1 and (named := _named(question, decision, desk)):
+        if len(parts) == 1 and (named := _named(question, whole, desk)):
             return _handed_over(decision, f"{decision.tool} does not take {named!r} in.")
     return whole if len(parts) == 1 else _together([_one(part, desk) for part in parts], parts, decision)
 
@@ -147,16 +147,16 @@ def _requests(question: Question, decision: Decision, desk: PlanDesk) -> list[Qu
     return [question]
 
 
-def _named(question: Question, decision: Decision, desk: PlanDesk) -> str | None:
-    """A word of ``question`` that names a tool without a reading (or, where no tool is needed, a value of its slots) and
-    stands in no example of the tools that have one; None where there is none."""
+def _named(question: Question, whole: Plan, desk: PlanDesk) -> str | None:
+    """A word of ``question`` that names a tool without a reading (or, where ``whole`` makes no call, a value of its slots)
+    and stands in no example of the tools that have one; None where there is none."""
     general = [tool for tool in desk.tools.values() if tool.reading is None]
     words = {
-        word for tool in general for word in words_of(tool) | (values_of(tool) if decision.tool == NONE else set())
+        word for tool in general for word in words_of(tool) | (values_of(tool) if whole.outcome != "call" else set())
     }
     known = _label_words(desk.router)
     others = frozenset(getattr(desk.router, "fillers", ())).union(
-        *(found for label, found in known.items() if label not in {tool.name for tool in general})
+        *(found for label, found in known.items() if label not in {*NON_TOOLS, *(tool.name for tool in general)})
     )
     named = {word for word in words - others if len(word) > SHORT}
     return next((piece.text for piece in pieces(question) if piece.word in named), None)
