@@ -59,6 +59,7 @@
         reveal();
       }
     }
+    if (message.phase === "refused") root(".trouble").hidden = true; // it spoke of the race before
     if (message.phase === "done") {
       state.history = message.history;
       history(message);
