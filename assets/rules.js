@@ -161,7 +161,10 @@
   function row(rule) {
     const whole = (text) => h("span", { class: "ru-number" }, text);
     const saved = rule.usage
-      ? [whole(say.count(rule.savedTokens) + " tokens"), ...(rule.savedUsd === null ? [] : [" · ", whole(say.money(rule.savedUsd))])]
+      ? [
+          whole(say.count(rule.savedTokens) + " tokens"),
+          ...(rule.savedUsd === null ? [] : [" · ", whole(say.money(rule.savedUsd))]),
+        ]
       : [whole("not known")];
     const cell = (label, ...content) => h("td", { "data-label": label }, ...content);
     const line = h(
