@@ -59,6 +59,7 @@
         reveal();
       }
     }
+    if (message.phase === "refused") root(".trouble").hidden = true; // it spoke of the race before
     if (message.phase === "done") {
       state.history = message.history;
       history(message);
@@ -101,8 +102,9 @@
   }
 
   function mode(message) {
-    const how =
-      message.mode === "sequential"
+    const how = message.shared
+      ? "The machine was shared: paths waited for the model, and times are compared without these waits."
+      : message.mode === "sequential"
         ? "One path after another, so that none slows the others: the seconds are each path's own."
         : "All paths at once: the seconds include each other's load.";
     return how + " Model: " + say.model(message.lm) + ".";
@@ -125,7 +127,8 @@
     text(root(".note-cost"), shown.price.note);
     text(
       root(".note-latency"),
-      shown.mode === "sequential" ? "measured one path after another" : "measured with all paths at once",
+      (shown.mode === "sequential" ? "measured one path after another" : "measured with all paths at once") +
+        (shown.shared ? ", without the waits for the model" : ""),
     );
     root(".legend").dataset.view = state.view;
   }

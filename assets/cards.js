@@ -177,7 +177,13 @@
     put(
       "seconds",
       idle ? "–" : say.seconds(view.state === "running" ? since(seconds) : view.seconds),
-      view.first_token_s === undefined ? "" : "first word " + say.seconds(view.first_token_s),
+      [
+        view.first_token_s === undefined ? "" : "first word " + say.seconds(view.first_token_s),
+        view.waited > 0.05 ? "waited " + say.seconds(view.waited) + " for the model" : "",
+      ]
+        .filter(Boolean)
+        .join(" · "),
+      view.waited > 0.05 ? "Without the time in the model's queue" : "",
     );
     put(
       "cost",

@@ -26,7 +26,8 @@
     ["payback", "When it pays back", "What was spent once on the router (its training's CPU time, at $0.05 a core-hour by default), against what each query saves."],
   ];
   const STAND_IN = "The embedded model is a 135M stand-in, which writes wrong tool inputs where a capable model would not. " +
-    "The gap in right answers is mostly the model's; calls, tokens and time are the paths' own.";
+    "Calls, tokens and time are the paths' own";
+  const GAP = "; the gap in right answers is mostly the model's";
   const GROWTH = [
     ["tokens", "Tokens a question", "By tools on offer, one line for each path, one panel for each number of tools needed."],
     ["context", "What one call sees", "The largest context of one LLM call, for questions that need one tool."],
@@ -56,12 +57,11 @@
     find(".ev-result").hidden = false;
     const meta = panel.meta[panel.meta.length - 1] || {};
     text(find(".ev-result h2"), say.plural(panel.questions, "question") + (meta.lm ? " with " + meta.lm : ""));
-    text(find(".ev-caveat"), (meta.lm || "").startsWith("embedded") ? STAND_IN : "");
     text(find(".ev-result .ev-source"), [panel.shipped && "measured before, shipped with Switchyard", meta.date && meta.date.slice(0, 10), meta.commit && "commit " + meta.commit,
       "costs " + (panel.priced_as ? "priced as " + panel.priced_as : "by the model's own price")].filter(Boolean).join(" · "));
     const frames = panel.frames || [];
     const box = find(".ev-threshold");
-    box.hidden = frames.length < 2;
+    box.hidden = frames.length < 2 || !panel.summary.router; // stopped before the router had its turn
     if (!box.hidden) {
       const slider = box.querySelector("input");
       slider.max = frames.length - 1;
@@ -86,10 +86,16 @@
   }
 
   function show(panel) {
+    const { lm } = panel.meta[panel.meta.length - 1] || {};
+    text(find(".ev-caveat"), (lm || "").startsWith("embedded") ? STAND_IN + (ahead(panel.summary) ? GAP : "") + "." : "");
     find(".ev-sentences").replaceChildren(...panel.sentences.map((s) => h("li", null, s)));
     table(panel);
     grid(find(".ev-result .ev-grid"), FIGURES, panel.figures);
   }
+
+  /* Whether the router has more right answers than another path, as far as right answers are known. */
+  const ahead = ({ router, ...others }) => Boolean(router) && router.answer_accuracy !== null &&
+    Object.values(others).some((s) => s.answer_accuracy !== null && s.answer_accuracy < router.answer_accuracy);
 
   function grid(box, kinds, figures) {
     for (const [key, title, note] of kinds) {
@@ -112,7 +118,8 @@
       ["Tokens", (s) => [number(s.tokens_per_question), within(s, "tokens_per_question", number)]],
       ["In · out", (s) => [number(s.input_tokens / s.runs) + " · " + number(s.output_tokens / s.runs), "model's count"]],
       ["Cost", (s) => [money(s.cost_usd_per_question), s.cost_usd_per_question === null ? "" : "a question"]],
-      ["Per right answer", (s) => [s.answer_accuracy === 0 ? "none right" : money(s.cost_per_right_answer), within(s, "cost_per_right_answer", say.money)]],
+      ["Per right answer", (s) => s.answer_accuracy === null ? ["–", "right answers not known"]
+        : [s.answer_accuracy === 0 ? "none right" : money(s.cost_per_right_answer), within(s, "cost_per_right_answer", say.money)]],
       ["Half within", (s) => [say.seconds(s.seconds.p50), "95 % within " + say.seconds(s.seconds.p95)]],
       ["First word", (s) => [say.seconds(s.first_token.p50) || "–", ""]],
       ["Right tool", (s) => [percent(s.tool_accuracy), within(s, "tool_accuracy", percent)]],

@@ -29,6 +29,7 @@
       drawRules();
     });
     find(".ru-teach").addEventListener("submit", teach);
+    find(".ru-teach").addEventListener("input", () => (find(".ru-teach .ru-fault").textContent = ""));
     window.addEventListener("gatekeeper:change", later);
     draw();
   };
@@ -93,8 +94,8 @@
   function verdict({ hits, misses, savedTokens, teachingTokens, rules }) {
     const answered =
       hits + misses ? ` ${say.count(hits)} of ${say.plural(hits + misses, "message")} answered here.` : "";
-    if (!teachingTokens && !hits) return "Nothing taught yet. Send “thx” twice in the Race tab.";
-    if (!teachingTokens) return "Taught by hand, at no cost." + answered;
+    if (!teachingTokens && !hits && !rules) return "Nothing taught yet. Send “thx” twice in the Race tab.";
+    if (!teachingTokens) return "Taught at no cost." + (answered || " Nothing answered here yet.");
     if (savedTokens === teachingTokens) return "Teaching has just paid for itself." + answered;
     if (savedTokens > teachingTokens)
       return `Teaching has paid back ${(savedTokens / teachingTokens).toFixed(1)} times over.` + answered;
@@ -158,9 +159,13 @@
   }
 
   function row(rule) {
+    const whole = (text) => h("span", { class: "ru-number" }, text);
     const saved = rule.usage
-      ? say.count(rule.savedTokens) + " tokens" + (rule.savedUsd === null ? "" : " · " + say.money(rule.savedUsd))
-      : "not known";
+      ? [
+          whole(say.count(rule.savedTokens) + " tokens"),
+          ...(rule.savedUsd === null ? [] : [" · ", whole(say.money(rule.savedUsd))]),
+        ]
+      : [whole("not known")];
     const cell = (label, ...content) => h("td", { "data-label": label }, ...content);
     const line = h(
       "tr",
@@ -181,7 +186,7 @@
         ),
       ),
       cell(COLUMNS[4], h("span", { class: "ru-number" }, say.count(rule.hits))),
-      cell(COLUMNS[5], saved),
+      cell(COLUMNS[5], h("span", null, ...saved)),
       cell(COLUMNS[6], h("time", { datetime: new Date(rule.expiresAt).toISOString() }, day(rule.expiresAt))),
       h(
         "td",
@@ -258,7 +263,7 @@
         expiry.value === isoDay(rule.expiresAt) ? rule.expiresAt : new Date(expiry.value + "T23:59:59").getTime();
       const { accepted, reason } = state.gate.edit(rule.phrase, { response: reply.value, expiresAt: day });
       fault.textContent = reason;
-      if (!accepted) return;
+      if (!accepted) return unsay();
       note(`Saved: your browser answers ${quoted(rule.phrase)} with that from now on.`);
       close();
     });
@@ -308,7 +313,7 @@
     const phrase = form.elements.phrase.value;
     const { accepted, reason } = state.gate.teach(phrase, form.elements.response.value);
     form.querySelector(".ru-fault").textContent = accepted ? "" : "Not taught: " + reason;
-    if (!accepted) return;
+    if (!accepted) return unsay();
     note(`Taught: your browser answers ${quoted(phrase.trim())} from now on.`);
     form.reset();
     form.elements.phrase.focus();
@@ -319,6 +324,11 @@
     box.replaceChildren(text);
     if (undo) box.append(" ", h("button", { type: "button", class: "quiet", onclick: undo }, "Undo"));
     problems([]);
+  }
+
+  /** A refusal takes the success before it off the screen, but no Undo. */
+  function unsay() {
+    if (!find(".ru-note button")) note("");
   }
 
   function problems(refused) {

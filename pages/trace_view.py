@@ -14,7 +14,7 @@ from typing import Any
 from baselines.figures.live import ROLES
 from pages.services import PATHS
 from pages.verdict import NOT_RUN, STOPPED, dollars
-from router.trace import fold
+from router.trace import first_word_s, fold, own_seconds, waited_s
 from router.types import RunResult, TraceEvent, Usage, to_json
 
 Price = Callable[[Usage], float | None]
@@ -23,6 +23,9 @@ Counts = Callable[[Usage], tuple[int, int]]
 
 NOT_TOOLS = {"none": "no tool", "smalltalk": "small talk"}
 """What the router's two labels that are no tools are called on screen; ``assets/cards.js`` says the same."""
+
+SHARED = 0.05
+"""The share of a path's time beyond which its waits for the model are told beside the headline."""
 
 
 @dataclass
@@ -54,6 +57,11 @@ class Race:
     def results(self) -> dict[str, RunResult]:
         """The paths that have ended."""
         return {path: fold(run) for path, run in self.events.items() if self.ended(path)}
+
+    @property
+    def shared(self) -> bool:
+        """Whether a path waited for a local model for more than a twentieth of its time."""
+        return any(run and waited_s(run) > SHARED * run[-1].elapsed_s for run in self.events.values())
 
     @property
     def handed_over(self) -> str:
@@ -95,8 +103,9 @@ def own(usage: Usage) -> tuple[int, int]:
 def card(run: Sequence[TraceEvent], price: Price, counts: Counts = o200k) -> dict[str, Any]:
     """Everything one path's card shows.
 
-    ``state`` is queued | running | done | error | stopped | not_run; times are seconds from the path's start;
-    ``tokens`` are ``[input, output]``, here and in each step, by ``counts``.
+    ``state`` is queued | running | done | error | stopped | not_run; a step's ``start`` is in seconds from the path's
+    start; ``seconds`` and ``first_token_s`` leave out what the path ``waited`` for a local model; ``tokens`` are
+    ``[input, output]``, here and in each step, by ``counts``.
     """
     view: dict[str, Any] = {"state": "queued", "steps": [], "route": None, "answer": "", "message": None}
     usage = Usage()
@@ -113,7 +122,7 @@ def card(run: Sequence[TraceEvent], price: Price, counts: Counts = o200k) -> dic
             if data.get("usage"):
                 usage += Usage(**data["usage"])
         elif event.kind == "token":
-            view.setdefault("first_token_s", event.elapsed_s)
+            view.setdefault("first_token_s", first_word_s(run))
             view["answer"] += data["text"]
         elif event.kind == "answer":
             usage = Usage(**data["usage"])
@@ -131,7 +140,8 @@ def card(run: Sequence[TraceEvent], price: Price, counts: Counts = o200k) -> dic
         "calls": usage.calls,
         "tokens": list(counts(usage)),
         "cached": usage.cached_tokens,
-        "seconds": run[-1].elapsed_s if run else 0.0,
+        "seconds": own_seconds(run),
+        "waited": waited_s(run),
         "cost": cost,
     }
 
@@ -224,7 +234,7 @@ def race_from_json(row: Mapping[str, Any]) -> Race:
 
 COLUMNS = (
     "question at lm timing path answer error tool tool_output calls o200k_input o200k_output input_tokens "
-    "cached_tokens output_tokens cost_usd priced_as seconds first_token_s confidence abstained"
+    "cached_tokens output_tokens cost_usd priced_as seconds first_token_s waited_s confidence abstained"
 ).split()
 
 
@@ -244,6 +254,7 @@ def export_csv(races: Sequence[Race], price: Price, priced_as: str) -> str:
             row += [usage.calls, usage.o200k_input, usage.o200k_output]
             row += [usage.input_tokens, usage.cached_tokens, usage.output_tokens]
             row += [dollars(usage, price), priced_as, round(result.seconds, 6), result.first_token_s]
+            row += [round(waited_s(race.events[path]), 6)]
             row += [decision.confidence, decision.abstained] if decision else [None, None]
             table.writerow(_inert(cell) for cell in row)
     return out.getvalue()

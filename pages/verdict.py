@@ -15,7 +15,7 @@ from baselines.evaluate.agreement import agree, carries, conclusions
 from baselines.evaluate.matching import matches
 from baselines.evaluate.questions import Question
 from baselines.figures.style import listing
-from router.types import RunResult, Usage
+from router.types import RunResult, ToolResult, Usage
 
 LABELS = {"llm_chain": "the LLM chain", "tool_calling": "tool calling", "router": "the router"}
 STOPPED = "Stopped."
@@ -31,6 +31,7 @@ OUTCOMES = {
     "differ": "Results differ",
     "unconfirmed": "Not confirmed",
     "tool_failed": "Tool failed",
+    "nothing_found": "Nothing found",
     "failed": "Failed",
     "handed_over": "Handed over",
     "alone": "Nothing to compare",
@@ -60,7 +61,8 @@ class Terms:
 @dataclass(frozen=True)
 class Verdict:
     """``outcome``: a key of OUTCOMES, ``label`` its words; ``headline``: whether the question was answered; ``cost``:
-    against the cheapest rival, empty where a saving would mean nothing; ``lines``: the other rivals, then notes.
+    against the cheapest rival; ``lines``: the other rivals, then notes. No rival is in either where a saving would mean
+    nothing.
     ``good``: the router's answer stands and it spent less than each rival that answered; only then the headline is
     green."""
 
@@ -94,12 +96,18 @@ def verdict(results: Mapping[str, RunResult], terms: Terms = Terms()) -> Verdict
     outcome, told = _by_reference(right) if right else _by_results(router, rivals)
     if outcome == "same" and terms.borrowed and not _abstained(router):
         outcome, told = "unconfirmed", f"{told}, but from the same LLM: it gave the router's tool its input too"
+    spared = outcome not in ("wrong", "tool_failed", "nothing_found")
     if _abstained(router):
         told = f"It got the {told[0].lower()}{told[1:]}" if outcome == "same" else told
-        outcome, told = "handed_over", f"The router handed over to the LLM, so it saved nothing. {told}"
+        told = f"The router handed over to the LLM, so it saved nothing against tool calling. {told}"
+        outcome = "handed_over"
     fit, kind = _measure(router, rivals, right)
     cheapest = _cheapest(fit, terms)
-    lines = {path: _against(path, router, run, terms, kind if path == cheapest else "") for path, run in rivals.items()}
+    lines = {
+        path: _against(path, router, run, terms, kind if path == cheapest else "")
+        for path, run in rivals.items()
+        if spared
+    }
     cost = lines.pop(cheapest) if outcome in ("right", "same", "differ", "unconfirmed") else ""
     good = outcome in ("right", "same") and all(_beats(router, rival, terms) for rival in rivals.values())
     return Verdict(outcome, OUTCOMES[outcome], f"{told}.", cost, (*lines.values(), *notes), good)
@@ -157,10 +165,13 @@ def _by_results(router: RunResult, rivals: Mapping[str, RunResult]) -> tuple[str
         if ran:
             return "differ", f"The router answered without a tool, {_names(ran)} with one"
         return "unconfirmed", "No tool ran: each answer is the model's own"
-    if any(r.output is None for r in router.tool_results):
-        if found:
-            return "tool_failed", f"The router's tool failed; {_names(found)} got a result"
-        return "tool_failed", "The router's tool failed, and no other path got a result"
+    missed = [r for r in router.tool_results if not _holds(r)]
+    if missed and not (_abstained(router) and _found(router)):  # the router's own plan needs each of its calls
+        failed = any(r.output is None for r in missed)
+        which = "The router's tool" if len(missed) == len(router.tool_results) else "A tool of the router's"
+        others = f"; {_names(found)} got a result" if found else ", and no other path got a result"
+        how = ("tool_failed", "failed") if failed else ("nothing_found", "found nothing")
+        return how[0], f"{which} {how[1]}{others}"
     if not found:
         why = "no other path's tool gave one" if ran else "no other path ran a tool"
         return "unconfirmed", f"Only the router got a tool's result: {why}"
@@ -179,19 +190,28 @@ def _by_results(router: RunResult, rivals: Mapping[str, RunResult]) -> tuple[str
 
 
 def _found(run: RunResult) -> bool:
-    """Whether the path's last tool call succeeded: what it tried before is its own affair."""
-    return bool(run.tool_results) and run.tool_results[-1].output is not None
+    """Whether any of the path's tool calls gave something: what else it tried is its own affair."""
+    return any(_holds(r) for r in run.tool_results)
+
+
+def _holds(result: ToolResult) -> bool:
+    """Whether a call gave something. That a search found nothing is an answer, but nothing to agree on."""
+    return result.output is not None and not result.output.startswith("Nothing found")
 
 
 def _same(router: RunResult, rival: RunResult) -> bool:
     """Whether the rival found all that the router concludes from, and the rival's last result is among the router's."""
-    theirs = [r for r in rival.tool_results if r.output is not None]
-    every = all(any(agree(r, t) for t in theirs) for r in conclusions(router.tool_results))
+    theirs = [r for r in rival.tool_results if _holds(r)]
+    every = all(any(agree(r, t) for t in theirs) for r in _conclusions(router))
     return every and any(agree(r, theirs[-1]) for r in router.tool_results)
 
 
 def _carries(run: RunResult) -> bool:
-    return all(carries(run.answer or "", r, run.question) for r in conclusions(run.tool_results))
+    return all(carries(run.answer or "", r, run.question) for r in _conclusions(run))
+
+
+def _conclusions(run: RunResult) -> list[ToolResult]:
+    return conclusions([r for r in run.tool_results if _holds(r)])
 
 
 # ---------------------------------------------------------------- what it cost

@@ -125,7 +125,8 @@ class Trace:
 def fold(events: Sequence[TraceEvent]) -> RunResult:
     """The events of one run of one path, from its ``start`` on, as one value.
 
-    Raises ValueError if the last of them is not an ``answer`` or ``error`` event.
+    Its seconds are the run's own: without what it waited for a local model that others were using. Raises ValueError if
+    the last event is not an ``answer`` or ``error``.
     """
     first, last = events[0], events[-1]
     if last.kind not in ("answer", "error"):
@@ -142,9 +143,28 @@ def fold(events: Sequence[TraceEvent]) -> RunResult:
             for e in _ended(events, "tool")
         ),
         usage=Usage(**last.data["usage"]),
-        seconds=last.elapsed_s,
-        first_token_s=next((e.elapsed_s for e in events if e.kind == "token"), None),
+        seconds=own_seconds(events),
+        first_token_s=first_word_s(events),
     )
+
+
+def waited_s(events: Sequence[TraceEvent]) -> float:
+    """Seconds that a run's ended LLM calls spent in the queue of a local model."""
+    return sum(e.data.get("wait_s") or 0.0 for e in _ended(events, "lm"))
+
+
+def own_seconds(events: Sequence[TraceEvent]) -> float:
+    """Seconds from the start to the last event, without the waits; what a run that has not ended took so far."""
+    return max(0.0, events[-1].elapsed_s - waited_s(events)) if events else 0.0
+
+
+def first_word_s(events: Sequence[TraceEvent]) -> float | None:
+    """Seconds to the first piece of the answer, without the waits before it; None where there is none."""
+    token = next((e for e in events if e.kind == "token"), None)
+    if token is None:
+        return None
+    before = [e for e in events if e.kind == "lm" and e.data["step"] <= token.data["step"]]
+    return max(0.0, token.elapsed_s - waited_s(before))
 
 
 def _ended(events: Sequence[TraceEvent], kind: EventKind) -> list[TraceEvent]:

@@ -201,7 +201,10 @@ class TraceEvent:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How one path dealt with one question: exactly one of ``answer`` and ``error`` is a string."""
+    """How one path dealt with one question: exactly one of ``answer`` and ``error`` is a string.
+
+    ``seconds`` to the end and ``first_token_s`` leave out the time in the queue of a local model.
+    """
 
     path: str
     question: str

@@ -190,6 +190,41 @@ def test_native_and_emulated_calls_have_one_plain_name() -> None:
         assert step["title"] == "Choose a tool or answer"
 
 
+def waiting_race(wait: float) -> Race:
+    """Tool calling waits ``wait`` seconds before each of two calls of a second; the router calls once at once."""
+    race = Race.of("r", "q", "", "embedded", "sequential", ("tool_calling", "router"))
+    for path, waits in (("tool_calling", (wait, wait)), ("router", (0.0,))):
+        race.add(TraceEvent(path, "start", 0.0, {"question": "q"}))
+        at = 0.0
+        for step, queued in enumerate(waits, 1):
+            begun = {"step": step, "role": "write"}
+            race.add(TraceEvent(path, "lm", at, {"phase": "begin", **begun}))
+            at += queued + 1.0
+            if step == len(waits):
+                race.add(TraceEvent(path, "token", at - 0.5, {"step": step, "text": "144"}))
+            spent = {"seconds": 1.0, "wait_s": queued, "usage": to_json(Usage(1, 9, 1))}
+            race.add(TraceEvent(path, "lm", at, {"phase": "end", **begun, **spent}))
+        race.add(TraceEvent(path, "answer", at, {"answer": "144", "usage": to_json(Usage(len(waits), 9, 1))}))
+    return race
+
+
+def test_waits_for_the_model_count_in_no_figure_and_are_told() -> None:
+    race, session = waiting_race(10.0), Session()
+    session.races.append(race)
+    last = board.finished(session, race, services(), Settings("embedded"))
+    rival = last["paths"]["tool_calling"]
+    assert (rival["seconds"], rival["first_token_s"], rival["waited"]) == (2.0, 1.5, 20.0)
+    assert "2.0× faster" in last["verdict"]["cost"] and last["shared"]
+    assert last["history"][0]["paths"]["tool_calling"]["seconds"] == last["medians"]["tool_calling"]["seconds"] == 2.0
+    assert "Tool calling 2" in last["figures"]["latency"]["one"]["summary"]
+    row = next(csv.DictReader(io.StringIO(export_csv([race], lambda usage: None, ""))))
+    assert (row["seconds"], row["first_token_s"], row["waited_s"]) == ("2.0", "1.5", "20.0")
+
+
+def test_a_wait_of_less_than_a_twentieth_makes_no_shared_machine() -> None:
+    assert not waiting_race(0.05).shared and waiting_race(0.06).shared
+
+
 def test_a_path_that_never_began_is_not_run_and_no_failure() -> None:
     begun = TraceEvent("router", "start", 0.0, {"question": "q"})
     ended = TraceEvent("router", "error", 0.0, {"message": "Stopped before it began.", "usage": to_json(Usage())})

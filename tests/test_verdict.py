@@ -181,11 +181,43 @@ def test_a_hand_over_saved_nothing_says_why_and_claims_no_speed() -> None:
     results = race_of(router=run("router", TIP, abstained=True, spent=(2, 800, 0.5)))
     found = verdict(results, Terms(reason="calculator does not take '3 boxes' in."))
     assert found.headline == (
-        "The router handed over to the LLM, so it saved nothing. "
+        "The router handed over to the LLM, so it saved nothing against tool calling. "
         "It got the same result as the LLM chain and tool calling."
     )
     assert found.lines[-1] == "Why it was handed over: calculator does not take '3 boxes' in."
     assert found.cost == "" and "faster" not in " ".join(found.lines)
+
+
+def test_what_a_path_found_before_its_last_call_failed_is_a_result() -> None:
+    tried = run("tool_calling", TIP, tool_result(None))
+    broken = run("router", tool_result(None), says="Sorry.")
+    found = verdict({"tool_calling": tried, "router": broken})
+    assert found.headline == "The router's tool failed; tool calling got a result."
+    assert verdict(race_of(tool_calling=tried)).headline == "Same result as the LLM chain and tool calling."
+    part = verdict(race_of(router=run("router", TIP, tool_result(None))))
+    assert part.headline == "A tool of the router's failed; the LLM chain and tool calling got a result."
+
+
+def test_after_a_hand_over_a_failed_try_does_not_hide_what_the_llm_found() -> None:
+    found = verdict(race_of(router=run("router", tool_result(None), TIP, abstained=True, spent=(3, 900, 2.0))))
+    assert found.headline.endswith("It got the same result as the LLM chain and tool calling.")
+
+
+@pytest.mark.parametrize("tried", [None, "Nothing found for 'atlantis' in 1,804 passages."])
+def test_where_the_routers_tool_gave_nothing_no_saving_is_told(tried: str | None) -> None:
+    for handed in (False, True):
+        empty = {p: run(p, tool_result(tried), says="I do not know.") for p in PATHS}
+        empty["router"] = run("router", tool_result(tried), says="I do not know.", abstained=handed)
+        found = verdict(empty)
+        assert found.outcome == ("handed_over" if handed else "tool_failed" if tried is None else "nothing_found")
+        assert found.headline.endswith(", and no other path got a result.")
+        assert (found.cost, found.lines, found.good) == ("", (), False)
+
+
+def test_a_wrong_answer_saves_nothing() -> None:
+    known = from_row({"question": "18% of 64.50?", "answer": "11.61"})
+    found = verdict(race_of(router=run("router", TIP, says="It is 12.")), Terms(reference=known))
+    assert (found.outcome, found.cost, found.lines) == ("wrong", "", ())
 
 
 def test_an_agreement_with_the_model_that_gave_the_router_its_input_confirms_nothing() -> None:

@@ -112,6 +112,21 @@ def test_the_routers_advantage_stands_with_its_interval_and_follows_the_threshol
     expect(cells.nth(0)).to_contain_text("1.0×", timeout=PATIENT)
 
 
+def test_a_run_without_answers_and_without_the_router_claims_nothing_about_them(tab: Page, tmp_path: Path) -> None:
+    caveat = tab.locator(".ev-caveat")
+    expect(caveat).to_contain_text("; the gap in right answers is mostly the model's.", timeout=PATIENT)
+    path, paths = tmp_path / "runs.jsonl", ("llm_chain", "tool_calling")
+    race = ScriptedRace(lambda name, question: Act({"calculator": "4"}, "4"))
+    questions = [Question(question.text, question.tools) for question in QUESTIONS]
+    config = RunConfig(paths, meta={"lm": "embedded", "threshold": 0.5})
+    write_rows(run(questions, race, config), path)
+    tab.locator("[name=saved]").set_input_files(path)
+    expect(tab.locator(".ev-result h2")).to_have_text("20 questions with embedded", timeout=PATIENT)
+    expect(tab.locator('.ev-table tr[data-path="llm_chain"]')).to_contain_text("–right answers not known")
+    expect(caveat).to_contain_text("time are the paths' own.")
+    expect(tab.locator(".ev-threshold")).to_be_hidden()
+
+
 def test_disagreements_are_text_and_stand_side_by_side(tab: Page, tmp_path: Path) -> None:
     open_run(tab, saved_run(tmp_path / "runs.jsonl"))
     expect(tab.locator(".ev-disagree details")).to_have_count(4, timeout=PATIENT)

@@ -16,7 +16,7 @@ GREEN = "rgb(42, 105, 28)"
     [
         ("does it differ? 5", "Results differ", "The LLM chain got the router's result, tool calling another."),
         ("unreadable 5", "Tool failed", "The router's tool failed, and no other path got a result."),
-        ("3 boxes of 14", "Handed over", "The router handed over to the LLM, so it saved nothing."),
+        ("3 boxes of 14", "Handed over", "handed over to the LLM, so it saved nothing against tool calling."),
         ("thx", "Results differ", "The router answered without a tool, the LLM chain and tool calling with one."),
     ],
 )

@@ -65,6 +65,18 @@ def test_payback_sets_saving_against_teaching(rules: Page) -> None:
     expect(rules.locator(".ru-bars .saved")).to_contain_text("655 tokens")
 
 
+def test_rules_taught_by_hand_are_not_called_nothing(live: Live) -> None:
+    live.page.get_by_role("tab", name="Rules").click()
+    expect(live.page.locator(".ru-verdict")).to_contain_text("Nothing taught yet.")
+    live.page.evaluate("Gatekeeper.shared().teach('over to you', 'Thank you.')")
+    expect(live.page.locator(".ru-verdict")).to_have_text("Taught at no cost. Nothing answered here yet.")
+
+
+def test_what_a_rule_saved_is_not_broken_within_its_words(rules: Page) -> None:
+    lines = "all => all.map(e => e.getClientRects().length)"
+    assert set(rules.locator('td[data-label="Saved"] .ru-number').evaluate_all(lines)) == {1}
+
+
 def test_refused_lessons_stand_with_their_reasons(rules: Page) -> None:
     refused = rules.locator(".ru-refusals li")
     expect(refused).to_have_count(2)
@@ -156,6 +168,28 @@ def test_a_phrase_that_asks_something_cannot_be_taught_by_hand(rules: Page) -> N
     expect(form.get_by_role("alert")).to_have_text("Not taught: The phrase is a question that may expect a fact.")
     expect(form.locator('[name="phrase"]')).to_have_value("what time is it")
     assert answers(rules, "what time is it") is None
+
+
+def test_a_refusal_takes_the_success_before_it_away_and_goes_when_the_text_changes(rules: Page) -> None:
+    form, note = rules.locator(".ru-teach"), rules.locator(".ru-note")
+    fault = form.locator(".ru-fault")
+
+    def teach(phrase: str) -> None:
+        form.locator('[name="phrase"]').fill(phrase)
+        form.locator('[name="response"]').fill("Thank you.")
+        form.get_by_role("button", name="Teach").click()
+
+    teach("My hero")
+    expect(note).to_contain_text("Taught: ")
+    teach("what time is it")
+    expect(fault).to_contain_text("Not taught: ")
+    expect(note).to_be_empty()
+    teach("")
+    expect(fault).to_be_empty()
+    rules.get_by_role("button", name="Forget “thx”").click()
+    teach("what time is it")
+    expect(fault).to_contain_text("Not taught: ")
+    expect(note.get_by_role("button", name="Undo")).to_be_visible()
 
 
 def test_a_wrong_answer_can_be_allowed_again(rules: Page) -> None:

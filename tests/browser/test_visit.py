@@ -182,6 +182,11 @@ def test_what_every_path_failed_with_is_said_once_with_the_way_to_mend_it(live: 
     expect(live.card("router").locator(".fault")).to_have_text("Like every path, for the reason above.")
     page.get_by_role("button", name="Open the settings").click()
     expect(page.locator('.settings [name="lm"]')).to_be_focused()
+    page.locator('.settings [name="lm"]').fill("openai/nothing")
+    live.ask("7 * 8")
+    expect(page.locator("#sy-alert")).to_contain_text("needs a key")
+    expect(page.locator(".trouble")).to_be_hidden()
+    page.locator('.settings [name="lm"]').fill("embedded")
     live.asked("broken 5")
     expect(page.locator(".trouble")).to_be_hidden()
 
