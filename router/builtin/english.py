@@ -127,7 +127,7 @@ def _asks(text: str) -> bool:
 
 
 MOOD = frozenset(
-    "how what whats wat which who whose when where why is are am was were be do does did can could will would shall "
+    "how what whats wat which who whose when where why is are was were be do does did can could will would shall "
     "should may might must has have had if whether unless than know tell i we he she they need want so there come "
     "question".split()
 )
@@ -143,11 +143,11 @@ _TIMES = frozenset("time times date datetime day days when at start starts end e
 """Words in the name of a slot that takes a time."""
 
 
-def moods(question: Question) -> str | None:
-    """The word by which ``question`` asks, supposes or reports rather than requests; None where it requests. "Can you
-    turn ..." requests, and what is quoted is no mood of the question's own."""
+def moods(question: Question) -> list[str]:
+    """The words by which ``question`` asks, supposes or reports rather than requests, in lower case. "Can you turn ..."
+    requests, and what is quoted is no mood of the question's own."""
     text = _POLITE.sub("", QUOTED.sub(" ", cleaned(question)))
-    return next((m[0] for m in re.finditer(r"[^\W\d_]+", text) if m[0].lower() in MOOD), None)
+    return [word for word in re.findall(r"[^\W\d_]+", text.lower()) if word in MOOD]
 
 
 def polite(question: Question) -> bool:

@@ -103,7 +103,7 @@ def _misread(
     """
     if said := negation(question):
         return f"It says {said!r}, and what is not to be done is for the LLM to tell."
-    if tool.effects and (mood := moods(question)) and mood.lower() not in learned:
+    if tool.effects and (mood := next((word for word in moods(question) if word not in learned), None)):
         return f"It says {mood!r}: it may ask or suppose, and not request."
     read = pieces(question)
     if takes_text(tool, filled.missing):
