@@ -250,7 +250,7 @@
     if (data.own && !data.file) return fault("Choose a JSONL or CSV file first.");
     state.run = String(Date.now());
     busy(true);
-    state.send("start", { ...data, key: state.form.key.value, run: state.run });
+    state.send("start", { ...data, key: state.form.key.value, run: state.run, visit: Switchyard.visit() });
   }
 
   function later() {

@@ -26,7 +26,7 @@ from baselines.figures import panel as panels
 from baselines.figures.report import render
 from baselines.figures.style import money
 from pages import assets
-from pages.door import Door, tab_of
+from pages.door import Door, visit_of
 from pages.live import scrub, scrub_event
 from pages.services import ASSETS, PATHS, RaceOptions, Services
 from router.lms.specs import provider_of, runs_here
@@ -162,9 +162,7 @@ class Evaluate:
         yield {"phase": "idle", "panel": bundled_growth()}
         yield {"phase": "idle", "panel": bundled_growth() | bundled_panel()}
 
-    def start(
-        self, held: Evaluation, event: gr.EventData, request: gr.Request | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def start(self, held: Evaluation, event: gr.EventData) -> Iterator[dict[str, Any]]:
         """Run the set and yield the figures as they change. What was finished when it is stopped stays."""
         data = event._data or {}
         run_id = str(data.get("run") or "")[:64]
@@ -174,7 +172,7 @@ class Evaluate:
             order = read_order(data, self.services)
             key = order.key
             held.price(self.services, data)
-            visitor = tab_of(request)
+            visitor = visit_of(data)
             judge = judge_of(self.door, order, visitor)
             lm = self.door.open(order.lm, key, visitor, len(order.questions) * order.repeats)
             held.rows, held.problems = [], order.problems + order.notes

@@ -19,7 +19,7 @@ import gradio as gr
 
 from baselines.figures.live import browser_answers, timeline
 from pages import assets, board
-from pages.door import Door, tab_of
+from pages.door import Door, visit_of
 from pages.services import PATHS, RaceOptions, Services
 from pages.settings import Settings, read_question, read_settings
 from pages.trace_view import Race, Session, export_csv, export_json, race_from_json
@@ -82,9 +82,7 @@ class Live:
         self.door = door
         self.stops: dict[str, threading.Event] = {}
 
-    def send(
-        self, session: Session, event: gr.EventData, request: gr.Request | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def send(self, session: Session, event: gr.EventData) -> Iterator[dict[str, Any]]:
         """One question: check it, race it, and yield what the board shall show, at most 12 times a second."""
         data = event._data or {}
         race_id, key = str(data.get("race") or "")[:64], settings_key(data)
@@ -94,7 +92,7 @@ class Live:
         except ValueError as fault:
             yield board.refused(scrub(str(fault), key), race_id)
             return
-        made = _pump(iter([0]), lambda _: self.door.open(settings.lm, settings.key, tab_of(request)))
+        made = _pump(iter([0]), lambda _: self.door.open(settings.lm, settings.key, visit_of(data)))
         waited = 0
         while (lm := _next(made, 1.0)) is None:
             waited += 1
@@ -159,7 +157,7 @@ class Live:
             file = {"name": "switchyard-session.json", "type": "application/json", "text": text}
         return {"phase": "file", "file": file, "at": time.time()}
 
-    def restore(self, session: Session, event: gr.EventData, request: gr.Request | None = None) -> dict[str, Any]:
+    def restore(self, session: Session, event: gr.EventData) -> dict[str, Any]:
         """Races that the browser kept over a reload, as texts of ``export_json``'s rows; what does not fit is left out.
 
         They travel as text because Gradio takes any object with a ``path`` for a file.
@@ -172,7 +170,6 @@ class Live:
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue
         session.races = [*races, *session.races]
-        self.door.resume(tab_of(request), len(races))
         return self.redraw(session, event)
 
 

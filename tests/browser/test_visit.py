@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app import build_page
 from pages import frame
+from pages.services import Limits
 from tests.browser.conftest import Live
 from tests.browser.scripted import services
 
@@ -118,6 +119,31 @@ def test_settings_outlive_a_reload_and_the_key_does_not(live: Live) -> None:
     expect(page.locator('.settings [name="key"]')).to_have_value("")
     expect(page.locator('.settings [name="counts"]')).to_have_value("own")
     expect(page.locator('[name="paths"]:checked')).to_have_count(2)
+
+
+def test_a_reload_gives_a_demos_visitor_no_new_questions(context: BrowserContext) -> None:
+    page = build_page(services(Limits(questions_per_session=3)))
+    address, _ = frame.serve(page, "127.0.0.1", None)
+    visit = context.new_page()
+    visit.goto(f"{address}#evaluate")
+    visit.locator("[name=limit]").fill("2")
+    visit.get_by_role("button", name="Run", exact=True).click()
+    expect(visit.locator(".ev-progress p")).to_have_text("6 runs done.")
+    visit.reload()
+    visit.locator("[name=limit]").fill("2")
+    visit.get_by_role("button", name="Run", exact=True).click()
+    expect(visit.locator(".ev-fault")).to_contain_text("limit is 3 a visit, of which you have 1 left")
+    visit.get_by_role("tab", name="Race").click()
+    visit.locator("#sy-question").fill("12 * 12")
+    visit.locator(".send").click()
+    expect(visit.locator(".verdict .asked")).to_contain_text("12 * 12")
+    expect(visit.locator(".send")).to_be_visible()
+    visit.reload()
+    visit.locator("#sy-question").fill("13 * 13")
+    visit.locator(".send").click()
+    expect(visit.locator("#sy-alert")).to_contain_text("limit is 3 a visit")
+    visit.close()
+    page.close()
 
 
 # ---- what is not run
