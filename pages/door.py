@@ -197,7 +197,8 @@ def visit_of(data: Mapping[str, Any]) -> str:
 def address_of(request: gr.Request | None) -> str:
     """Who visits, for the interface: the client's address.
 
-    Not the session, because Gradio gives every plain HTTP call a new one. Behind a proxy, name it in
-    ``FORWARDED_ALLOW_IPS`` (uvicorn's variable), so that the address is the client's and not the proxy's.
+    Not the session, because Gradio gives every plain HTTP call a new one. All behind one address share a visit. Behind
+    a proxy, name it in ``FORWARDED_ALLOW_IPS`` (uvicorn's variable), so that the address is the client's and not the
+    proxy's; nobody else's ``X-Forwarded-For`` is believed.
     """
     return f"address {getattr(getattr(request, 'client', None), 'host', None) or ''}"

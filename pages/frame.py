@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -54,7 +55,13 @@ def launch(page: gr.Blocks, services: Services, host: str, port: int | None, sha
 
 
 def serve(page: gr.Blocks, host: str, port: int | None, share: bool = False) -> tuple[str, str | None]:
-    """Start the server and return its local address and its public one."""
+    """Start the server and return its local address and its public one.
+
+    What a request says of where it comes from is believed only of the proxies that the owner names: without this,
+    uvicorn believes it of everybody on this machine. In a Space, uvicorn's own choice holds.
+    """
+    if not os.environ.get("SPACE_ID"):
+        os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
     assets.publish()
     page.queue(default_concurrency_limit=8, max_size=64)
     _, address, link = page.launch(

@@ -212,6 +212,28 @@ def test_a_new_visit_at_the_interface_is_not_had_by_calling_again(provider: Reco
         assert ("limit is 1 a visit" in said) is refused, said
 
 
+@pytest.mark.parametrize(("proxies", "second_is_refused"), [(None, True), ("127.0.0.1", False)])
+def test_a_client_does_not_choose_its_address_unless_it_is_the_owners_proxy(
+    proxies: str | None,
+    second_is_refused: bool,
+    provider: Recorder,
+    launch: Launch,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if proxies:
+        monkeypatch.setenv("FORWARDED_ALLOW_IPS", proxies)
+    else:
+        monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    page = launch(Limits(questions_per_session=1, public=True), "openai/gpt-4o-mini")
+    call = f"{page.address}gradio_api/call/race"
+    for number, refused in enumerate((False, second_is_refused)):
+        forged = {"X-Forwarded-For": f"203.0.113.{number}"}
+        body = {"data": ["18% of 64.50", "", "", "router", True]}
+        event = httpx.post(call, json=body, headers=forged).json()["event_id"]
+        said = httpx.get(f"{call}/{event}", headers=forged, timeout=60).text
+        assert ("limit is 1 a visit" in said) is refused, said
+
+
 def test_a_judge_of_another_provider_does_not_get_the_models_key(provider: Recorder, launch: Launch) -> None:
     visitor = launch(Limits(public=True)).visitor()
     assert "API key of your own" in (visitor.evaluate("groq/llama-3", VISITOR, judge="openai/gpt-4o-mini") or "")
