@@ -1,7 +1,7 @@
 /*
  * Keep: what this browser tab keeps over a reload, in sessionStorage: the text in the box, the question that is being
- * raced, the settings, the finished races, the name of the visit. Never an API key. Where storage is denied, nothing is
- * kept.
+ * raced, the settings, the evaluation's form and whether it runs, the finished races, the name of the visit. Never an API
+ * key. Where storage is denied, nothing is kept.
  *
  * Switchyard.keep(name, value)   keep a JSON value; null forgets it
  * Switchyard.kept(name)          what was kept, or null

@@ -27,7 +27,7 @@ from baselines.figures.report import render
 from baselines.figures.style import money
 from pages import assets
 from pages.door import Door, visit_of
-from pages.live import scrub, scrub_event
+from pages.live import END, STILL_S, next_of, pump, scrub, scrub_event
 from pages.services import ASSETS, PATHS, RaceOptions, Services
 from router.lms.specs import provider_of, runs_here
 from router.network import DEFAULT_ROUTER
@@ -276,7 +276,10 @@ def refused(message: str) -> dict[str, Any]:
 def follow(
     services: Services, held: Evaluation, order: Order, models: Models, stop: threading.Event
 ) -> Iterator[dict[str, Any]]:
-    """The run's messages: figures at most once a second, the whole panel at the end."""
+    """The run's messages: figures at most once a second, the whole panel at the end.
+
+    Raises what the run raises.
+    """
     sequential = services.is_local(models.lm)
     options = RaceOptions(sequential=sequential, timeout_s=services.limits.timeout_s, stop=stop)
 
@@ -295,8 +298,15 @@ def follow(
     total = len(order.questions) * len(order.paths) * order.repeats
     began = drawn = time.perf_counter()
     done = 0
-    yield {"phase": "running", "progress": {"done": 0, "total": total, "left": None}, "panel": None}
-    for row in run(order.questions, race, config):
+    progress: dict[str, Any] = {"done": 0, "total": total, "left": None}
+    yield {"phase": "running", "progress": progress, "panel": None}
+    inbox = pump(run(order.questions, race, config))
+    while (row := next_of(inbox, STILL_S)) is not END:
+        if isinstance(row, Exception):
+            raise row
+        if row is None:
+            yield {"phase": "running", "progress": progress, "panel": None}
+            continue
         held.rows.append(row)
         done += "/" not in row.path
         now = time.perf_counter()
