@@ -13,7 +13,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is i
 import gradio as gr
 
 from pages import api, frame, live
-from pages.door import Door
+from pages.door import Door, missing_key
 from pages.services import Limits, Options, Services
 from router.tools import sentence
 
@@ -99,6 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         services = load_services(options, Limits(questions_per_session=visit, questions_per_hour=hour, public=public))
         for warning in services.router.warnings:
             print(f"warning: {warning}", file=sys.stderr)
+        if missing := missing_key(chosen.lm):
+            print(
+                f"warning: {chosen.lm} needs an API key and {missing} is not set. Set it, or each visitor must enter "
+                "a key of their own.",
+                file=sys.stderr,
+            )
         if visit:
             print(f"Limits: {visit:,} questions a visit, {hour:,} an hour from all visitors.")
         page = build_page(services)

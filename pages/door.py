@@ -186,6 +186,15 @@ def _plural(questions: int) -> str:
     return f"{questions:,} question{'' if questions == 1 else 's'}"
 
 
+def missing_key(spec: str) -> str | None:
+    """Where in the environment LiteLLM looks for the key of a hosted provider's model, if there is none; else None."""
+    if provider_of(spec) not in HOSTED:
+        return None
+    import litellm
+
+    return " or ".join(litellm.validate_environment(spec)["missing_keys"]) or None
+
+
 def visit_of(data: Mapping[str, Any]) -> str:
     """Who visits, for the page's own events: the name that the tab gave its visit (``assets/keep.js``).
 

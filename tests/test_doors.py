@@ -234,6 +234,13 @@ def test_a_client_does_not_choose_its_address_unless_it_is_the_owners_proxy(
         assert ("limit is 1 a visit" in said) is refused, said
 
 
+def test_monitoring_is_closed(launch: Launch, capfd: pytest.CaptureFixture[str]) -> None:
+    page = launch(Limits(public=True))
+    assert httpx.get(f"{page.address}monitoring").status_code == 403
+    assert httpx.get(f"{page.address}monitoring/summary").status_code == 403
+    assert "onitoring URL" not in capfd.readouterr().out
+
+
 def test_a_judge_of_another_provider_does_not_get_the_models_key(provider: Recorder, launch: Launch) -> None:
     visitor = launch(Limits(public=True)).visitor()
     assert "API key of your own" in (visitor.evaluate("groq/llama-3", VISITOR, judge="openai/gpt-4o-mini") or "")
