@@ -13,12 +13,14 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is i
 import gradio as gr
 
 from pages import api, frame, live
-from pages.door import Door
+from pages.door import Door, missing_key
 from pages.services import Limits, Options, Services
 from router.tools import sentence
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 MAX_PORT = 65_535
+VISITS_AN_HOUR = 20
+"""A demo's limit an hour, in whole visits, where its owner names none."""
 
 
 def build_page(services: Services) -> gr.Blocks:
@@ -53,7 +55,8 @@ def flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="VISIT[/HOUR]",
         type=demo_limit,
         default=(None, None),
-        help="for a public page: questions per visitor, and per hour from all visitors, e.g. 20/200",
+        help="for a public page: questions per visitor, and per hour from all visitors, e.g. 20/200 "
+        f"(default for HOUR: {VISITS_AN_HOUR} times VISIT)",
     )
     parser.add_argument("--online", action="store_true", help="let the tools use the internet: weather and Wikipedia")
     parser.add_argument("--knowledge", type=Path, metavar="DIR", help="search this folder of text and Markdown instead")
@@ -63,7 +66,7 @@ def flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def demo_limit(text: str) -> tuple[int, int | None]:
+def demo_limit(text: str) -> tuple[int, int]:
     """``20`` or ``20/200``: questions a visit, and an hour."""
     try:
         numbers = [int(part) for part in text.split("/")]
@@ -73,7 +76,7 @@ def demo_limit(text: str) -> tuple[int, int | None]:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not VISIT or VISIT/HOUR with whole numbers from 1. Try 20 or 20/200."
         )
-    return numbers[0], numbers[1] if len(numbers) > 1 else None
+    return numbers[0], numbers[1] if len(numbers) > 1 else VISITS_AN_HOUR * numbers[0]
 
 
 def port(text: str) -> int:
@@ -96,6 +99,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         services = load_services(options, Limits(questions_per_session=visit, questions_per_hour=hour, public=public))
         for warning in services.router.warnings:
             print(f"warning: {warning}", file=sys.stderr)
+        if missing := missing_key(chosen.lm):
+            print(
+                f"warning: {chosen.lm} needs an API key and {missing} is not set. Set it, or each visitor must enter "
+                "a key of their own.",
+                file=sys.stderr,
+            )
+        if visit:
+            print(f"Limits: {visit:,} questions a visit, {hour:,} an hour from all visitors.")
         page = build_page(services)
         frame.launch(page, services, host=host, port=chosen.port, share=chosen.share)
     except (ValueError, OSError) as fault:

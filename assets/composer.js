@@ -88,8 +88,8 @@
       );
     }
     hideHit();
-    begin(id(), question);
-    Switchyard.send("send", { question, race: state.race, previous_turn: state.turn });
+    begin(Switchyard.id(), question);
+    Switchyard.send("send", { question, race: state.race, previous_turn: state.turn, visit: Switchyard.visit() });
   }
 
   function begin(race, question) {
@@ -413,7 +413,4 @@
   function inform(message) {
     find(".waiting").textContent = message;
   }
-
-  const id = () =>
-    crypto.randomUUID ? crypto.randomUUID() : Date.now().toString(36) + Math.random().toString(36).slice(2);
 })();

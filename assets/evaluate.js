@@ -206,28 +206,56 @@
   Switchyard.evaluate = function (element, send, page) {
     const form = (state.form = element.querySelector("form"));
     state.send = (name, data) => send(name, data || {});
-    form.lm.value = form.lm.value || page.lm; // a quick visitor has typed before this script was there
-    form.spent_once.value = form.spent_once.value || page.spent_once;
     form.priced_as.replaceChildren(h("option", { value: "" }, "the model itself"),
       ...page.priced_as.map((name) => h("option", { value: name, selected: name === page.priced }, name)));
     form.querySelector(".ev-paths").append(...Object.entries(page.paths).map(([path, name]) =>
       h("label", { class: "ev-check", "data-path": path }, h("input", { type: "checkbox", name: "path", value: path, checked: true }), h("span", null, name))));
+    restore(Switchyard.kept("evaluation") || {});
+    form.lm.value = form.lm.value || page.lm;
+    form.spent_once.value = form.spent_once.value || page.spent_once;
     if (page.most) {
       form.limit.max = page.most;
       form.limit.value = Math.min(form.limit.value, page.most);
     }
     const changed = () => { for (const part of form.querySelectorAll(".ev-file, .ev-format")) part.hidden = form.set.value !== "own"; later(); };
-    form.addEventListener("input", changed);
+    form.addEventListener("input", () => { keep(page); changed(); });
     form.addEventListener("submit", (event) => { event.preventDefault(); start(); });
     form.halt.addEventListener("click", () => { state.send("halt", { run: state.run }); form.halt.disabled = true; });
     form.load.addEventListener("click", () => form.saved.click());
     form.saved.addEventListener("change", open);
     for (const field of [form.priced_as, form.cached, form.spent_once]) field.addEventListener("change", () => state.panel && !state.running && state.send("reprice", priced()));
+    const lost = Switchyard.kept("evaluating");
     busy(false); // the template's button waits for this script; method="dialog" keeps a key out of the address bar
+    if (lost) fault("The page was reloaded during a run, which stopped it; its results are lost. The form is as it was, without the key. Press Run to begin again.");
     state.send("greet");
     changed();
     if (form.saved.files.length) open(); // what a visitor chose before this script was there
   };
+
+  /* The form over a reload. The key is not kept, and a file cannot be. */
+  const FIELDS = ["set", "limit", "repeats", "lm", "priced_as", "spent_once", "judge", "branches", "cached"];
+
+  function keep(page) {
+    const { form } = state;
+    const kept = { paths: paths() };
+    for (const name of FIELDS) {
+      const value = form[name].type === "checkbox" ? form[name].checked : form[name].value;
+      if (value !== String(page[name])) kept[name] = value; // the page's own model and sum may be others next time
+    }
+    Switchyard.keep("evaluation", kept);
+  }
+
+  function restore(kept) {
+    for (const name of FIELDS.filter((field) => field in kept)) {
+      const field = state.form[name];
+      if (field.type === "checkbox") field.checked = kept[name] === true;
+      else if (field.options ? [...field.options].some((option) => option.value === kept[name])
+        : field.value === field.defaultValue) field.value = kept[name]; // else a quick visitor has typed already
+    }
+    for (const box of state.form.querySelectorAll("[name=path]")) box.checked = !kept.paths || kept.paths.includes(box.value);
+  }
+
+  const paths = () => [...state.form.querySelectorAll("[name=path]:checked")].map((box) => box.value);
 
   async function open() {
     const { saved } = state.form;
@@ -246,7 +274,7 @@
     return {
       own, file, ...priced(), limit: Number(form.limit.value), repeats: Number(form.repeats.value), lm: form.lm.value.trim(),
       judge: form.judge.value.trim(), branches: form.branches.checked,
-      paths: [...form.querySelectorAll("[name=path]:checked")].map((box) => box.value),
+      paths: paths(),
     };
   }
 
@@ -255,9 +283,10 @@
     fault("");
     const data = await order();
     if (data.own && !data.file) return fault("Choose a JSONL or CSV file first.");
-    state.run = String(Date.now());
+    state.run = Switchyard.id();
+    Switchyard.keep("evaluating", true);
     busy(true);
-    state.send("start", { ...data, key: state.form.key.value, run: state.run });
+    state.send("start", { ...data, key: state.form.key.value, run: state.run, visit: Switchyard.visit() });
   }
 
   function later() {
@@ -320,6 +349,7 @@
 
   function busy(on) {
     state.running = on;
+    if (!on) Switchyard.keep("evaluating", null);
     state.form.start.disabled = on;
     state.form.halt.disabled = !on;
     state.form.load.disabled = on;

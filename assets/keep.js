@@ -1,9 +1,12 @@
 /*
  * Keep: what this browser tab keeps over a reload, in sessionStorage: the text in the box, the question that is being
- * raced, the settings, the finished races. Never an API key. Where storage is denied, nothing is kept.
+ * raced, the settings, the evaluation's form and whether it runs, the finished races, the name of the visit. Never an API
+ * key. Where storage is denied, nothing is kept.
  *
  * Switchyard.keep(name, value)   keep a JSON value; null forgets it
  * Switchyard.kept(name)          what was kept, or null
+ * Switchyard.id()                a new name, unlike any other
+ * Switchyard.visit()             the name of this tab's visit, which the server counts its questions by
  * Switchyard.remember(race)      keep one more finished race under "races"; the oldest go where room ends
  */
 (function () {
@@ -27,6 +30,16 @@
     } catch {
       return null;
     }
+  };
+
+  Switchyard.id = () =>
+    crypto.randomUUID ? crypto.randomUUID() : Date.now().toString(36) + Math.random().toString(36).slice(2);
+
+  let visit = null;
+  Switchyard.visit = function () {
+    visit = visit || Switchyard.kept("visit") || Switchyard.id();
+    Switchyard.keep("visit", visit);
+    return visit;
   };
 
   Switchyard.remember = function (race) {

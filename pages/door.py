@@ -3,6 +3,9 @@
 Race, Evaluate, its judge and the interface all get their model here. On a public page strangers get the page's own
 model, or a hosted provider's with a key of their own: never this machine's files, its network, or a key from its
 environment. Leaves out where a provider is: an address that the owner set for it (``OPENAI_BASE_URL``) holds for all.
+
+The limit a visit is for fairness: a browser tab names its own visit, over reloads too, so whoever wants a new one opens
+a new tab, and a script makes up as many as it likes. What bounds a script is the limit an hour, which all share.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +29,7 @@ log = logging.getLogger(__name__)
 HOUR = 3600.0
 MAX_SPEC = 200
 MAX_KEY = 500
+MAX_VISIT = 64
 MAX_VISITS = 10_000
 
 HOSTED = (
@@ -121,16 +125,6 @@ class Door:
                 "name, or send it as api_key."
             )
 
-    def resume(self, visitor: str, asked: int) -> None:
-        """A visitor's browser holds ``asked`` questions from before a reload: they are of the same visit."""
-        if self.services.limits.questions_per_session is None:
-            return
-        with self._lock:
-            now = self._clock()
-            self._forget(now)
-            visit = self._visit(visitor, now)
-            visit.asked = max(visit.asked, asked)
-
     def _count(self, visitor: str, questions: int) -> None:
         """Count ``questions``, or none of them: raises ValueError where they are more than are left."""
         limits = self.services.limits
@@ -192,16 +186,28 @@ def _plural(questions: int) -> str:
     return f"{questions:,} question{'' if questions == 1 else 's'}"
 
 
-def tab_of(request: gr.Request | None) -> str:
-    """Who visits, for the page's own events: Gradio's session, which is one tab until it is loaded anew. All that
-    cannot be told apart count as one."""
-    return f"tab {getattr(request, 'session_hash', None) or ''}"
+def missing_key(spec: str) -> str | None:
+    """Where in the environment LiteLLM looks for the key of a hosted provider's model, if there is none; else None."""
+    if provider_of(spec) not in HOSTED:
+        return None
+    import litellm
+
+    return " or ".join(litellm.validate_environment(spec)["missing_keys"]) or None
+
+
+def visit_of(data: Mapping[str, Any]) -> str:
+    """Who visits, for the page's own events: the name that the tab gave its visit (``assets/keep.js``).
+
+    Not Gradio's session, which ends with a reload. Events without a name count as one visit.
+    """
+    return f"visit {str(data.get('visit') or '')[:MAX_VISIT]}"
 
 
 def address_of(request: gr.Request | None) -> str:
     """Who visits, for the interface: the client's address.
 
-    Not the session, because Gradio gives every plain HTTP call a new one. Behind a proxy, name it in
-    ``FORWARDED_ALLOW_IPS`` (uvicorn's variable), so that the address is the client's and not the proxy's.
+    Not the session, because Gradio gives every plain HTTP call a new one. All behind one address share a visit. Behind
+    a proxy, name it in ``FORWARDED_ALLOW_IPS`` (uvicorn's variable), so that the address is the client's and not the
+    proxy's; nobody else's ``X-Forwarded-For`` is believed.
     """
     return f"address {getattr(getattr(request, 'client', None), 'host', None) or ''}"

@@ -26,8 +26,8 @@ from baselines.figures import panel as panels
 from baselines.figures.report import render
 from baselines.figures.style import money
 from pages import assets
-from pages.door import Door, tab_of
-from pages.live import scrub, scrub_event
+from pages.door import Door, visit_of
+from pages.live import END, STILL_S, next_of, pump, scrub, scrub_event
 from pages.services import ASSETS, PATHS, RaceOptions, Services
 from router.lms.specs import provider_of, runs_here
 from router.network import DEFAULT_ROUTER
@@ -162,9 +162,7 @@ class Evaluate:
         yield {"phase": "idle", "panel": bundled_growth()}
         yield {"phase": "idle", "panel": bundled_growth() | bundled_panel()}
 
-    def start(
-        self, held: Evaluation, event: gr.EventData, request: gr.Request | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def start(self, held: Evaluation, event: gr.EventData) -> Iterator[dict[str, Any]]:
         """Run the set and yield the figures as they change. What was finished when it is stopped stays."""
         data = event._data or {}
         run_id = str(data.get("run") or "")[:64]
@@ -174,7 +172,7 @@ class Evaluate:
             order = read_order(data, self.services)
             key = order.key
             held.price(self.services, data)
-            visitor = tab_of(request)
+            visitor = visit_of(data)
             judge = judge_of(self.door, order, visitor)
             lm = self.door.open(order.lm, key, visitor, len(order.questions) * order.repeats)
             held.rows, held.problems = [], order.problems + order.notes
@@ -278,7 +276,10 @@ def refused(message: str) -> dict[str, Any]:
 def follow(
     services: Services, held: Evaluation, order: Order, models: Models, stop: threading.Event
 ) -> Iterator[dict[str, Any]]:
-    """The run's messages: figures at most once a second, the whole panel at the end."""
+    """The run's messages: figures at most once a second, the whole panel at the end.
+
+    Raises what the run raises.
+    """
     sequential = services.is_local(models.lm)
     options = RaceOptions(sequential=sequential, timeout_s=services.limits.timeout_s, stop=stop)
 
@@ -297,8 +298,15 @@ def follow(
     total = len(order.questions) * len(order.paths) * order.repeats
     began = drawn = time.perf_counter()
     done = 0
-    yield {"phase": "running", "progress": {"done": 0, "total": total, "left": None}, "panel": None}
-    for row in run(order.questions, race, config):
+    progress: dict[str, Any] = {"done": 0, "total": total, "left": None}
+    yield {"phase": "running", "progress": progress, "panel": None}
+    inbox = pump(run(order.questions, race, config))
+    while (row := next_of(inbox, STILL_S)) is not END:
+        if isinstance(row, Exception):
+            raise row
+        if row is None:
+            yield {"phase": "running", "progress": progress, "panel": None}
+            continue
         held.rows.append(row)
         done += "/" not in row.path
         now = time.perf_counter()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -37,13 +40,12 @@ def launch(page: gr.Blocks, services: Services, host: str, port: int | None, sha
 
     Raises OSError where there is no such address, or it is taken.
     """
+    check_address(host, port)
     try:
         address, link = serve(page, host, port, share)
-    except OSError as fault:  # Gradio's own words for a taken port name settings that this page does not have
-        wanted = f"Port {port} on {host} is" if port else f"All ports from 7860 on {host} are"
-        raise OSError(
-            f"{wanted} taken, or not to be had: {str(fault).split('.')[0]}. Choose another with --port."
-        ) from None
+    except OSError:  # Gradio's own words for a taken port name settings that this page does not have
+        wanted = f"Port {port} is" if port else "All ports that are tried, from 7860 on, are"
+        raise OSError(f"{wanted} taken on this machine. Choose another with --port.") from None
     print(f"Switchyard is ready: {address}", flush=True)
     if link:
         print(f"Public address, for a week at most: {link}", flush=True)
@@ -53,8 +55,34 @@ def launch(page: gr.Blocks, services: Services, host: str, port: int | None, sha
     page.block_thread()
 
 
+def check_address(host: str, port: int | None) -> None:
+    """Raise OSError, with one sentence, where this machine cannot listen on ``host`` and ``port`` (None: any port)."""
+    elsewhere = f"--host {host!r} is no address of this machine. Give 127.0.0.1, 0.0.0.0 for all, or one of its own."
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError):
+        raise OSError(elsewhere) from None
+    family, kind, _, _, address = found[0]
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as fault:
+            if fault.errno == errno.EADDRINUSE:
+                raise OSError(f"Port {port} on {host} is taken. Choose another with --port.") from None
+            if fault.errno == errno.EACCES:
+                raise OSError(f"Port {port} needs rights that you lack. Choose one from 1024 with --port.") from None
+            raise OSError(elsewhere) from None
+
+
 def serve(page: gr.Blocks, host: str, port: int | None, share: bool = False) -> tuple[str, str | None]:
-    """Start the server and return its local address and its public one."""
+    """Start the server and return its local address and its public one.
+
+    What a request says of where it comes from is believed only of the proxies that the owner names: without this,
+    uvicorn believes it of everybody on this machine. In a Space, uvicorn's own choice holds.
+    """
+    if not os.environ.get("SPACE_ID"):
+        os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
     assets.publish()
     page.queue(default_concurrency_limit=8, max_size=64)
     _, address, link = page.launch(
@@ -67,6 +95,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, share: bool = False) -> 
         run_history=False,
         show_error=True,
         max_file_size="20mb",
+        enable_monitoring=False,  # it would print an address that opens every visitor's figures
         footer_links=["api"],
         head=assets.style(),  # css_paths= would rewrite the selectors
         theme=gr.themes.Base(font=FONT, font_mono=MONO),

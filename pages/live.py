@@ -19,7 +19,7 @@ import gradio as gr
 
 from baselines.figures.live import browser_answers, timeline
 from pages import assets, board
-from pages.door import Door, tab_of
+from pages.door import Door, visit_of
 from pages.services import PATHS, RaceOptions, Services
 from pages.settings import Settings, read_question, read_settings
 from pages.trace_view import Race, Session, export_csv, export_json, race_from_json
@@ -82,9 +82,7 @@ class Live:
         self.door = door
         self.stops: dict[str, threading.Event] = {}
 
-    def send(
-        self, session: Session, event: gr.EventData, request: gr.Request | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def send(self, session: Session, event: gr.EventData) -> Iterator[dict[str, Any]]:
         """One question: check it, race it, and yield what the board shall show, at most 12 times a second."""
         data = event._data or {}
         race_id, key = str(data.get("race") or "")[:64], settings_key(data)
@@ -94,9 +92,9 @@ class Live:
         except ValueError as fault:
             yield board.refused(scrub(str(fault), key), race_id)
             return
-        made = _pump(iter([0]), lambda _: self.door.open(settings.lm, settings.key, tab_of(request)))
+        made = pump(iter([0]), lambda _: self.door.open(settings.lm, settings.key, visit_of(data)))
         waited = 0
-        while (lm := _next(made, 1.0)) is None:
+        while (lm := next_of(made, 1.0)) is None:
             waited += 1
             yield {"phase": "waiting", "race": race_id, "message": f"Loading {settings.lm} … {waited} s"}
         if isinstance(lm, Exception):
@@ -159,7 +157,7 @@ class Live:
             file = {"name": "switchyard-session.json", "type": "application/json", "text": text}
         return {"phase": "file", "file": file, "at": time.time()}
 
-    def restore(self, session: Session, event: gr.EventData, request: gr.Request | None = None) -> dict[str, Any]:
+    def restore(self, session: Session, event: gr.EventData) -> dict[str, Any]:
         """Races that the browser kept over a reload, as texts of ``export_json``'s rows; what does not fit is left out.
 
         They travel as text because Gradio takes any object with a ``path`` for a file.
@@ -172,7 +170,6 @@ class Live:
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue
         session.races = [*races, *session.races]
-        self.door.resume(tab_of(request), len(races))
         return self.redraw(session, event)
 
 
@@ -183,14 +180,14 @@ def follow(
     started = shown = time.perf_counter()
     drawn, ended = 0.0, -1
     begun: dict[str, float] = {}
-    inbox = _pump(events)
+    inbox = pump(events)
     fresh = True
     while True:
         pause = max(0.0, shown + 1 / YIELDS_PER_SECOND - time.perf_counter()) if fresh else STILL_S
-        event = _next(inbox, max(pause, 0.001))
+        event = next_of(inbox, max(pause, 0.001))
         if isinstance(event, Exception):
             raise event
-        if event is _END:
+        if event is END:
             race.seconds = time.perf_counter() - started
             return
         if event is not None:
@@ -216,13 +213,14 @@ def follow(
         shown, fresh = time.perf_counter(), False
 
 
-_END = object()
+END = object()
 
 
-def _pump(items: Iterator[Any], make: Callable[[Any], Any] = lambda item: item) -> queue.Queue[Any]:
+def pump(items: Iterator[Any], make: Callable[[Any], Any] = lambda item: item) -> queue.Queue[Any]:
     """Read ``items`` on a thread of their own, so that what came last is shown without waiting for what comes next.
 
-    The queue gives each item, then ``_END``; or the exception that broke it off.
+    The queue gives each item, then ``END``; or the exception that broke it off. A generator that Gradio runs can so yield
+    in between: only there does Gradio end it when its visitor has left.
     """
     inbox: queue.Queue[Any] = queue.Queue()
 
@@ -230,7 +228,7 @@ def _pump(items: Iterator[Any], make: Callable[[Any], Any] = lambda item: item) 
         try:
             for item in items:
                 inbox.put(make(item))
-            inbox.put(_END)
+            inbox.put(END)
         except Exception as fault:
             inbox.put(fault)
 
@@ -238,7 +236,7 @@ def _pump(items: Iterator[Any], make: Callable[[Any], Any] = lambda item: item) 
     return inbox
 
 
-def _next(inbox: queue.Queue[Any], seconds: float) -> Any:
+def next_of(inbox: queue.Queue[Any], seconds: float) -> Any:
     """The next item, or None if none comes within ``seconds``."""
     try:
         return inbox.get(timeout=seconds)

@@ -59,6 +59,11 @@ def test_an_unfit_demo_limit_is_refused_with_an_example(text: str, capsys: pytes
     assert "Try 20 or 20/200" in capsys.readouterr().err
 
 
+def test_a_demo_has_a_limit_an_hour_without_asking() -> None:
+    assert flags(["--demo-limit", "3"]).demo_limit == (3, 60)
+    assert flags(["--demo-limit", "3/5"]).demo_limit == (3, 5)
+
+
 def test_flags_have_a_default_that_needs_nothing() -> None:
     chosen = flags([])
     assert (chosen.lm, chosen.host, chosen.share, chosen.online, chosen.demo_limit) == (

@@ -46,7 +46,30 @@ def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> No
         port = other.getsockname()[1]
         assert app(["--port", str(port)]) == 2
     shown = capsys.readouterr()
-    assert f"Port {port} on 127.0.0.1 is taken" in shown.err and "ready" not in shown.out
+    assert f"Port {port} on 127.0.0.1 is taken. Choose another with --port." in shown.err
+    assert shown.err.count("\n") == 1 and "range" not in shown.err and "ready" not in shown.out
+
+
+@pytest.mark.parametrize("host", ["nope.invalid", "203.0.113.1", "a" * 70])
+def test_a_host_that_is_not_this_machine_is_named_and_not_the_port(
+    host: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert app(["--host", host]) == 2
+    shown = capfd.readouterr()
+    assert f"--host '{host}' is no address of this machine" in shown.err and shown.err.count("\n") == 1
+    assert "ready" not in shown.out
+
+
+def test_a_hosted_model_without_a_key_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr("app.frame.launch", lambda page, services, **_: started.append(services.default_lm))
+    for key in (None, "sk-1"):
+        monkeypatch.setenv("OPENAI_API_KEY", key) if key else monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        assert app(["--lm", "openai/gpt-4o"]) == 0
+        assert ("OPENAI_API_KEY is not set" in capsys.readouterr().err) is (key is None)
+    assert started == ["openai/gpt-4o"] * 2
 
 
 @pytest.mark.parametrize(

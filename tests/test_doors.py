@@ -82,7 +82,12 @@ class Visitor:
     """Someone in front of a launched page. Each way in returns its refusal, or None where the question was answered."""
 
     def __init__(self, address: str, page: Any) -> None:
-        self.address, self.page, self.session = address, page, uuid.uuid4().hex
+        self.address, self.page, self.visit = address, page, uuid.uuid4().hex
+        self.reload()
+
+    def reload(self) -> None:
+        """Gradio gives a page that is loaded anew another session."""
+        self.session = uuid.uuid4().hex
 
     def race(self, lm: str, key: str = "") -> str | None:
         settings = {"lm": lm, "key": key, "paths": ["router"]}
@@ -109,7 +114,7 @@ class Visitor:
         """One event as the browser sends it; returns the last value that the page shows."""
         (event,) = (i for i, fn in self.page.blocks.fns.items() if any(t[1] == name for t in fn.targets))
         inputs = [None] * len(self.page.blocks.fns[event].inputs)
-        body = {"data": inputs, "event_data": data, "fn_index": event, "session_hash": self.session}
+        body = {"data": inputs, "event_data": data | {"visit": self.visit}, "fn_index": event, "session_hash": self.session}
         queue = f"{self.address}gradio_api/queue/"
         httpx.post(queue + "join", json=body).raise_for_status()
         with httpx.stream("GET", queue + "data", params={"session_hash": self.session}, timeout=120) as stream:
@@ -183,6 +188,20 @@ def test_what_an_evaluation_asks_is_counted_before_it_starts(provider: Recorder,
     assert visitor.evaluate("", repeats=2) is None
 
 
+@pytest.mark.parametrize("way", ["race", "evaluate"])
+def test_a_reload_does_not_begin_a_new_visit(way: str, provider: Recorder, launch: Launch) -> None:
+    visitor = launch(Limits(questions_per_session=1, public=True), "openai/gpt-4o-mini").visitor()
+    assert getattr(visitor, way)("") is None
+    visitor.reload()
+    assert "limit is 1 a visit" in (getattr(visitor, way)("") or "")
+
+
+def test_made_up_visits_end_at_the_limit_an_hour(provider: Recorder, launch: Launch) -> None:
+    page = launch(Limits(questions_per_session=1, questions_per_hour=2, public=True), "openai/gpt-4o-mini")
+    assert [page.visitor().race("") for _ in range(2)] == [None, None]
+    assert "within the last hour" in (page.visitor().evaluate("") or "")
+
+
 def test_a_new_visit_at_the_interface_is_not_had_by_calling_again(provider: Recorder, launch: Launch) -> None:
     """Gradio gives each plain HTTP call a session of its own."""
     page = launch(Limits(questions_per_session=1, public=True), "openai/gpt-4o-mini")
@@ -191,6 +210,35 @@ def test_a_new_visit_at_the_interface_is_not_had_by_calling_again(provider: Reco
         event = httpx.post(call, json={"data": ["18% of 64.50", "", "", "router", True]}).json()["event_id"]
         said = httpx.get(f"{call}/{event}", timeout=60).text
         assert ("limit is 1 a visit" in said) is refused, said
+
+
+@pytest.mark.parametrize(("proxies", "second_is_refused"), [(None, True), ("127.0.0.1", False)])
+def test_a_client_does_not_choose_its_address_unless_it_is_the_owners_proxy(
+    proxies: str | None,
+    second_is_refused: bool,
+    provider: Recorder,
+    launch: Launch,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if proxies:
+        monkeypatch.setenv("FORWARDED_ALLOW_IPS", proxies)
+    else:
+        monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    page = launch(Limits(questions_per_session=1, public=True), "openai/gpt-4o-mini")
+    call = f"{page.address}gradio_api/call/race"
+    for number, refused in enumerate((False, second_is_refused)):
+        forged = {"X-Forwarded-For": f"203.0.113.{number}"}
+        body = {"data": ["18% of 64.50", "", "", "router", True]}
+        event = httpx.post(call, json=body, headers=forged).json()["event_id"]
+        said = httpx.get(f"{call}/{event}", headers=forged, timeout=60).text
+        assert ("limit is 1 a visit" in said) is refused, said
+
+
+def test_monitoring_is_closed(launch: Launch, capfd: pytest.CaptureFixture[str]) -> None:
+    page = launch(Limits(public=True))
+    assert httpx.get(f"{page.address}monitoring").status_code == 403
+    assert httpx.get(f"{page.address}monitoring/summary").status_code == 403
+    assert "onitoring URL" not in capfd.readouterr().out
 
 
 def test_a_judge_of_another_provider_does_not_get_the_models_key(provider: Recorder, launch: Launch) -> None:
@@ -298,13 +346,6 @@ def test_a_model_that_cannot_be_had_costs_no_question() -> None:
     with pytest.raises(ValueError):
         door.open("openai/nothing", "sk-1", "v")
     door.open("", None, "v")
-
-
-def test_a_reload_does_not_begin_a_new_visit() -> None:
-    door = Door(scripted.services(Limits(questions_per_session=2)))
-    door.resume("v", 2)
-    with pytest.raises(ValueError, match="limit is 2 a visit"):
-        door.open("", None, "v")
 
 
 def test_many_at_once_get_no_more_than_the_limit() -> None:

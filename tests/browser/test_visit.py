@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app import build_page
 from pages import frame
+from pages.services import Limits
 from tests.browser.conftest import Live
 from tests.browser.scripted import services
 
@@ -24,6 +26,14 @@ def settings(page: Page) -> None:
 
 def races_on_the_server() -> int:
     return sum(thread.name == "pump" for thread in threading.enumerate())
+
+
+def none_on_the_server(page: Page) -> None:
+    for _ in range(100):
+        if not races_on_the_server():
+            break
+        page.wait_for_timeout(100)
+    assert races_on_the_server() == 0
 
 
 # ---- the address
@@ -78,11 +88,7 @@ def test_a_reload_in_mid_run_says_so_gives_the_question_back_and_stops_the_serve
     live.open()
     expect(page.locator("#sy-alert")).to_contain_text("reloaded while “slow 5” was running, which stopped its race")
     expect(page.locator("#sy-question")).to_have_value("slow 5")
-    for _ in range(100):
-        if not races_on_the_server():
-            break
-        page.wait_for_timeout(100)
-    assert races_on_the_server() == 0
+    none_on_the_server(page)
     live.asked("12 * 12")
     expect(page.locator("#sy-alert")).to_be_hidden()
     live.open()
@@ -98,6 +104,43 @@ def test_a_reload_in_mid_run_loses_neither_the_question_nor_what_was_typed_since
     live.open()
     expect(live.page.locator("#sy-alert")).to_contain_text("“slow 5” was running")
     expect(live.page.locator("#sy-question")).to_have_value("and then")
+
+
+def test_a_reload_in_mid_evaluation_says_so_stops_the_servers_run_and_keeps_the_form(live: Live) -> None:
+    page = live.page
+    form = page.locator(".ev-setup")
+    page.get_by_role("tab", name="Evaluate").click()
+    slow = json.dumps({"question": "slow 5"}).encode()
+    form.locator("[name=set]").select_option("own")
+    form.locator("[name=file]").set_input_files({"name": "q.jsonl", "mimeType": "application/jsonl", "buffer": slow})
+    form.locator("[name=limit]").fill("7")
+    form.locator("[name=lm]").fill("unhurried")
+    form.locator("[name=key]").fill("sk-very-secret-key")
+    form.locator('[name=path][value="router"]').uncheck()
+    form.locator("[name=cached]").check()
+    form.get_by_role("button", name="Run", exact=True).click()
+    expect(form.locator(".ev-progress p")).to_have_text("0 of 2 runs")
+    assert "sk-very" not in page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
+    assert races_on_the_server() == 1
+    live.open()
+    page.get_by_role("tab", name="Evaluate").click()
+    expect(form.locator(".ev-fault")).to_contain_text("reloaded during a run, which stopped it")
+    none_on_the_server(page)
+    for name, value in (("set", "own"), ("limit", "7"), ("lm", "unhurried"), ("key", "")):
+        expect(form.locator(f"[name={name}]")).to_have_value(value)
+    expect(form.locator("[name=path]:checked")).to_have_count(2)
+    expect(form.locator("[name=cached]")).to_be_checked()
+    form.locator("[name=set]").select_option("bundled")
+    form.locator("[name=branches]").uncheck()
+    form.locator("[name=lm]").fill("embedded")
+    form.get_by_role("button", name="Run", exact=True).click()
+    expect(form.locator(".ev-fault")).to_be_hidden()
+    expect(form.locator(".ev-progress p")).to_have_text("14 runs done.")
+    live.open()
+    page.get_by_role("tab", name="Evaluate").click()
+    expect(form.locator("[name=limit]")).to_have_value("7")
+    expect(form.get_by_role("button", name="Run", exact=True)).to_be_enabled()
+    expect(form.locator(".ev-fault")).to_be_hidden()
 
 
 def test_settings_outlive_a_reload_and_the_key_does_not(live: Live) -> None:
@@ -118,6 +161,31 @@ def test_settings_outlive_a_reload_and_the_key_does_not(live: Live) -> None:
     expect(page.locator('.settings [name="key"]')).to_have_value("")
     expect(page.locator('.settings [name="counts"]')).to_have_value("own")
     expect(page.locator('[name="paths"]:checked')).to_have_count(2)
+
+
+def test_a_reload_gives_a_demos_visitor_no_new_questions(context: BrowserContext) -> None:
+    page = build_page(services(Limits(questions_per_session=3)))
+    address, _ = frame.serve(page, "127.0.0.1", None)
+    visit = context.new_page()
+    visit.goto(f"{address}#evaluate")
+    visit.locator("[name=limit]").fill("2")
+    visit.get_by_role("button", name="Run", exact=True).click()
+    expect(visit.locator(".ev-progress p")).to_have_text("6 runs done.")
+    visit.reload()
+    visit.locator("[name=limit]").fill("2")
+    visit.get_by_role("button", name="Run", exact=True).click()
+    expect(visit.locator(".ev-fault")).to_contain_text("limit is 3 a visit, of which you have 1 left")
+    visit.get_by_role("tab", name="Race").click()
+    visit.locator("#sy-question").fill("12 * 12")
+    visit.locator(".send").click()
+    expect(visit.locator(".verdict .asked")).to_contain_text("12 * 12")
+    expect(visit.locator(".send")).to_be_visible()
+    visit.reload()
+    visit.locator("#sy-question").fill("13 * 13")
+    visit.locator(".send").click()
+    expect(visit.locator("#sy-alert")).to_contain_text("limit is 3 a visit")
+    visit.close()
+    page.close()
 
 
 # ---- what is not run
