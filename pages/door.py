@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pages.services import Services
+from router.lms.provider import missing_variables
 from router.lms.specs import BUNDLED, is_file, provider_of
 
 if TYPE_CHECKING:
@@ -187,12 +188,8 @@ def _plural(questions: int) -> str:
 
 
 def missing_key(spec: str) -> str | None:
-    """Where in the environment LiteLLM looks for the key of a hosted provider's model, if there is none; else None."""
-    if provider_of(spec) not in HOSTED:
-        return None
-    import litellm
-
-    return " or ".join(litellm.validate_environment(spec)["missing_keys"]) or None
+    """The environment variable that would hold the key of a hosted provider's model, if it is not set; else None."""
+    return " or ".join(missing_variables(spec)) or None if provider_of(spec) in HOSTED else None
 
 
 def visit_of(data: Mapping[str, Any]) -> str:

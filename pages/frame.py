@@ -59,7 +59,7 @@ def check_address(host: str, port: int | None) -> None:
     """Raise OSError, with one sentence, where this machine cannot listen on ``host`` and ``port`` (None: any port)."""
     elsewhere = f"--host {host!r} is no address of this machine. Give 127.0.0.1, 0.0.0.0 for all, or one of its own."
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError):
         raise OSError(elsewhere) from None
     family, kind, _, _, address = found[0]
@@ -86,7 +86,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, share: bool = False) -> 
     assets.publish()
     page.queue(default_concurrency_limit=8, max_size=64)
     _, address, link = page.launch(
-        server_name=host,
+        server_name=f"[{host}]" if ":" in host else host,  # IPv6 as it stands in an address
         server_port=port,
         share=share,
         quiet=True,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import httpx
 import pytest
 
+from app import build_page
 from app import main as app
 from baselines.__main__ import main as baselines
+from pages import frame
 from router.__main__ import main as router
+from tests.browser import scripted
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,14 @@ def test_a_host_that_is_not_this_machine_is_named_and_not_the_port(
     shown = capfd.readouterr()
     assert f"--host '{host}' is no address of this machine" in shown.err and shown.err.count("\n") == 1
     assert "ready" not in shown.out
+
+
+def test_an_ipv6_host_is_served() -> None:
+    page = build_page(scripted.services())
+    frame.check_address("::1", None)
+    address, _ = frame.serve(page, "::1", None)
+    assert address.startswith("http://[::1]:") and httpx.get(address).status_code == 200
+    page.close()
 
 
 def test_a_hosted_model_without_a_key_is_warned_of(

@@ -114,7 +114,12 @@ class Visitor:
         """One event as the browser sends it; returns the last value that the page shows."""
         (event,) = (i for i, fn in self.page.blocks.fns.items() if any(t[1] == name for t in fn.targets))
         inputs = [None] * len(self.page.blocks.fns[event].inputs)
-        body = {"data": inputs, "event_data": data | {"visit": self.visit}, "fn_index": event, "session_hash": self.session}
+        body = {
+            "data": inputs,
+            "event_data": data | {"visit": self.visit},
+            "fn_index": event,
+            "session_hash": self.session,
+        }
         queue = f"{self.address}gradio_api/queue/"
         httpx.post(queue + "join", json=body).raise_for_status()
         with httpx.stream("GET", queue + "data", params={"session_hash": self.session}, timeout=120) as stream:

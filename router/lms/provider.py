@@ -70,6 +70,14 @@ def check_provider(spec: str) -> None:
     _declared(spec)
 
 
+def missing_variables(model: str) -> list[str]:
+    """The environment variables that LiteLLM wants for ``model`` and that are not set."""
+    _declared(model)
+    import litellm
+
+    return litellm.validate_environment(model)["missing_keys"]
+
+
 def _declared(model: str) -> tuple[bool, bool, frozenset[str]]:
     """Native tools, response schemas and parameters, as LiteLLM's table has them. Raises ValueError for no provider."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # read when litellm loads: the table of the package
