@@ -11,7 +11,7 @@ import platform
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -117,7 +117,7 @@ def fit_supervised(
         torch.manual_seed(config.seed)
         network = RouterNetwork(Vocabulary.build(texts), labels, config.network)
         optimise(network, data, validation, config, on_progress)
-    router = network.fold(provenance=provenance(examples, config, started), memory=remember(examples, config.seed))
+    router = network.fold(provenance=provenance(examples, settings_of(config), started), memory=remember(examples, config.seed))
     outside = [Example(question, "", source="out of scope") for question in config.out_of_scope]
     return calibrate(router, [*validation, *outside], config.target)
 
@@ -268,12 +268,12 @@ def remember(examples: Sequence[Example], seed: int) -> list[tuple[str, str]]:
     return sorted(kept, key=lambda pair: pair[::-1])
 
 
-def provenance(examples: Sequence[Example], config: TrainingConfig, started: float) -> dict[str, Any]:
+def provenance(examples: Sequence[Example], settings: Mapping[str, Any], started: float) -> dict[str, Any]:
     """Where a router comes from: hash of the data, settings, versions, CPU seconds since ``started``."""
     return {
         "examples": len(examples),
         "data_sha256": data_hash(examples),
-        "settings": settings_of(config),
+        "settings": dict(settings),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
         "train_cpu_s": round(time.process_time() - started, 1),
     }
