@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from router.network.features import tokenise, tokens
+from router.types import NON_TOOLS, Example
 
 Kind = Literal["span", "class", "constant", "open"]
 SPAN_SHARE = 0.9
@@ -40,19 +41,28 @@ class Slot:
 
 @dataclass(frozen=True)
 class Row:
-    """One call of a log. ``places`` has for each slot the token spans of its values, None where one is not found."""
+    """One call of a log. ``arguments`` is None where the log does not say them; ``places`` has for each slot the token
+    spans of its values, None where one is not found."""
 
     words: tuple[str, ...]
     tool: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Any] | None
     places: Mapping[str, tuple[tuple[int, int], ...] | None]
 
 
-def read_row(question: str, tool: str, arguments: Mapping[str, Any]) -> Row:
-    """The row of a log with its values found in the question. Arguments that are None count as not given."""
-    words, spans = tokens(question)
-    arguments = {slot: value for slot, value in arguments.items() if value is not None and value != []}
-    return Row(tuple(words), tool, arguments, _find(question, words, spans, arguments))
+def read_row(example: Example) -> Row:
+    """The row of a log with its values found in the question. A row of no tool has no arguments."""
+    words, spans = tokens(example.question)
+    arguments = {} if example.tool in NON_TOOLS else example.arguments
+    if arguments is None:
+        return Row(tuple(words), example.tool, None, {})
+    arguments = stated(arguments)
+    return Row(tuple(words), example.tool, arguments, _find(example.question, words, spans, arguments))
+
+
+def stated(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that are there: None and empty lists are not."""
+    return {slot: value for slot, value in arguments.items() if value is not None and value != []}
 
 
 def learn_slots(rows: Sequence[Row]) -> dict[str, tuple[Slot, ...]]:
@@ -90,6 +100,7 @@ def plain(text: str) -> str:
 
 
 def _slot(name: str, rows: Sequence[Row]) -> Slot:
+    rows = [row for row in rows if row.arguments is not None]
     values = [row.arguments[name] for row in rows if name in row.arguments]
     found = sum(row.places[name] is not None for row in rows if name in row.arguments)
     always = len(values) == len(rows)

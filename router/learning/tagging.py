@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from router.calls.artifact import CallParts, Confidence, log_odds
 from router.calls.gazetteer import MAX_PHRASE, Gazetteer
-from router.calls.slots import Row, Slot, key, learn_slots, plain, read_row
+from router.calls.slots import Row, Slot, key, learn_slots, plain, read_row, stated
 from router.calls.tagger import CallModel, LearnedCall, class_ranges
 from router.learning.tagger import Batch, CallNetwork
 from router.learning.training import balance, calibrate, hold_out, provenance, remember, smoothed
@@ -97,11 +97,43 @@ def fit_calls(
     started = time.process_time()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network, parts = _train(examples, config, on_progress)
+        network, parts = train_network(examples, config, on_progress)
     about = provenance(examples, asdict(config), started)
     router = network.base.fold(provenance=about, memory=remember(examples, config.seed))
     model = CallModel(calibrate(router, validation), replace(parts, provenance=about))
     return calibrate_calls(model, validation, config.target)
+
+
+def train_network(
+    examples: Sequence[Example],
+    config: CallTrainingConfig = CallTrainingConfig(),
+    on_progress: Callable[[CallProgress], None] = nobody,
+) -> tuple[CallNetwork, CallParts]:
+    """A trained network, and what a ``CallModel`` needs besides its router; nothing is calibrated yet."""
+    rows = [read_row(example) for example in examples]
+    slots = learn_slots(rows)
+    names = tuple(sorted({slot.name for own in slots.values() for slot in own if slot.kind == "span"}))
+    numbers = {name: i for i, name in enumerate(names)}
+    spans = _span_names(slots)
+    bank: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for row in rows:
+        for name, places in row.places.items():
+            if places and name in spans[row.tool]:
+                bank[name] += [row.words[a:b] for a, b in places]
+    gazetteer = Gazetteer.build(len(names), ((numbers[name], words) for name in names for words in bank[name]))
+    network = CallNetwork(
+        Vocabulary.build(example.question for example in examples), slots, names, config.network, config.layers
+    )
+    network.base.count(word for row in rows for word in row.words)
+    log = _Log(
+        rows,
+        label_numbers(tuple(slots), [row.tool for row in rows]),
+        [_tags(row, spans[row.tool], numbers) for row in rows],
+        np.array([_classes(row, slots) for row in rows], np.int64).reshape(len(rows), -1),
+    )
+    _optimise(network, _Batches(network, log, gazetteer, dict(bank), names, config), config, on_progress)
+    phrases = {phrase: dict(counts) for phrase, counts in gazetteer.phrases.items()}
+    return network, CallParts(slots, names, phrases, network.arrays())
 
 
 def calibrate_calls(model: CallModel, examples: Sequence[Example], target: float = 0.97) -> CallModel:
@@ -112,7 +144,7 @@ def calibrate_calls(model: CallModel, examples: Sequence[Example], target: float
     right = np.array([is_right(call, example) for call, example in zip(calls, examples)])
     fitted = _fit_confidence(calls, right)
     scores = np.array([0.0 if call.read.missing else fitted.of(call.probability, call.tool) for call in calls])
-    threshold, about = _threshold(scores, right, target)
+    threshold, about = choose_call_threshold(scores, right, target)
     about |= {"target": target, "questions": len(examples)}
     return model.with_confidence(replace(fitted, threshold=threshold, chosen_on=about))
 
@@ -126,7 +158,7 @@ def _fit_confidence(calls: Sequence[LearnedCall], right: np.ndarray) -> Confiden
     return Confidence(slope, intercept) if slope > 0 else Confidence()
 
 
-def _threshold(scores: np.ndarray, right: np.ndarray, target: float) -> tuple[float, dict[str, Any]]:
+def choose_call_threshold(scores: np.ndarray, right: np.ndarray, target: float) -> tuple[float, dict[str, Any]]:
     """The lowest score over which the lower bound of the share of right ones is ``target``, and what it gives."""
     order = np.argsort(-scores, kind="stable")
     hits, tried = np.cumsum(right[order]), np.arange(1, len(order) + 1)
@@ -142,8 +174,12 @@ def is_right(call: LearnedCall, example: Example) -> bool:
     """Whether tool and all arguments are those of ``example``; texts compare without case and spacing."""
     if call.tool != example.tool:
         return False
-    wanted = {slot: value for slot, value in (example.arguments or {}).items() if value is not None and value != []}
-    return comparable(call.read.arguments) == comparable(wanted)
+    return comparable(call.read.arguments) == comparable(given(example))
+
+
+def given(example: Example) -> dict[str, Any]:
+    """The arguments of ``example`` that are there: None and empty lists are not."""
+    return stated(example.arguments or {})
 
 
 def comparable(value: Any) -> Any:
@@ -164,34 +200,6 @@ class _Log:
     tools: np.ndarray
     tags: Sequence[list[int] | None]
     classes: np.ndarray
-
-
-def _train(
-    examples: Sequence[Example], config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
-) -> tuple[CallNetwork, CallParts]:
-    rows = [read_row(example.question, example.tool, example.arguments or {}) for example in examples]
-    slots = learn_slots(rows)
-    names = tuple(sorted({slot.name for own in slots.values() for slot in own if slot.kind == "span"}))
-    numbers = {name: i for i, name in enumerate(names)}
-    spans = _span_names(slots)
-    bank: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-    for row in rows:
-        for name, places in row.places.items():
-            if places and name in spans[row.tool]:
-                bank[name] += [row.words[a:b] for a, b in places]
-    gazetteer = Gazetteer.build(len(names), ((numbers[name], words) for name in names for words in bank[name]))
-    network = CallNetwork(
-        Vocabulary.build(example.question for example in examples), slots, names, config.network, config.layers
-    )
-    log = _Log(
-        rows,
-        label_numbers(tuple(slots), [row.tool for row in rows]),
-        [_tags(row, spans[row.tool], numbers) for row in rows],
-        np.array([_classes(row, slots) for row in rows], np.int64).reshape(len(rows), -1),
-    )
-    _optimise(network, _Batches(network, log, gazetteer, dict(bank), names, config), config, on_progress)
-    phrases = {phrase: dict(counts) for phrase, counts in gazetteer.phrases.items()}
-    return network, CallParts(slots, names, phrases, network.arrays())
 
 
 class _Batches:
@@ -320,6 +328,8 @@ def _span_names(slots: Mapping[str, Sequence[Slot]]) -> dict[str, set[str]]:
 
 
 def _tags(row: Row, spans: set[str], numbers: Mapping[str, int]) -> list[int] | None:
+    if row.arguments is None:
+        return None
     tags = [0] * len(row.words)
     for name in spans & row.places.keys():
         places = row.places[name]
@@ -335,6 +345,8 @@ def _classes(row: Row, slots: Mapping[str, Sequence[Slot]]) -> list[int]:
     numbers = []
     for tool, slot, _, _ in class_ranges(slots):
         if tool != row.tool:
+            numbers.append(UNLABELLED)
+        elif row.arguments is None:
             numbers.append(UNLABELLED)
         elif slot.name not in row.arguments:
             numbers.append(0)

@@ -1,0 +1,154 @@
+"""Training of whole calls: what the log shows is learned, torch and numpy agree, the threshold keeps its promise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from call_log import SMALL, log, small_model
+
+from router.calls.tagger import CallModel, LearnedCall, Read, class_ranges
+from router.learning.tagger import Batch, CallNetwork, log_partition, path_score
+from router.learning.tagging import (
+    CallProgress,
+    calibrate_calls,
+    choose_call_threshold,
+    fit_calls,
+    is_right,
+    train_network,
+)
+from router.network.calibration import wilson
+from router.network.features import tokens
+from router.types import Example
+
+SHORT = replace(SMALL, epochs=1, least_steps=20)
+
+
+def test_a_toy_log_teaches_unseen_combinations() -> None:
+    rows = log(300, seed=5)
+    wrong = [(e, c) for e, c in ((e, small_model().call(e.question)) for e in rows) if not is_right(c, e)]
+    assert len(wrong) <= 6, wrong[:3]
+
+
+def test_enums_constants_numbers_and_open_slots_come_with_their_types() -> None:
+    read = small_model().read("turn off the attic lamp", "lamp")
+    assert read.arguments == {"room": "attic", "lit": False, "source": "voice"}
+    assert set(read.spans) == {"room"} and read.missing == ()
+    read = small_model().read("send a parcel of 217 kg to Grace", "parcel")
+    assert read.arguments == {"weight": 217, "to": "Grace"} and isinstance(read.arguments["weight"], int)
+    assert small_model().read("send 5 kg to Ada quickly", "parcel").arguments["speed"] == "express"
+
+
+def test_a_slot_that_the_log_always_has_is_missed() -> None:
+    call = small_model().call("rush a parcel")
+    assert call.tool == "parcel" and "weight" in call.read.missing and not call.sure
+
+
+def test_the_same_seed_gives_the_same_model() -> None:
+    rows = log(120)
+    first, second, other = (fit_calls(rows, replace(SHORT, seed=seed)) for seed in (1, 1, 2))
+    questions = [e.question for e in log(60, seed=3)]
+    assert [first.call(q) for q in questions] == [second.call(q) for q in questions]
+    assert [first.call(q) for q in questions] != [other.call(q) for q in questions]
+
+
+def test_training_leaves_the_random_state_alone() -> None:
+    torch.manual_seed(7)
+    before = torch.rand(3)
+    torch.manual_seed(7)
+    fit_calls(log(60), SHORT)
+    assert torch.equal(before, torch.rand(3))
+
+
+def test_a_listener_may_break_training_off() -> None:
+    def stop(progress: CallProgress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_calls(log(60), SHORT, stop)
+
+
+@pytest.mark.parametrize("rows", [[], [Example("hello", "none")] * 9])
+def test_one_tool_is_refused_with_the_remedy(rows: list[Example]) -> None:
+    with pytest.raises(ValueError, match="two or more. Add examples"):
+        fit_calls(rows)
+
+
+def test_rows_without_known_arguments_teach_the_tool_alone() -> None:
+    rows = [replace(e, arguments=None) if e.tool == "invite" else e for e in log(200)]
+    model = fit_calls(rows, SMALL)
+    assert model.parts.slots["invite"] == () and model.call("invite Ada to dinner").tool == "invite"
+
+
+def test_numpy_says_what_torch_says() -> None:
+    network, parts = train_network(log(300), SMALL)
+    model = CallModel(network.base.fold(precision="float32"), parts)
+    for example in log(300, seed=4):
+        words, places = tokens(example.question)
+        bits = model.gazetteer.bits(len(words), model.gazetteer.matches(words))
+        tool = torch.tensor([network.base.labels.index(example.tool)])
+        batch = Batch([network.base.encode_words(words)], torch.from_numpy(bits)[None], torch.tensor([len(words)]), tool)
+        with torch.no_grad():
+            scores = network(batch)
+        assert model.router.logits([example.question])[0] == pytest.approx(scores.tools[0].numpy(), abs=1e-3)
+        read = model.read(example.question, example.tool)
+        with torch.no_grad():
+            log_p = -float(network.path_loss(scores.tags, _tags(read, places, parts.span_slots), batch.mask)[0])
+        for owner, _, start, end in class_ranges(parts.slots):
+            if owner == example.tool:
+                log_p += float(torch.log_softmax(scores.classes[0, start:end], 0).max())
+        assert np.exp(log_p) == pytest.approx(read.posterior, abs=1e-3)
+
+
+def _tags(read: Read, places: list[tuple[int, int]], names: tuple[str, ...]) -> torch.Tensor:
+    """The path that ``read`` was read from."""
+    tags = torch.zeros(1, len(places), dtype=torch.long)
+    for slot, spans in read.spans.items():
+        for a, b in spans:
+            inside = [i for i, (start, end) in enumerate(places) if a <= start and end <= b]
+            tags[0, inside] = 2 * names.index(slot) + 2
+            tags[0, inside[0]] -= 1
+    return tags
+
+
+def test_the_forward_algorithm_in_a_batch_is_that_of_each_row() -> None:
+    torch.manual_seed(0)
+    emissions, transitions, start = torch.randn(5, 7, 4), torch.randn(4, 4), torch.randn(4)
+    lengths = torch.tensor([7, 1, 3, 5, 2])
+    mask = (torch.arange(7) < lengths[:, None]).float()
+    tags = torch.randint(0, 4, (5, 7))
+    together = log_partition(emissions, transitions, start, mask)
+    for i, n in enumerate(lengths.tolist()):
+        one = torch.ones(1, n)
+        assert together[i] == pytest.approx(float(log_partition(emissions[i : i + 1, :n], transitions, start, one)[0]), abs=1e-4)
+        said = path_score(emissions[i : i + 1, :n], transitions, start, tags[i : i + 1, :n], one)[0]
+        assert said <= together[i] + 1e-4
+
+
+def test_the_threshold_is_the_lowest_whose_lower_bound_holds() -> None:
+    draw = np.random.default_rng(0)
+    scores = draw.random(2_000)
+    right = draw.random(2_000) < 0.8 + 0.2 * scores
+    threshold, about = choose_call_threshold(scores, right, 0.95)
+    kept = scores >= threshold
+    assert wilson(int(right[kept].sum()), int(kept.sum()), 1.645)[0] >= 0.95
+    assert about["coverage"] == pytest.approx(kept.mean()) and about["sure"] == kept.sum()
+    lower = np.sort(scores[~kept])[-40:]
+    assert all(wilson(int(right[scores >= s].sum()), int((scores >= s).sum()), 1.645)[0] < 0.95 for s in lower)
+
+
+def test_where_no_threshold_holds_nothing_is_sure() -> None:
+    model = calibrate_calls(small_model(), log(20, seed=8), 0.97)  # 20 rows, all right, promise no more than .88
+    assert not any(model.call(e.question).sure for e in log(60, seed=2))
+    assert model.parts.confidence.chosen_on["coverage"] == 0
+
+
+def test_a_call_is_right_only_as_a_whole() -> None:
+    example = Example("invite Ada", "invite", {"guest": "Ada", "when": None})
+    call = lambda tool, arguments: LearnedCall(tool, Read(arguments), 1.0, 1.0, True)  # noqa: E731
+    assert is_right(call("invite", {"guest": " ADA "}), example)
+    assert not is_right(call("lamp", {"guest": "Ada"}), example)
+    assert not is_right(call("invite", {"guest": "Ada", "time": "now"}), example)
+    assert not is_right(call("invite", {}), example)
