@@ -6,12 +6,17 @@ import random
 from functools import lru_cache
 
 from router.calls.tagger import CallModel
+from router.learning.call_log import Drawing
 from router.learning.tagging import CallTrainingConfig, fit_calls
 from router.network.module import NetworkConfig
 from router.types import Example
 
 SMALL = CallTrainingConfig(
-    network=NetworkConfig(48, 48, dropout=0.1, word_dropout=0.1), epochs=10, batch_size=32, least_steps=300
+    network=NetworkConfig(48, 48, dropout=0.1, word_dropout=0.1),
+    units=40,
+    drawing=Drawing(batch_size=32),
+    epochs=10,
+    least_steps=250,
 )
 ROOMS = "kitchen, hall, cellar, attic, bath room, garden shed, guest room, garage".split(", ")
 PEOPLE = "Ada, Grace, Linus, Barbara Liskov, José Núñez, Edsger, Tony Hoare, 李雷".split(", ")

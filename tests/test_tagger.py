@@ -21,7 +21,15 @@ from router.network.features import MAX_CHARACTERS, tokenise, tokens
 from router.types import Example
 
 QUESTIONS = [example.question for example in log(300, seed=9)]
-ODD = ["", " \t\n", "😀", "switch on\tthe light in the  bath\troom", "send ½ kg to José Núñez", "İ" * 80, "invite 李雷 and Ada"]
+ODD = [
+    "",
+    " \t\n",
+    "😀",
+    "switch on\tthe light in the  bath\troom",
+    "send ½ kg to José Núñez",
+    "İ" * 80,
+    "invite 李雷 and Ada",
+]
 
 
 @settings(max_examples=300, deadline=None)
@@ -171,7 +179,9 @@ class TestSlots:
         assert self.slots(rows) == {"date": "open"}
 
     def test_rows_whose_arguments_are_unknown_say_nothing(self) -> None:
-        assert self.slots([("go to Rome", {"to": "Rome"}), ("go to Oslo", {"to": "Oslo"})] + [("go", None)] * 9) == {"to": "span"}
+        assert self.slots([("go to Rome", {"to": "Rome"}), ("go to Oslo", {"to": "Oslo"})] + [("go", None)] * 9) == {
+            "to": "span"
+        }
 
     @pytest.mark.parametrize(
         ("question", "value", "found"),

@@ -9,14 +9,13 @@ import pytest
 import torch
 from call_log import SMALL, log, small_model
 
-from router.calls.tagger import CallModel, LearnedCall, Read, class_ranges
-from router.learning.tagger import Batch, CallNetwork, log_partition, path_score
+from router.calls.confidence import choose_call_threshold, fit_call_confidence, is_right
+from router.calls.read import LearnedCall, Read
+from router.calls.tagger import CallModel, class_ranges
+from router.learning.tagger import Batch, log_partition, path_score
 from router.learning.tagging import (
     CallProgress,
-    calibrate_calls,
-    choose_call_threshold,
     fit_calls,
-    is_right,
     train_network,
 )
 from router.network.calibration import wilson
@@ -72,7 +71,7 @@ def test_a_listener_may_break_training_off() -> None:
 
 @pytest.mark.parametrize("rows", [[], [Example("hello", "none")] * 9])
 def test_one_tool_is_refused_with_the_remedy(rows: list[Example]) -> None:
-    with pytest.raises(ValueError, match="two or more. Add examples"):
+    with pytest.raises(ValueError, match="a router needs two. Add examples"):
         fit_calls(rows)
 
 
@@ -89,7 +88,9 @@ def test_numpy_says_what_torch_says() -> None:
         words, places = tokens(example.question)
         bits = model.gazetteer.bits(len(words), model.gazetteer.matches(words))
         tool = torch.tensor([network.base.labels.index(example.tool)])
-        batch = Batch([network.base.encode_words(words)], torch.from_numpy(bits)[None], torch.tensor([len(words)]), tool)
+        batch = Batch(
+            [network.base.encode_words(words)], torch.from_numpy(bits)[None], torch.tensor([len(words)]), tool
+        )
         with torch.no_grad():
             scores = network(batch)
         assert model.router.logits([example.question])[0] == pytest.approx(scores.tools[0].numpy(), abs=1e-3)
@@ -122,7 +123,9 @@ def test_the_forward_algorithm_in_a_batch_is_that_of_each_row() -> None:
     together = log_partition(emissions, transitions, start, mask)
     for i, n in enumerate(lengths.tolist()):
         one = torch.ones(1, n)
-        assert together[i] == pytest.approx(float(log_partition(emissions[i : i + 1, :n], transitions, start, one)[0]), abs=1e-4)
+        assert together[i] == pytest.approx(
+            float(log_partition(emissions[i : i + 1, :n], transitions, start, one)[0]), abs=1e-4
+        )
         said = path_score(emissions[i : i + 1, :n], transitions, start, tags[i : i + 1, :n], one)[0]
         assert said <= together[i] + 1e-4
 
@@ -140,9 +143,24 @@ def test_the_threshold_is_the_lowest_whose_lower_bound_holds() -> None:
 
 
 def test_where_no_threshold_holds_nothing_is_sure() -> None:
-    model = calibrate_calls(small_model(), log(20, seed=8), 0.97)  # 20 rows, all right, promise no more than .88
+    rows = log(20, seed=8)
+    confidence = fit_call_confidence([small_model().call(e.question) for e in rows], rows, 0.97)
+    model = small_model().with_confidence(confidence)  # 20 rows, all right, promise no more than .88
     assert not any(model.call(e.question).sure for e in log(60, seed=2))
     assert model.parts.confidence.chosen_on["coverage"] == 0
+
+
+def test_a_small_log_is_calibrated_on_all_its_rows_by_others_of_its_models() -> None:
+    told: list[CallProgress] = []
+    model = fit_calls(log(90), SHORT, told.append)
+    assert model.parts.confidence.chosen_on["questions"] == 90
+    assert {p.part for p in told} == {1, 2, 3, 4} and all(p.parts == 4 for p in told)
+
+
+def test_what_the_small_log_promises_holds_on_new_questions() -> None:
+    calls = [(small_model().call(e.question), e) for e in log(400, seed=6)]
+    sure = [is_right(call, example) for call, example in calls if call.sure]
+    assert len(sure) > 200 and sum(sure) >= 0.97 * len(sure)
 
 
 def test_a_call_is_right_only_as_a_whole() -> None:

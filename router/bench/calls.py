@@ -21,11 +21,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from router.bench.measures import latency, machine, say, table_of
+from router.calls.confidence import choose_call_threshold, comparable, given
 from router.calls.gazetteer import Gazetteer
 from router.calls.slots import key
 from router.calls.tagger import CallModel
 from router.learning.data import read_examples
-from router.learning.tagging import CallTrainingConfig, choose_call_threshold, comparable, fit_calls, given
+from router.learning.tagging import CallTrainingConfig, fit_calls
 from router.network.features import tokens
 from router.tools import sentence
 from router.types import Example

@@ -350,7 +350,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--oos", help="a JSON file in CLINC150's format with out-of-scope questions")
     parser.add_argument("--unlabelled", help="another data set whose questions, without labels, join the distillation")
     parser.add_argument(
-        "--peers", type=lambda text: [p for p in text.split(",") if p], default=[],
+        "--peers",
+        type=lambda text: [p for p in text.split(",") if p],
+        default=[],
         help=f"{', '.join(PEERS)}; with --calls tfidf-lookup, minilm-cache",
     )
     parser.add_argument("--seeds", type=int, default=3, help="how often ours is trained (default 3)")

@@ -6,7 +6,6 @@ Loading parses JSON and copies arrays; it executes nothing.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from router.calls.confidence import Confidence
 from router.calls.slots import Slot
 from router.network.artifact import ArtifactError, Container, decode, encode
 
@@ -23,47 +23,22 @@ CALL_FILES = Container("switchyard-calls", 1, "calls.safetensors", "calls.json",
 
 @dataclass(frozen=True)
 class CallWeights:
-    """The tagger's arrays, float32. d, h: the router's width and channels; m: hidden units; t: tags."""
+    """The tagger's arrays, float32. d, h: the router's width and channels; u: the tagger's; t: tags."""
 
-    hints: np.ndarray  # (2 slots, h) added to the router's convolution where a word begins, goes on with a known value
-    convolutions: np.ndarray  # (layers, h, 3h) taps for the word after, the word itself, the word before
-    convolution_bias: np.ndarray  # (layers, h)
-    norms: np.ndarray  # (layers, 2, h) LayerNorm's weight and bias
-    hidden: np.ndarray  # (h, m)
-    context: np.ndarray  # (d + h, m) of the router's features
-    tools: np.ndarray  # (labels, m) bias of the hidden layer for each tool
-    output: np.ndarray  # (m, t)
+    hints: np.ndarray  # (2 slots, h) added to the router's convolution where a known value begins, or goes on
+    narrow: np.ndarray  # (h, u)
+    convolutions: np.ndarray  # (layers, u, 3u) taps for the word after, the word itself, the word before
+    convolution_bias: np.ndarray  # (layers, u)
+    norms: np.ndarray  # (layers, 2, u) LayerNorm's weight and bias
+    hidden: np.ndarray  # (u, u)
+    context: np.ndarray  # (d + h, u) of the router's features
+    tools: np.ndarray  # (labels, u) bias of the hidden layer for each tool
+    output: np.ndarray  # (u, t)
     output_bias: np.ndarray  # (t,)
     transitions: np.ndarray  # (t, t) from, to
     start: np.ndarray  # (t,)
-    classes: np.ndarray  # (d + 2h, columns of ``class_ranges``)
+    classes: np.ndarray  # (d + h + u, columns of ``class_ranges``)
     class_bias: np.ndarray
-
-
-@dataclass(frozen=True)
-class Confidence:
-    """The probability that a whole call is right: logistic in the log odds of tool × path × classes.
-
-    ``slope`` and ``intercept`` are fitted on held-out rows, and an ``offset`` for each tool that is worse or better
-    than the rest. A call under ``threshold`` is not sure. ``chosen_on`` says from which rows, for which target, with
-    what was found there.
-    """
-
-    slope: float = 1.0
-    intercept: float = 0.0
-    offsets: Mapping[str, float] = field(default_factory=dict)
-    threshold: float = 1.0
-    chosen_on: Mapping[str, Any] = field(default_factory=dict)
-
-    def of(self, probability: float, tool: str) -> float:
-        """The calibrated confidence of a raw ``probability``."""
-        score = self.slope * log_odds(probability) + self.intercept + self.offsets.get(tool, 0.0)
-        return 1.0 / (1.0 + math.exp(-score)) if score > -700 else 0.0
-
-
-def log_odds(probability: float) -> float:
-    """log(p / (1 - p)), bounded so that neither 0 nor 1 is infinite."""
-    return math.log(max(probability, 1e-12)) - math.log(max(1.0 - probability, 1e-6))
 
 
 @dataclass(frozen=True)
@@ -115,4 +90,6 @@ def read(folder: Path) -> CallParts:
             provenance=dict(config["provenance"]),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as fault:
-        raise ArtifactError(f"{folder} does not hold a whole call model ({type(fault).__name__}: {fault}). {_REMEDY}") from fault
+        raise ArtifactError(
+            f"{folder} does not hold a whole call model ({type(fault).__name__}: {fault}). {_REMEDY}"
+        ) from fault

@@ -11,6 +11,8 @@ import numpy as np
 
 BANNED = -1e4
 """The score of what may not be."""
+SCALED = 8
+"""Steps after which the forward algorithm scales: few enough for float64, many enough to be quick."""
 
 
 def best_path(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray) -> tuple[list[int], float]:
@@ -19,15 +21,14 @@ def best_path(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray)
     ``emissions`` (n, k), ``transitions`` (k, k) *to* a tag (row) *from* a tag (column), ``start`` (k,); n is 1 or more.
     """
     score = emissions[0] + start
-    back = []
+    scores = [score]
     for emission in emissions[1:]:
-        paths = transitions + score
-        back.append(paths.argmax(1))
-        score = paths.max(1) + emission
+        score = np.maximum.reduce(transitions + score, 1) + emission
+        scores.append(score)
     tag = int(score.argmax())
     best, tags = float(score[tag]), [tag]
-    for step in reversed(back):
-        tag = int(step[tag])
+    for score in scores[-2::-1]:  # only the steps of the best path need to be known
+        tag = int((transitions[tag] + score).argmax())
         tags.append(tag)
     return tags[::-1], best
 
@@ -42,10 +43,11 @@ def log_partition(emissions: np.ndarray, odds: np.ndarray, start: np.ndarray) ->
     weights = np.exp(emissions - tops[:, None])
     forward = np.exp(emissions[0] + start - tops[0])
     total = float(np.add.reduce(tops))
-    for weight in weights[1:]:
+    for i, weight in enumerate(weights[1:], start=1):
         forward = forward @ odds
         forward *= weight
-        scale = np.add.reduce(forward)
-        forward /= scale
-        total += math.log(scale)
+        if i % SCALED == 0:
+            scale = float(np.add.reduce(forward))
+            forward /= scale
+            total += math.log(scale)
     return total + math.log(np.add.reduce(forward))

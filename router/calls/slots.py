@@ -71,7 +71,9 @@ def learn_slots(rows: Sequence[Row]) -> dict[str, tuple[Slot, ...]]:
     for row in rows:
         by_tool[row.tool].append(row)
     return {
-        tool: tuple(_slot(name, by_tool[tool]) for name in sorted({name for row in by_tool[tool] for name in row.places}))
+        tool: tuple(
+            _slot(name, by_tool[tool]) for name in sorted({name for row in by_tool[tool] for name in row.places})
+        )
         for tool in sorted(by_tool)
     }
 

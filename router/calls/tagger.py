@@ -12,46 +12,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from router.calls.artifact import CallParts, CallWeights, Confidence, read, write
+from router.calls.artifact import CallParts, read, write
+from router.calls.confidence import Confidence
 from router.calls.crf import BANNED, best_path, log_partition
 from router.calls.gazetteer import Gazetteer
+from router.calls.read import LearnedCall, Place, Read
 from router.calls.slots import Slot, as_number
 from router.network import Router
 from router.network.artifact import ArtifactError
 from router.network.features import tokens
-
-Place = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Read:
-    """The arguments read for one tool. ``spans``: slot → where its values stand in the question, ``text[a:b]`` each;
-    slots without one are learned values. ``posterior``: the probability of all of it, given the tool. ``missing``:
-    slots that the log always has, and that are open here."""
-
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    spans: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
-    posterior: float = 1.0
-    missing: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class LearnedCall:
-    """The whole call read from a question. ``probability``: the network's of tool, path and classes; ``confidence``:
-    the calibrated probability that all of it is right; ``sure``: that is over the threshold and nothing is missing.
-    ``tool`` is None for text without a word."""
-
-    tool: str | None
-    read: Read
-    probability: float
-    confidence: float
-    sure: bool
 
 
 @dataclass(frozen=True)
@@ -59,8 +34,8 @@ class _Layer:
     """What reading for one tool needs of the weights. k: tags that the tool has."""
 
     tags: np.ndarray  # (k,) numbers
-    bias: np.ndarray  # (m,) of the hidden layer
-    output: np.ndarray  # (m, k)
+    bias: np.ndarray  # (u,) of the hidden layer
+    output: np.ndarray  # (u, k)
     output_bias: np.ndarray
     transitions: np.ndarray  # (k, k) to, from
     odds: np.ndarray  # (k, k) exp of from, to
@@ -110,7 +85,7 @@ class CallModel:
         tool = self.router.labels[best]
         read = self._read(question, places, tool, words, features, conv)
         probability = share * read.posterior
-        confidence = self.parts.confidence.of(probability, tool)
+        confidence = self.parts.confidence.of(probability)
         sure = not read.missing and confidence >= self.parts.confidence.threshold
         return LearnedCall(tool, read, probability, confidence, sure)
 
@@ -145,7 +120,8 @@ class CallModel:
         tags, log_p = self._tag(layer, x, features)
         arguments: dict[str, Any] = {}
         spans: dict[str, tuple[Place, ...]] = {}
-        for name, found in _spans(tags, self.parts.span_slots).items():
+        for number, found in spans_of(tags).items():
+            name = self.parts.span_slots[number]
             spans[name] = tuple((places[a][0], places[b - 1][1]) for a, b in found)
             arguments[name] = _value(layer.slots[name], [question[a:b] for a, b in spans[name]])
         if layer.classes:
@@ -157,23 +133,24 @@ class CallModel:
         return Read(arguments, spans, min(1.0, math.exp(log_p)), missing)
 
     def _encode(self, words: Sequence[str], conv: np.ndarray) -> np.ndarray:
-        """What is known of each word in its place, (n, h), after all convolutions."""
+        """What is known of each word in its place, (n, u), after all convolutions."""
         w = self.parts.weights
         rows, hints = self.gazetteer.columns(self.gazetteer.matches(words))
         if rows:
             np.add.at(conv, rows, w.hints[hints])
-        x = np.maximum(conv, np.float32(0))
-        h = x.shape[1]
+        x = np.maximum(conv, np.float32(0)) @ w.narrow
+        u = x.shape[1]
         for i, (weight, bias, norm) in enumerate(zip(w.convolutions, w.convolution_bias, w.norms)):
             reach = 2 ** (i + 1)
             taps = x @ weight
-            out = taps[:, h : 2 * h] + bias
+            out = taps[:, u : 2 * u] + bias
             if len(x) > reach:
-                out[reach:] += taps[:-reach, :h]
-                out[:-reach] += taps[reach:, 2 * h :]
-            x = x + np.maximum(out, np.float32(0), out=out)
-            x -= x.sum(1, keepdims=True) / np.float32(h)
-            x *= np.float32(1) / np.sqrt((x * x).sum(1, keepdims=True) / np.float32(h) + np.float32(1e-5))
+                out[reach:] += taps[:-reach, :u]
+                out[:-reach] += taps[reach:, 2 * u :]
+            x += np.maximum(out, np.float32(0), out=out)
+            x -= np.add.reduce(x, 1, keepdims=True) / np.float32(u)
+            spread = np.einsum("ij,ij->i", x, x) / np.float32(u) + np.float32(1e-5)
+            x *= (np.float32(1) / np.sqrt(spread))[:, None]
             x *= norm[0]
             x += norm[1]
         return x
@@ -249,9 +226,9 @@ def _is_span(slot: Slot | None) -> bool:
     return slot is not None and slot.kind == "span"
 
 
-def _spans(tags: Sequence[int], span_slots: Sequence[str]) -> dict[str, list[Place]]:
-    """Word spans of each slot in ``tags``."""
-    found: dict[str, list[Place]] = {}
+def spans_of(tags: Sequence[int]) -> dict[int, list[Place]]:
+    """Word spans of each slot, by number, in ``tags``."""
+    found: dict[int, list[Place]] = {}
     i = 0
     while i < len(tags):
         tag, start = tags[i], i
@@ -259,7 +236,7 @@ def _spans(tags: Sequence[int], span_slots: Sequence[str]) -> dict[str, list[Pla
         if tag:
             while i < len(tags) and tags[i] == tag + 1:
                 i += 1
-            found.setdefault(span_slots[(tag - 1) // 2], []).append((start, i))
+            found.setdefault((tag - 1) // 2, []).append((start, i))
     return found
 
 
@@ -270,21 +247,22 @@ def _value(slot: Slot, texts: Sequence[str]) -> Any:
 
 def _check(router: Router, parts: CallParts) -> None:
     w, d, h = parts.weights, router.weights.norm.shape[1], router.weights.channels
-    n_tags, m = 2 * len(parts.span_slots) + 1, w.hidden.shape[1]
+    n_tags, u = 2 * len(parts.span_slots) + 1, w.hidden.shape[1]
     layers, n_classes = len(w.convolutions), sum(end - start for _, _, start, end in class_ranges(parts.slots))
     wanted = {
         "hints": (n_tags - 1, h),
-        "convolutions": (layers, h, 3 * h),
-        "convolution_bias": (layers, h),
-        "norms": (layers, 2, h),
-        "hidden": (h, m),
-        "context": (d + h, m),
-        "tools": (len(router.labels), m),
-        "output": (m, n_tags),
+        "narrow": (h, u),
+        "convolutions": (layers, u, 3 * u),
+        "convolution_bias": (layers, u),
+        "norms": (layers, 2, u),
+        "hidden": (u, u),
+        "context": (d + h, u),
+        "tools": (len(router.labels), u),
+        "output": (u, n_tags),
         "output_bias": (n_tags,),
         "transitions": (n_tags, n_tags),
         "start": (n_tags,),
-        "classes": (d + 2 * h, n_classes),
+        "classes": (d + h + u, n_classes),
         "class_bias": (n_classes,),
     }
     wrong = [f"{name} is {getattr(w, name).shape}, wanted {shape}" for name, shape in wanted.items()

@@ -50,7 +50,7 @@ class CallNetwork(nn.Module):
 
     def __init__(
         self, vocabulary: Vocabulary, slots: Mapping[str, Sequence[Slot]], span_slots: Sequence[str],
-        config: NetworkConfig, layers: int,
+        config: NetworkConfig, units: int, layers: int,
     ) -> None:  # fmt: skip
         super().__init__()
         self.base = RouterNetwork(vocabulary, tuple(slots), config)
@@ -59,17 +59,18 @@ class CallNetwork(nn.Module):
         n_tags, n_classes = 2 * len(span_slots) + 1, sum(end - start for start, end in self.class_columns)
         self.hints = nn.Linear(n_tags - 1, h, bias=False)
         nn.init.normal_(self.hints.weight, std=0.02)
-        self.convolutions = nn.ModuleList(nn.Linear(h, 3 * h, bias=False) for _ in range(layers))
-        for conv in self.convolutions:  # three taps meet in one sum: the fan-in is 3h
-            nn.init.uniform_(conv.weight, -((3 * h) ** -0.5), (3 * h) ** -0.5)
-        self.convolution_bias = nn.Parameter(torch.zeros(layers, h))
-        self.norms = nn.ModuleList(nn.LayerNorm(h) for _ in range(layers))
-        self.hidden = nn.Linear(h, h, bias=False)
-        self.context = nn.Linear(d + h, h, bias=False)
-        self.tools = nn.Embedding(len(slots), h)
+        self.narrow = nn.Linear(h, units, bias=False)
+        self.convolutions = nn.ModuleList(nn.Linear(units, 3 * units, bias=False) for _ in range(layers))
+        for conv in self.convolutions:  # three taps meet in one sum: the fan-in is three times the units
+            nn.init.uniform_(conv.weight, -((3 * units) ** -0.5), (3 * units) ** -0.5)
+        self.convolution_bias = nn.Parameter(torch.zeros(layers, units))
+        self.norms = nn.ModuleList(nn.LayerNorm(units) for _ in range(layers))
+        self.hidden = nn.Linear(units, units, bias=False)
+        self.context = nn.Linear(d + h, units, bias=False)
+        self.tools = nn.Embedding(len(slots), units)
         nn.init.normal_(self.tools.weight, std=0.02)
-        self.output = nn.Linear(h, n_tags)
-        self.classes = nn.Linear(d + 2 * h, n_classes)
+        self.output = nn.Linear(units, n_tags)
+        self.classes = nn.Linear(d + h + units, n_classes)
         self.transitions = nn.Parameter(torch.zeros(n_tags, n_tags))
         self.start = nn.Parameter(torch.zeros(n_tags))
         allowed, follows, begins = _rules(slots, span_slots)
@@ -82,7 +83,7 @@ class CallNetwork(nn.Module):
         features, conv = self.base.contextual(batch.ids)
         features = F.dropout(features, p, training)
         mask = batch.mask[..., None]
-        x = F.dropout(F.relu(conv + self.hints(batch.hints)) * mask, p, training)
+        x = self.narrow(F.dropout(F.relu(conv + self.hints(batch.hints)) * mask, p, training))
         for i, (layer, norm) in enumerate(zip(self.convolutions, self.norms)):
             after, here, before = layer(x).chunk(3, 2)
             reach = 2 ** (i + 1)
@@ -100,19 +101,22 @@ class CallNetwork(nn.Module):
     def path_loss(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """-log probability (n,) of the paths ``tags`` (n, longest)."""
         transitions, start = self.transitions + self.follows, self.start + self.begins
-        return log_partition(emissions, transitions, start, mask) - path_score(emissions, transitions, start, tags, mask)
+        return log_partition(emissions, transitions, start, mask) - path_score(
+            emissions, transitions, start, tags, mask
+        )
 
     @torch.no_grad()
     def arrays(self) -> CallWeights:
         """The weights for inference."""
-        h, layers = self.hidden.in_features, len(self.convolutions)
+        units, layers = self.hidden.in_features, len(self.convolutions)
         convolutions = [conv.weight.T.numpy() for conv in self.convolutions]
         norms = [torch.stack([norm.weight, norm.bias]).numpy() for norm in self.norms]
         return CallWeights(
             hints=_copy(self.hints.weight.T),
-            convolutions=np.stack(convolutions).copy() if layers else np.zeros((0, h, 3 * h), np.float32),
+            narrow=_copy(self.narrow.weight.T),
+            convolutions=np.stack(convolutions).copy() if layers else np.zeros((0, units, 3 * units), np.float32),
             convolution_bias=_copy(self.convolution_bias),
-            norms=np.stack(norms).copy() if layers else np.zeros((0, 2, h), np.float32),
+            norms=np.stack(norms).copy() if layers else np.zeros((0, 2, units), np.float32),
             hidden=_copy(self.hidden.weight.T),
             context=_copy(self.context.weight.T),
             tools=_copy(self.tools.weight),

@@ -70,11 +70,13 @@ class Tail(nn.Module):
         """(features, convolution): the gated mean of the words (d) and the maxima over positions of the convolution
         after ReLU (h), (n, d + h); and the convolution itself before ReLU, (n, longest, h). ``vectors`` (words, d),
         ``place`` (n, longest) rows of it, ``seen`` a mask.
+
+        Rows are taken with F.embedding: the gradient of indexing adds in any order when there are several threads.
         """
         mask = seen[..., None].float()
-        gate = torch.sigmoid(self.gate(vectors))[place] * mask  # (n, longest, 1)
-        mean = (vectors[place] * gate).sum(1) / (gate.sum(1) + float(GATE_FLOOR))
-        after, here, before = (self.conv(vectors)[place] * mask).split(self.conv.out_features // 3, 2)
+        gate = F.embedding(place, torch.sigmoid(self.gate(vectors))) * mask  # (n, longest, 1)
+        mean = (F.embedding(place, vectors) * gate).sum(1) / (gate.sum(1) + float(GATE_FLOOR))
+        after, here, before = (F.embedding(place, self.conv(vectors)) * mask).split(self.conv.out_features // 3, 2)
         conv = here + F.pad(after[:, :-1], (0, 0, 1, 0)) + F.pad(before[:, 1:], (0, 0, 0, 1))
         return torch.cat([mean, (F.relu(conv) * mask).amax(1)], 1), conv
 
