@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +11,8 @@ import pytest
 import torch
 from call_log import SMALL, log, small_model
 
+from router.bench import calls as bench
+from router.bench.command import main
 from router.calls.confidence import choose_call_threshold, fit_call_confidence, is_right
 from router.calls.read import LearnedCall, Read
 from router.calls.tagger import CallModel, class_ranges
@@ -170,3 +174,35 @@ def test_a_call_is_right_only_as_a_whole() -> None:
     assert not is_right(call("lamp", {"guest": "Ada"}), example)
     assert not is_right(call("invite", {"guest": "Ada", "time": "now"}), example)
     assert not is_right(call("invite", {}), example)
+
+
+def test_the_benchmark_ends_in_one_document_with_every_column(tmp_path, capsys, monkeypatch) -> None:
+    files = [tmp_path / f"{name}.jsonl" for name in ("train", "valid", "test")]
+    for seed, (file, n) in enumerate(zip(files, (200, 150, 100))):
+        rows = [{"question": e.question, "tool": e.tool, "arguments": e.arguments} for e in log(n, seed)]
+        file.write_text("\n".join(json.dumps(row) for row in rows))
+    monkeypatch.setattr(bench, "CallTrainingConfig", lambda seed: replace(SMALL, seed=seed))
+    train, valid, test = map(str, files)
+    asked = ["--calls", train, "--valid", valid, "--test", test, "--rows", "180", "--seeds", "1"]
+    assert main([*asked, "--peers", "tfidf-lookup", "--out", str(tmp_path / "rows.jsonl")]) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    rows = {row["model"]: row for row in document["rows"]}
+    assert document["train_rows"] == 180 and set(rows) == {"tfidf-lookup", "switchyard"}
+    assert all(set(bench.COLUMNS) <= set(row) for row in rows.values())
+    ours = rows["switchyard"]
+    assert ours["call_exact"] > rows["tfidf-lookup"]["call_exact"] and ours["call_exact"] <= ours["slot_f1"] <= 1
+    assert ours["coverage"] > 0 and ours["precision"] >= 0.95 and 0 < ours["p50_us"] <= ours["p99_us"]
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (["--calls", "x.jsonl"], "needs --valid FILE and --test FILE"),
+        (["--calls", "x.jsonl", "--valid", "x", "--test", "x", "--peers", "oracle"], "Unknown peers .'oracle'."),
+        (["--calls", "x.jsonl", "--valid", "x", "--test", "x"], "x.jsonl"),
+    ],
+)
+def test_the_benchmark_says_what_it_needs(asked: list[str], message: str, capsys) -> None:
+    assert main(asked) == 2
+    assert re.search(message, capsys.readouterr().err)
