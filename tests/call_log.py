@@ -13,7 +13,6 @@ from router.types import Example
 
 SMALL = CallTrainingConfig(
     network=NetworkConfig(48, 48, dropout=0.1, word_dropout=0.1),
-    units=40,
     drawing=Drawing(batch_size=32),
     epochs=10,
     least_steps=250,

@@ -114,7 +114,7 @@ def measure(
     """Accuracies on ``test``, and coverage and precision over the threshold that ``valid`` chooses for ``target``."""
     held = [call(example.question) for example in valid]
     right = np.array([_right(answer, example) for answer, example in zip(held, valid)])
-    threshold, _ = choose_call_threshold(np.array([confidence for _, _, confidence in held]), right, target)
+    threshold = choose_call_threshold(np.array([confidence for _, _, confidence in held]), right, target)
     answers = [call(example.question) for example in test]
     right = np.array([_right(answer, example) for answer, example in zip(answers, test)])
     sure = np.array([confidence for _, _, confidence in answers]) >= threshold

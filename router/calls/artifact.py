@@ -23,21 +23,22 @@ CALL_FILES = Container("switchyard-calls", 1, "calls.safetensors", "calls.json",
 
 @dataclass(frozen=True)
 class CallWeights:
-    """The tagger's arrays, float32. d, h: the router's width and channels; u: the tagger's; t: tags."""
+    """The tagger's arrays, float32. d, h: the router's width and channels; m members of u = h / m channels each; t:
+    tags.
+    """
 
     hints: np.ndarray  # (2 slots, h) added to the router's convolution where a known value begins, or goes on
-    narrow: np.ndarray  # (h, u)
-    convolutions: np.ndarray  # (layers, u, 3u) taps for the word after, the word itself, the word before
-    convolution_bias: np.ndarray  # (layers, u)
-    norms: np.ndarray  # (layers, 2, u) LayerNorm's weight and bias
-    hidden: np.ndarray  # (u, u)
-    context: np.ndarray  # (d + h, u) of the router's features
-    tools: np.ndarray  # (labels, u) bias of the hidden layer for each tool
-    output: np.ndarray  # (u, t)
-    output_bias: np.ndarray  # (t,)
+    convolutions: np.ndarray  # (layers, m, u, 3u) taps for the word after, the word itself, the word before
+    convolution_bias: np.ndarray  # (layers, m, 1, u)
+    norms: np.ndarray  # (layers, 2, m, 1, u) LayerNorm's weight and bias
+    hidden: np.ndarray  # (m, u, u)
+    context: np.ndarray  # (d + h, h) of the router's features
+    tools: np.ndarray  # (labels, h) bias of the hidden layers for each tool
+    output: np.ndarray  # (m, u, t)
+    output_bias: np.ndarray  # (m, 1, t)
     transitions: np.ndarray  # (t, t) from, to
     start: np.ndarray  # (t,)
-    classes: np.ndarray  # (d + h + u, columns of ``class_ranges``)
+    classes: np.ndarray  # (d + 2h, columns of ``class_ranges``)
     class_bias: np.ndarray
 
 

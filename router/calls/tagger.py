@@ -34,8 +34,8 @@ class _Layer:
     """What reading for one tool needs of the weights. k: tags that the tool has."""
 
     tags: np.ndarray  # (k,) numbers
-    bias: np.ndarray  # (u,) of the hidden layer
-    output: np.ndarray  # (u, k)
+    bias: np.ndarray  # (h,) of the hidden layers
+    output: np.ndarray  # (m, u, k), divided by m
     output_bias: np.ndarray
     transitions: np.ndarray  # (k, k) to, from
     odds: np.ndarray  # (k, k) exp of from, to
@@ -86,7 +86,7 @@ class CallModel:
         read = self._read(question, places, tool, words, features, conv)
         probability = share * read.posterior
         confidence = self.parts.confidence.of(probability)
-        sure = not read.missing and confidence >= self.parts.confidence.threshold
+        sure = not read.missing and confidence >= self.parts.confidence.least(tool)
         return LearnedCall(tool, read, probability, confidence, sure)
 
     def save(self, folder: str | Path) -> None:
@@ -133,43 +133,45 @@ class CallModel:
         return Read(arguments, spans, min(1.0, math.exp(log_p)), missing)
 
     def _encode(self, words: Sequence[str], conv: np.ndarray) -> np.ndarray:
-        """What is known of each word in its place, (n, u), after all convolutions."""
+        """What is known of each word in its place, (m, n, u), after all convolutions."""
         w = self.parts.weights
         rows, hints = self.gazetteer.columns(self.gazetteer.matches(words))
         if rows:
             np.add.at(conv, rows, w.hints[hints])
-        x = np.maximum(conv, np.float32(0)) @ w.narrow
-        u = x.shape[1]
+        m, u = w.hidden.shape[:2]
+        x = np.maximum(conv, np.float32(0)).reshape(len(conv), m, u).transpose(1, 0, 2)
         for i, (weight, bias, norm) in enumerate(zip(w.convolutions, w.convolution_bias, w.norms)):
             reach = 2 ** (i + 1)
             taps = x @ weight
-            out = taps[:, u : 2 * u] + bias
-            if len(x) > reach:
-                out[reach:] += taps[:-reach, :u]
-                out[:-reach] += taps[reach:, 2 * u :]
-            x += np.maximum(out, np.float32(0), out=out)
-            x -= np.add.reduce(x, 1, keepdims=True) / np.float32(u)
-            spread = np.einsum("ij,ij->i", x, x) / np.float32(u) + np.float32(1e-5)
-            x *= (np.float32(1) / np.sqrt(spread))[:, None]
-            x *= norm[0]
-            x += norm[1]
+            out = taps[..., u : 2 * u] + bias
+            if len(words) > reach:
+                out[:, reach:] += taps[:, :-reach, :u]
+                out[:, :-reach] += taps[:, reach:, 2 * u :]
+            np.maximum(out, np.float32(0), out=out)
+            out += x
+            out -= np.add.reduce(out, 2, keepdims=True) / np.float32(u)
+            spread = np.einsum("mnu,mnu->mn", out, out) / np.float32(u) + np.float32(1e-5)
+            out *= (np.float32(1) / np.sqrt(spread))[..., None]
+            out *= norm[0]
+            out += norm[1]
+            x = out
         return x
 
     def _tag(self, layer: _Layer, x: np.ndarray, features: np.ndarray) -> tuple[list[int], float]:
-        """The tags of all words, and the log probability of the path."""
+        """The tags of all words, and the log probability of the path, by the mean of the members."""
         if len(layer.tags) == 1:
-            return [0] * len(x), 0.0
+            return [0] * x.shape[1], 0.0
         w = self.parts.weights
         hidden = x @ w.hidden
-        hidden += features @ w.context + layer.bias
+        hidden += (features @ w.context + layer.bias).reshape(len(x), 1, -1)
         np.maximum(hidden, np.float32(0), out=hidden)
-        emissions = (hidden @ layer.output + layer.output_bias).astype(np.float64)
+        emissions = np.add.reduce(hidden @ layer.output, 0).astype(np.float64) + layer.output_bias
         tags, score = best_path(emissions, layer.transitions, layer.start)
         return layer.tags[tags].tolist(), min(0.0, score - log_partition(emissions, layer.odds, layer.start))
 
     def _classify(self, layer: _Layer, x: np.ndarray, features: np.ndarray, arguments: dict[str, Any]) -> float:
         """Fill the class slots into ``arguments``; the log probability of the choices."""
-        logits = np.concatenate([features, x.max(0)]) @ layer.class_weights + layer.class_bias
+        logits = np.concatenate([features, x.max(1).ravel()]) @ layer.class_weights + layer.class_bias
         total = 0.0
         for slot, part in layer.classes:
             scores = logits[part].astype(np.float64)
@@ -195,8 +197,8 @@ class CallModel:
         return _Layer(
             tags=tags,
             bias=w.tools[self.router.labels.index(tool)],
-            output=np.ascontiguousarray(w.output[:, tags]),
-            output_bias=w.output_bias[tags],
+            output=np.ascontiguousarray(w.output[:, :, tags] / np.float32(len(w.output))),
+            output_bias=w.output_bias[:, 0, tags].mean(0),
             transitions=np.ascontiguousarray(transitions.T),
             odds=np.exp(transitions),
             start=np.where(inside, BANNED, w.start[tags].astype(np.float64)),
@@ -247,22 +249,25 @@ def _value(slot: Slot, texts: Sequence[str]) -> Any:
 
 def _check(router: Router, parts: CallParts) -> None:
     w, d, h = parts.weights, router.weights.norm.shape[1], router.weights.channels
-    n_tags, u = 2 * len(parts.span_slots) + 1, w.hidden.shape[1]
-    layers, n_classes = len(w.convolutions), sum(end - start for _, _, start, end in class_ranges(parts.slots))
+    n_tags, n_classes = (
+        2 * len(parts.span_slots) + 1,
+        sum(end - start for _, _, start, end in class_ranges(parts.slots)),
+    )
+    layers, m = len(w.convolutions), max(1, len(w.hidden))
+    u = h // m
     wanted = {
         "hints": (n_tags - 1, h),
-        "narrow": (h, u),
-        "convolutions": (layers, u, 3 * u),
-        "convolution_bias": (layers, u),
-        "norms": (layers, 2, u),
-        "hidden": (u, u),
-        "context": (d + h, u),
-        "tools": (len(router.labels), u),
-        "output": (u, n_tags),
-        "output_bias": (n_tags,),
+        "convolutions": (layers, m, u, 3 * u),
+        "convolution_bias": (layers, m, 1, u),
+        "norms": (layers, 2, m, 1, u),
+        "hidden": (m, u, u),
+        "context": (d + h, h),
+        "tools": (len(router.labels), h),
+        "output": (m, u, n_tags),
+        "output_bias": (m, 1, n_tags),
         "transitions": (n_tags, n_tags),
         "start": (n_tags,),
-        "classes": (d + h + u, n_classes),
+        "classes": (d + 2 * h, n_classes),
         "class_bias": (n_classes,),
     }
     wrong = [f"{name} is {getattr(w, name).shape}, wanted {shape}" for name, shape in wanted.items()

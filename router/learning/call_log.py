@@ -28,18 +28,20 @@ def _span_names(slots: Mapping[str, Sequence[Slot]]) -> dict[str, set[str]]:
     return {tool: {slot.name for slot in own if slot.kind == "span"} for tool, own in slots.items()}
 
 
+LEAST_BATCH = 16
 UNLABELLED = -1
 """The class number of a row whose value is none of the slot's classes, or unknown."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """How batches are drawn. ``swapped`` is the share of rows whose values are exchanged, each with the chance
-    ``swap``; ``hint_dropout`` the share of rows that do without the gazetteer."""
+    """How batches are drawn. They have ``batch_size`` rows, in a small log fewer. ``swapped`` is the share of rows whose
+    values are exchanged, each with the chance ``swap``; ``hint_dropout`` that of rows that do without the gazetteer.
+    """
 
     batch_size: int = 64
-    swapped: float = 0.5
-    swap: float = 0.6
+    swapped: float = 0.9
+    swap: float = 0.8
     hint_dropout: float = 0.2
 
 
@@ -88,12 +90,12 @@ class Batches:
 
     def __init__(self, network: RouterNetwork, log: CallLog, drawing: Drawing, seed: int) -> None:
         self.network, self.log, self.drawing, self.random = network, log, drawing, random.Random(seed)
+        self.size = min(drawing.batch_size, max(LEAST_BATCH, len(log.rows) // 16))
 
     def __iter__(self) -> Iterator[tuple[Batch, torch.Tensor, torch.Tensor, np.ndarray]]:
         """Batches without end: (Batch, tags, tag weights, row numbers)."""
-        size = self.drawing.batch_size
-        while True:
-            order = [i for i, row in enumerate(self.log.rows) if row.words]
+        order, size = [i for i, row in enumerate(self.log.rows) if row.words], self.size
+        while order:
             self.random.shuffle(order)
             pools = (sorted(order[a : a + 8 * size], key=lambda i: len(self.log.rows[i].words))
                      for a in range(0, len(order), 8 * size))  # fmt: skip

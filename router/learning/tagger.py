@@ -6,9 +6,8 @@ Leaves out optimisation (``tagging.py``) and use after training, which is ``rout
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -38,7 +37,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class Scores:
-    """Logits over tools (n, labels), emissions of tags (n, longest, t), logits of all classes (n, columns)."""
+    """Logits over tools (n, labels), emissions of tags of each member (m, n, longest, t), logits of all classes
+    (n, columns)."""
 
     tools: torch.Tensor
     tags: torch.Tensor
@@ -46,56 +46,67 @@ class Scores:
 
 
 class CallNetwork(nn.Module):
-    """Words → tool; words and tool → tags and classes."""
+    """Words → tool; words and tool → tags and classes.
+
+    The router's channels are divided among ``members``: each is a tagger by itself, with a loss of its own, on u of
+    them. What they say is averaged later: an ensemble that shares its words (Hansen and Salamon 1990, "Neural Network
+    Ensembles").
+    """
 
     def __init__(
         self, vocabulary: Vocabulary, slots: Mapping[str, Sequence[Slot]], span_slots: Sequence[str],
-        config: NetworkConfig, units: int, layers: int,
+        config: NetworkConfig, members: int, layers: int,
     ) -> None:  # fmt: skip
         super().__init__()
         self.base = RouterNetwork(vocabulary, tuple(slots), config)
-        d, h = config.width, config.channels
+        d, h, m = config.width, config.channels, members
+        if h % m:
+            raise ValueError(f"{h} channels cannot be divided among {m} members. Take a multiple of {m}.")
+        u, self.members, self.layers = h // m, m, layers
         self.class_columns = [(start, end) for _, _, start, end in class_ranges(slots)]
         n_tags, n_classes = 2 * len(span_slots) + 1, sum(end - start for start, end in self.class_columns)
-        self.hints = nn.Linear(n_tags - 1, h, bias=False)
-        nn.init.normal_(self.hints.weight, std=0.02)
-        self.narrow = nn.Linear(h, units, bias=False)
-        self.convolutions = nn.ModuleList(nn.Linear(units, 3 * units, bias=False) for _ in range(layers))
-        for conv in self.convolutions:  # three taps meet in one sum: the fan-in is three times the units
-            nn.init.uniform_(conv.weight, -((3 * units) ** -0.5), (3 * units) ** -0.5)
-        self.convolution_bias = nn.Parameter(torch.zeros(layers, units))
-        self.norms = nn.ModuleList(nn.LayerNorm(units) for _ in range(layers))
-        self.hidden = nn.Linear(units, units, bias=False)
-        self.context = nn.Linear(d + h, units, bias=False)
-        self.tools = nn.Embedding(len(slots), units)
+        self.hints = nn.Parameter(torch.randn(n_tags - 1, h) * 0.02)
+        self.convolutions = nn.Parameter(_uniform(layers, m, u, 3 * u, fan_in=3 * u))
+        self.convolution_bias = nn.Parameter(torch.zeros(layers, m, 1, u))
+        self.norms = nn.Parameter(torch.stack([torch.ones(layers, m, 1, u), torch.zeros(layers, m, 1, u)], 1))
+        self.hidden = nn.Parameter(_uniform(m, u, u, fan_in=u))
+        self.context = nn.Parameter(_uniform(d + h, h, fan_in=d + h))
+        self.tools = nn.Embedding(len(slots), h)
         nn.init.normal_(self.tools.weight, std=0.02)
-        self.output = nn.Linear(units, n_tags)
-        self.classes = nn.Linear(d + h + units, n_classes)
+        self.output = nn.Parameter(_uniform(m, u, n_tags, fan_in=u))
+        self.output_bias = nn.Parameter(torch.zeros(m, 1, n_tags))
         self.transitions = nn.Parameter(torch.zeros(n_tags, n_tags))
         self.start = nn.Parameter(torch.zeros(n_tags))
-        allowed, follows, begins = _rules(slots, span_slots)
-        self.register_buffer("allowed", allowed)
-        self.register_buffer("follows", follows)
-        self.register_buffer("begins", begins)
+        self.classes = nn.Parameter(_uniform(d + 2 * h, n_classes, fan_in=d + 2 * h))
+        self.class_bias = nn.Parameter(torch.zeros(n_classes))
+        for name, rule in zip(("allowed", "follows", "begins"), _rules(slots, span_slots)):
+            self.register_buffer(name, rule)
 
     def forward(self, batch: Batch) -> Scores:
-        p, training = self.base.config.dropout, self.training
+        p, training, m = self.base.config.dropout, self.training, self.members
         features, conv = self.base.contextual(batch.ids)
         features = F.dropout(features, p, training)
+        n, longest, h = conv.shape
         mask = batch.mask[..., None]
-        x = self.narrow(F.dropout(F.relu(conv + self.hints(batch.hints)) * mask, p, training))
-        for i, (layer, norm) in enumerate(zip(self.convolutions, self.norms)):
-            after, here, before = layer(x).chunk(3, 2)
+        x = F.dropout(F.relu(conv + batch.hints @ self.hints) * mask, p, training)
+        x = x.view(n, longest, m, h // m).permute(2, 0, 1, 3)  # (m, n, longest, u)
+        for i in range(self.layers):
+            taps = (x.reshape(m, n * longest, -1) @ self.convolutions[i]).view(m, n, longest, -1)
+            after, here, before = taps.chunk(3, 3)
             reach = 2 ** (i + 1)
-            out = here + self.convolution_bias[i] + _shifted(after, reach) + _shifted(before, -reach)
-            x = F.dropout(norm(x + F.relu(out)) * mask, p / 2, training)
-        told = self.context(features) + self.tools(batch.tools)
-        hidden = F.dropout(F.relu(self.hidden(x) + told[:, None]), p, training)
-        highest = torch.where(mask > 0, x, torch.full_like(x[:1, :1], -torch.inf)).amax(1)
+            bias = self.convolution_bias[i][:, None]
+            x = x + F.relu(here + bias + _shifted(after, reach) + _shifted(before, -reach))
+            weight, shift = self.norms[i, :, :, None]
+            x = F.dropout((F.layer_norm(x, x.shape[-1:]) * weight + shift) * mask, p / 2, training)
+        told = (features @ self.context + self.tools(batch.tools)).view(n, m, 1, -1).transpose(0, 1)
+        hidden = (x.reshape(m, n * longest, -1) @ self.hidden).view(x.shape) + told
+        hidden = F.dropout(F.relu(hidden), p, training).view(m, n * longest, -1)
+        tags = (hidden @ self.output + self.output_bias).view(m, n, longest, -1)
+        highest = torch.where(mask > 0, x, torch.full_like(x[:1, :1, :1], -torch.inf)).amax(2)  # (m, n, u)
         return Scores(
             self.base.tail.head(features),
-            self.output(hidden) + self.allowed[batch.tools][:, None],
-            self.classes(torch.cat([features, highest], 1)),
+            tags + self.allowed[batch.tools][:, None],
+            torch.cat([features, highest.transpose(0, 1).reshape(n, h)], 1) @ self.classes + self.class_bias,
         )
 
     def path_loss(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -108,25 +119,14 @@ class CallNetwork(nn.Module):
     @torch.no_grad()
     def arrays(self) -> CallWeights:
         """The weights for inference."""
-        units, layers = self.hidden.in_features, len(self.convolutions)
-        convolutions = [conv.weight.T.numpy() for conv in self.convolutions]
-        norms = [torch.stack([norm.weight, norm.bias]).numpy() for norm in self.norms]
         return CallWeights(
-            hints=_copy(self.hints.weight.T),
-            narrow=_copy(self.narrow.weight.T),
-            convolutions=np.stack(convolutions).copy() if layers else np.zeros((0, units, 3 * units), np.float32),
-            convolution_bias=_copy(self.convolution_bias),
-            norms=np.stack(norms).copy() if layers else np.zeros((0, 2, units), np.float32),
-            hidden=_copy(self.hidden.weight.T),
-            context=_copy(self.context.weight.T),
-            tools=_copy(self.tools.weight),
-            output=_copy(self.output.weight.T),
-            output_bias=_copy(self.output.bias),
-            transitions=_copy(self.transitions),
-            start=_copy(self.start),
-            classes=_copy(self.classes.weight.T),
-            class_bias=_copy(self.classes.bias),
+            **{f.name: getattr(self, f.name).numpy().copy() for f in fields(CallWeights) if f.name != "tools"},
+            tools=self.tools.weight.numpy().copy(),
         )
+
+
+def _uniform(*shape: int, fan_in: int) -> torch.Tensor:
+    return (torch.rand(shape) * 2 - 1) * fan_in**-0.5
 
 
 def log_partition(
@@ -172,11 +172,8 @@ def _rules(
 
 
 def _shifted(x: torch.Tensor, by: int) -> torch.Tensor:
-    """``x`` (n, longest, h) moved ``by`` places to the right (left if negative), zeros where nothing was."""
+    """``x`` (..., longest, u) moved ``by`` places to the right (left if negative), zeros where nothing was."""
+    edge = min(abs(by), x.shape[-2])
     if by > 0:
-        return F.pad(x[:, :-by], (0, 0, min(by, x.shape[1]), 0))
-    return F.pad(x[:, -by:], (0, 0, 0, min(-by, x.shape[1])))
-
-
-def _copy(tensor: torch.Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor.detach().numpy()).copy()
+        return F.pad(x[..., : x.shape[-2] - edge, :], (0, 0, edge, 0))
+    return F.pad(x[..., edge:, :], (0, 0, 0, edge))

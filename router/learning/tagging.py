@@ -44,20 +44,19 @@ LEAST_HELD_OUT = 500
 class CallTrainingConfig:
     """How a call model is trained: AdamW for dense parameters, SparseAdam for tables, cosine decay after a warm-up.
 
-    ``layers`` dilated convolutions of ``units`` channels stand on the router's. ``least_steps`` are made however short
-    the log. ``validation`` is the share of each tool that is held out to calibrate; ``target`` the precision of whole
-    calls that the threshold must hold on its lower bound.
+    ``layers`` dilated convolutions stand on the router's, whose channels are divided among ``members``: see
+    ``CallNetwork``. ``least_steps`` are made however short the log. ``validation`` is the share of each tool that is held
+    out to calibrate, ``folds`` into how many parts a small log falls instead; ``target`` the precision of whole calls
+    that a threshold must hold on its lower bound.
     """
 
-    network: NetworkConfig = field(
-        default_factory=lambda: NetworkConfig(256, 256, dropout=0.3, word_dropout=0.1, rarity=1.0)
-    )
-    units: int = 128
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(256, 256, dropout=0.1, word_dropout=0.1))
+    members: int = 2
     layers: int = 2
     epochs: int = 14
     least_steps: int = 350
     learning_rate: float = 2e-3
-    table_learning_rate: float = 5e-4
+    table_learning_rate: float = 5e-3
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
     warmup: float = 0.05
@@ -185,8 +184,7 @@ def train_network(
     """A trained network, and what a ``CallModel`` needs besides its router; nothing is calibrated yet."""
     log = CallLog.read(examples)
     vocabulary = Vocabulary.build(example.question for example in examples)
-    network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.units, config.layers)
-    network.base.count(word for row in log.rows for word in row.words)
+    network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.members, config.layers)
     _optimise(network, log, config, on_progress)
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
     return network, CallParts(log.slots, log.span_slots, phrases, network.arrays())
@@ -206,7 +204,7 @@ def _optimise(
     n_tools = len(network.base.labels)
     targets = torch.from_numpy(smoothed(log.tools, n_tools, config.label_smoothing))
     shares = torch.from_numpy(balance(log.tools, n_tools))
-    steps = max(config.least_steps, -(-config.epochs * len(log.rows) // config.drawing.batch_size))
+    steps = max(config.least_steps, -(-config.epochs * len(log.rows) // batches.size))
     report, total, started = max(1, steps // 20), 0.0, time.perf_counter()
     network.train()
     for step, (batch, tags, weights, chosen) in zip(range(steps), batches):
@@ -216,7 +214,9 @@ def _optimise(
             optimizer.zero_grad(set_to_none=True)
         scores = network(batch)
         loss = -((targets[chosen] * F.log_softmax(scores.tools, 1)).sum(1) * shares[chosen]).mean()
-        loss = loss + config.path_weight * (network.path_loss(scores.tags, tags, batch.mask) * weights).mean()
+        loss = loss + config.path_weight * sum(
+            (network.path_loss(emissions, tags, batch.mask) * weights).mean() for emissions in scores.tags
+        )
         loss = loss + _class_loss(scores.classes, log.classes[chosen], network)
         loss.backward()
         for optimizer in optimizers:

@@ -117,7 +117,8 @@ def fit_supervised(
         torch.manual_seed(config.seed)
         network = RouterNetwork(Vocabulary.build(texts), labels, config.network)
         optimise(network, data, validation, config, on_progress)
-    router = network.fold(provenance=provenance(examples, settings_of(config), started), memory=remember(examples, config.seed))
+    about = provenance(examples, settings_of(config), started)
+    router = network.fold(provenance=about, memory=remember(examples, config.seed))
     outside = [Example(question, "", source="out of scope") for question in config.out_of_scope]
     return calibrate(router, [*validation, *outside], config.target)
 

@@ -5,7 +5,6 @@ Leaves out optimisation (``training.py``) and any use after training: decisions 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +31,6 @@ class NetworkConfig:
     channels: int = 256
     dropout: float = 0.3
     word_dropout: float = 0.1
-    rarity: float = 0.0
 
 
 class Tail(nn.Module):
@@ -118,7 +116,6 @@ class RouterNetwork(nn.Module):
         nn.init.normal_(self.own.weight, std=0.02)
         self.grams = nn.EmbeddingBag(len(vocabulary.grams) + 1, d, mode="sum", sparse=True, include_last_offset=True)
         nn.init.normal_(self.grams.weight, std=0.05)
-        self._own_dropout = torch.full((len(vocabulary.words) + 1,), config.word_dropout)
         self.norm = nn.LayerNorm(d)
         self.tail = Tail(d, h, len(self.labels))
 
@@ -131,13 +128,6 @@ class RouterNetwork(nn.Module):
     def dense(self) -> list[nn.Parameter]:
         """All other parameters."""
         return [p for name, p in self.named_parameters() if name not in ("own.weight", "grams.weight")]
-
-    def count(self, words: Iterable[str]) -> None:
-        """Tell how often words occur in training, for ``NetworkConfig.rarity``."""
-        counts = Counter(word[:MAX_LETTERS] for word in words)
-        occurrences = np.array([counts[word] for word in self.vocabulary.words], np.float32)
-        chances = self.config.rarity / np.maximum(self.config.rarity + occurrences, 1e-9)
-        self._own_dropout[1:] = torch.from_numpy(np.maximum(chances, self.config.word_dropout))
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Word ids of each text; 0 is padding. Unknown words get ids too, without a row of their own."""
@@ -165,9 +155,8 @@ class RouterNetwork(nn.Module):
         """Vectors (n, d) after LayerNorm of word ids (n,)."""
         static, grams, ends = self._words.lookup(ids.numpy())
         known = ids <= len(self.vocabulary.words)
-        if self.training:
-            chance = self._own_dropout[torch.where(known, ids, torch.zeros_like(ids))]
-            known = known & (torch.rand(len(ids)) >= chance)
+        if self.training and self.config.word_dropout:
+            known = known & (torch.rand(len(ids)) >= self.config.word_dropout)
         own = self.own(torch.where(known, ids, torch.zeros_like(ids))) * known[:, None]
         counts = (ends[1:] - ends[:-1]).clamp(min=1).sqrt()
         return self.norm(self.projection(static) + own + self.grams(grams, ends) / counts[:, None])
