@@ -98,7 +98,8 @@ def run(
     seeds = []
     for seed in range(args.seeds):
         say(f"training switchyard, seed {seed}")
-        model = fit_calls(_drawn(train, args.rows, seed), CallTrainingConfig(seed=seed), validation=valid)
+        drawn = _drawn(train, args.rows, seed)
+        model = fit_calls(drawn, CallTrainingConfig.of(len(drawn), seed=seed), validation=valid)
         seeds.append(measure(_caller(model), valid, test) | _cost(model))
         callers.setdefault("switchyard", model.call)
     mean = {k: _mean([s[k] for s in seeds]) for k in seeds[0]}

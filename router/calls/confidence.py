@@ -58,8 +58,8 @@ def fit_call_confidence(calls: Sequence[LearnedCall], examples: Sequence[Example
     """The confidence fitted on ``calls`` that were read from ``examples`` not trained on.
 
     A threshold is the lowest over which the lower bound of the share of right calls is ``target`` or more; where none
-    is, no call is sure. Tools of OWN_THRESHOLD rows have their own, so that a good one does not hide a bad one; the rest
-    share theirs. Examples whose arguments are not known do not count.
+    is, no call is sure. Tools of OWN_THRESHOLD rows have their own, so that a good one does not hide a bad one; the
+    rest share theirs. Examples whose arguments are not known do not count.
     """
     known = [(c, e) for c, e in zip(calls, examples) if e.arguments is not None or e.tool in NON_TOOLS]
     calls = [call for call, _ in known]

@@ -35,8 +35,8 @@ UNLABELLED = -1
 
 @dataclass(frozen=True)
 class Drawing:
-    """How batches are drawn. They have ``batch_size`` rows, in a small log fewer. ``swapped`` is the share of rows whose
-    values are exchanged, each with the chance ``swap``; ``hint_dropout`` that of rows that do without the gazetteer.
+    """How batches are drawn. They have ``batch_size`` rows, in a small log fewer. ``swapped`` is the share of rows
+    whose values are exchanged, each with the chance ``swap``; ``hint_dropout`` that of rows without the gazetteer.
     """
 
     batch_size: int = 64

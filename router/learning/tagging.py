@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ from router.network.features import Vocabulary
 from router.network.module import NetworkConfig
 from router.types import Example
 
+SMALL_LOG = 4_000
+"""Rows up to which a log is small."""
 LEAST_HELD_OUT = 500
 """Rows without which a held-out share promises too little: a precision of 97 % needs 88 calls without an error."""
 
@@ -45,18 +48,18 @@ class CallTrainingConfig:
     """How a call model is trained: AdamW for dense parameters, SparseAdam for tables, cosine decay after a warm-up.
 
     ``layers`` dilated convolutions stand on the router's, whose channels are divided among ``members``: see
-    ``CallNetwork``. ``least_steps`` are made however short the log. ``validation`` is the share of each tool that is held
-    out to calibrate, ``folds`` into how many parts a small log falls instead; ``target`` the precision of whole calls
-    that a threshold must hold on its lower bound.
+    ``CallNetwork``. ``least_steps`` are made however short the log. ``validation`` is the share of each tool that is
+    held out to calibrate, ``folds`` into how many parts a small log falls instead; ``target`` the precision of whole
+    calls that a threshold must hold on its lower bound.
     """
 
-    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(256, 256, dropout=0.1, word_dropout=0.1))
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(256, 256, dropout=0.3, word_dropout=0.1))
     members: int = 2
     layers: int = 2
     epochs: int = 14
     least_steps: int = 350
     learning_rate: float = 2e-3
-    table_learning_rate: float = 5e-3
+    table_learning_rate: float = 5e-4
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
     warmup: float = 0.05
@@ -66,6 +69,16 @@ class CallTrainingConfig:
     folds: int = 3
     target: float = 0.97
     seed: int = 0
+
+    @classmethod
+    def of(cls, rows: int, **settings: Any) -> CallTrainingConfig:
+        """What is measured to be best for a log of so many rows: a small one is trained for few steps, which want less
+        dropout and a higher rate for the tables.
+        """
+        if rows > SMALL_LOG:
+            return cls(**settings)
+        quick = NetworkConfig(256, 256, dropout=0.1, word_dropout=0.1)
+        return cls(**{"network": quick, "table_learning_rate": 5e-3, **settings})
 
 
 @dataclass(frozen=True)
@@ -87,17 +100,19 @@ def nobody(progress: CallProgress) -> None:
 
 def fit_calls(
     examples: Sequence[Example],
-    config: CallTrainingConfig = CallTrainingConfig(),
+    config: CallTrainingConfig | None = None,
     on_progress: Callable[[CallProgress], None] = nobody,
     validation: Sequence[Example] | None = None,
 ) -> CallModel:
-    """A calibrated call model trained on ``examples`` with their arguments.
+    """A calibrated call model trained on ``examples`` with their arguments, as ``CallTrainingConfig.of`` has it where
+    no ``config`` is given.
 
     Where ``validation`` is not given, a share is held out to calibrate on; of a log too small for that, each of
     ``config.folds`` parts is read by a model that was trained on the others, and the model itself on all. Raises
     ValueError where there are too few examples.
     """
     started = time.process_time()
+    config = config or CallTrainingConfig.of(len(examples))
     if validation is None and len(examples) * config.validation >= LEAST_HELD_OUT:
         examples, validation = hold_out(examples, config.validation, config.seed)
     several = [tool for tool, n in Counter(example.tool for example in examples).items() if n > 1]
