@@ -11,8 +11,9 @@ import pytest
 from routers import examples, small_router
 
 from router.bench import command as bench
-from router.bench.command import COLUMNS, Remembered, latency, main
+from router.bench.command import COLUMNS, Remembered, main
 from router.bench.data import read_dataset
+from router.bench.measures import latency
 from router.learning.cascade import Cascade
 from router.learning.training import TrainingConfig
 

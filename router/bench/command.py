@@ -8,11 +8,8 @@ for the figures. Leaves out the benchmark of learning from rewards (``reward.py`
 from __future__ import annotations
 
 import argparse
-import gc
 import hashlib
 import json
-import os
-import platform
 import random
 import sys
 import time
@@ -25,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from router.bench.data import Dataset, read_dataset
+from router.bench.measures import latency, machine, say, table_of
 from router.bench.peers import PEERS, Peer, Task, TunedMiniLM, confidence_of
 from router.learning.cascade import Cascade
 from router.learning.distillation import DistillationConfig, fit_distilled, with_seed
@@ -56,9 +54,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         from router.bench.reward import run_rewards
 
         return run_rewards(args.seeds, args.out)
+    if args.calls:
+        from router.bench.calls import run_calls
+
+        return run_calls(args)
     if args.data is None:
         print(
-            "Give --data FILE (CLINC150's JSON, BANKING77's training CSV, or JSONL), or --reinforce.", file=sys.stderr
+            "Give --data FILE (CLINC150's JSON, BANKING77's training CSV, or JSONL), --calls FILE, or --reinforce.",
+            file=sys.stderr,
         )
         return 2
     try:
@@ -73,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"Unknown peers {unknown}. Known: {', '.join(PEERS)}.", file=sys.stderr)
         return 2
     rows = run(data, args.peers, args.seeds, args.cache and Path(args.cache), args.unlabelled)
-    print(table(rows))
+    print(table_of(COLUMNS, rows))
     document = {"dataset": data.name, "machine": machine(), "rows": rows}
     if args.out:
         about = {"dataset": data.name, "date": date.today().isoformat(), "machine": document["machine"]}
@@ -123,13 +126,13 @@ def _measure_all(
 ) -> list[dict[str, Any]]:
     rows, single = [], {}
     for peer, cpu in fitted:
-        _say(f"measuring {peer.name}")
+        say(f"measuring {peer.name}")
         scored, speed, temperature = score(data, peer.logits)
         rows.append({"model": peer.name, **scored, "batch_qps": speed, "train_cpu_s": cpu, "size_mb": peer.size_mb})
         rows[-1] |= {"settings": peer.settings}
         single[peer.name] = getattr(peer, "decide", None) or _decider(peer, temperature)
     for name, routers in ours.items():
-        _say(f"measuring {name}")
+        say(f"measuring {name}")
         seeds = [row_of(data, router) for router in routers]
         mean: dict[str, Any] = {k: float(np.mean([s[k] for s in seeds])) for k in seeds[0] if seeds[0][k] is not None}
         spread = {
@@ -142,7 +145,7 @@ def _measure_all(
             rows[-1]["teacher_cpu_s"] = teacher_cpu
         single[name] = routers[0].decide
     if teacher is not None:
-        _say("measuring switchyard-cascade")
+        say("measuring switchyard-cascade")
         validation = [*data.validation, *(Example(q, "") for q in data.oos_validation)]
         seeds = [_cascade_row(data, Cascade.fit(r, teacher.model, validation)) for r in ours["switchyard-distilled"]]
         mean = {k: float(np.mean([s[k] for s in seeds])) for k in seeds[0] if seeds[0][k] is not None}
@@ -204,31 +207,6 @@ def row_of(data: Dataset, router: Router) -> dict[str, Any]:
     return out | {"batch_qps": speed, "train_cpu_s": router.provenance["train_cpu_s"], "size_mb": size / 1e6}
 
 
-def latency(
-    deciders: dict[str, Callable[[str], Any]], questions: Sequence[str], repeats: int = 3
-) -> dict[str, dict[str, float]]:
-    """Microseconds from string to decision, warm: percentiles 50 and 99 of the best of ``repeats`` passes, in which the
-    models take turns, so that a busy moment of the machine does not hit one alone.
-    """
-    best: dict[str, dict[str, float]] = {}
-    for turn in range(repeats + 1):
-        for name, decide in deciders.items():
-            slow = name.startswith(("minilm", "tfidf"))
-            asked = questions[: 200 if slow else 3_000]
-            times = np.empty(len(asked))
-            gc.collect()
-            gc.disable()
-            for i, question in enumerate(asked):
-                begun = time.perf_counter_ns()
-                decide(question)
-                times[i] = time.perf_counter_ns() - begun
-            gc.enable()
-            p50, p99 = np.percentile(times, [50, 99]) / 1e3
-            if turn and (name not in best or p50 < best[name]["p50_us"]):  # the first pass warms up
-                best[name] = {"p50_us": float(p50), "p99_us": float(p99), "mean_us": float(times.mean() / 1e3)}
-    return best
-
-
 class Remembered:
     """A teacher whose logits are kept by the text's hash, in memory and in ``file``."""
 
@@ -248,26 +226,6 @@ class Remembered:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 np.savez(self._file, keys=np.array(list(self._known)), logits=np.stack(list(self._known.values())))
         return np.stack([self._known[key] for key in keys])
-
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows as text, one a model."""
-    cells = [list(COLUMNS)] + [[_cell(column, row.get(column)) for column in COLUMNS] for row in rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))) for row in cells
-    )
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    return {
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "load_average": round(os.getloadavg()[0], 1),
-    }
 
 
 def _quality(logits: np.ndarray, numbers: np.ndarray) -> dict[str, float]:
@@ -333,11 +291,11 @@ def _kept(train: Callable[[], Router], config: TrainingConfig, folder: Path | No
         try:
             router = Router.from_pretrained(folder)
             if router.provenance["settings"] == json.loads(json.dumps(settings_of(config))):
-                _say(f"{folder} holds a router of these settings")
+                say(f"{folder} holds a router of these settings")
                 return router
         except ArtifactError as fault:
-            _say(str(fault))
-    _say(f"training {folder.name if folder else 'switchyard'}, seed {config.seed}")
+            say(str(fault))
+    say(f"training {folder.name if folder else 'switchyard'}, seed {config.seed}")
     router = train()
     if folder is not None:
         router.save_pretrained(folder)
@@ -346,12 +304,12 @@ def _kept(train: Callable[[], Router], config: TrainingConfig, folder: Path | No
 
 def _train_peer(peer: Peer, task: Task, notes: Path | None) -> float | None:
     """CPU seconds of training, None where a package is missing. ``notes`` keeps them beside a cached model."""
-    _say(f"training {peer.name}")
+    say(f"training {peer.name}")
     started = time.process_time()
     try:
         peer.fit(task, 0)
     except ImportError as fault:
-        _say(f"{peer.name} is left out: {fault}. It needs `pip install {peer.needs}`.")
+        say(f"{peer.name} is left out: {fault}. It needs `pip install {peer.needs}`.")
         return None
     cpu = time.process_time() - started
     if notes is not None and getattr(peer, "from_cache", False):
@@ -385,29 +343,23 @@ def _unlabelled(path: str | None) -> list[str]:
     return questions[:2_000]
 
 
-def _cell(column: str, value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, str):
-        return value
-    return f"{value:.4f}" if column in COLUMNS[1:6] else f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m router bench", description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", help="CLINC150's JSON, BANKING77's training CSV, or JSONL of question and tool")
-    parser.add_argument("--test", help="the test file, where --data does not imply it")
+    parser.add_argument("--test", help="the test file, where --data does not imply it; the test rows of --calls")
     parser.add_argument("--oos", help="a JSON file in CLINC150's format with out-of-scope questions")
     parser.add_argument("--unlabelled", help="another data set whose questions, without labels, join the distillation")
     parser.add_argument(
-        "--peers", type=lambda text: [p for p in text.split(",") if p], default=[], help=", ".join(PEERS)
+        "--peers",
+        type=lambda text: [p for p in text.split(",") if p],
+        default=[],
+        help=f"{', '.join(PEERS)}; with --calls tfidf-lookup, minilm-cache",
     )
     parser.add_argument("--seeds", type=int, default=3, help="how often ours is trained (default 3)")
     parser.add_argument("--cache", help="a folder that keeps the fine-tuned MiniLM and its logits between runs")
     parser.add_argument("--out", help="a JSONL file that the rows are appended to")
+    parser.add_argument("--calls", metavar="TRAIN.jsonl", help="benchmark whole calls: rows with tool and arguments")
+    parser.add_argument("--valid", help="rows to choose the threshold of --calls on")
+    parser.add_argument("--rows", type=int, help="train --calls on this many rows, drawn anew for each seed")
     parser.add_argument("--reinforce", action="store_true", help="benchmark learning from rewards instead")
     return parser

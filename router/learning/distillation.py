@@ -28,6 +28,7 @@ from router.learning.training import (
     provenance,
     remember,
     seeded,
+    settings_of,
     smoothed,
 )
 from router.network import Router
@@ -97,7 +98,7 @@ def fit_distilled(
     with seeded(training.seed):
         network = RouterNetwork(Vocabulary.build(data.texts), labels, training.network)
         optimise(network, data, validation, training, on_progress)
-    about = provenance(examples, training, started) | {
+    about = provenance(examples, settings_of(training), started) | {
         "distilled": {"pool": len(pool), "hard_share": config.hard_share}
     }
     router = network.fold(provenance=about, memory=remember(examples, training.seed), precision=config.precision)

@@ -12,7 +12,7 @@ import platform
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -173,7 +173,8 @@ def _fit(
     with seeded(config.seed):
         network = RouterNetwork(Vocabulary.build(texts), labels, config.network)
         optimise(network, data, validation, config, on_progress)
-    router = network.fold(provenance=provenance(examples, config, started), memory=remember(examples, config.seed))
+    about = provenance(examples, settings_of(config), started)
+    router = network.fold(provenance=about, memory=remember(examples, config.seed))
     return router.having(fillers=find_fillers(examples))
 
 
@@ -373,12 +374,12 @@ def find_fillers(examples: Sequence[Example]) -> frozenset[str]:
     return frozenset(fillers)
 
 
-def provenance(examples: Sequence[Example], config: TrainingConfig, started: float) -> dict[str, Any]:
+def provenance(examples: Sequence[Example], settings: Mapping[str, Any], started: float) -> dict[str, Any]:
     """Where a router comes from: hash of the data, settings, versions, CPU seconds since ``started``."""
     return {
         "examples": len(examples),
         "data_sha256": data_hash(examples),
-        "settings": settings_of(config),
+        "settings": dict(settings),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
         "train_cpu_s": round(time.process_time() - started, 1),
     }

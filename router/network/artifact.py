@@ -122,22 +122,86 @@ class Parts:
     fillers: frozenset[str] = frozenset()
 
 
-def write(router: Parts, folder: Path) -> None:
-    """Write ``router`` into ``folder``. The config is written last, so that a broken-off save is noticed at loading.
+@dataclass(frozen=True)
+class Container:
+    """Two files that belong together: arrays in safetensors, all else in JSON, which holds the arrays' SHA-256.
 
-    Raises OSError where the folder cannot be written.
+    ``format`` and ``version`` are written into the JSON and checked at reading; ``remedy`` ends every error.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    arrays = {name: np.ascontiguousarray(array) for name, array in vars(router.weights).items()}
-    arrays["word_text"] = _encode(router.vocabulary.words)
-    arrays["gram_text"] = _encode(router.vocabulary.grams)
+
+    format: str
+    version: int
+    weights_file: str
+    config_file: str
+    remedy: str
+
+    def write(self, folder: Path, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Write both into ``folder``, the JSON last, so that a broken-off save is noticed at loading.
+
+        Raises OSError where the folder cannot be written.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        content = tensors.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        about = {"format": self.format, "version": self.version, **config}
+        about["weights_sha256"] = hashlib.sha256(content).hexdigest()
+        (folder / self.config_file).unlink(missing_ok=True)
+        (folder / self.weights_file).write_bytes(content)
+        text = json.dumps(about, ensure_ascii=False, indent=1) + "\n"
+        (folder / self.config_file).write_text(text, encoding="utf-8")
+
+    def read(self, folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """(config, arrays). Raises ArtifactError where they are missing, damaged, foreign or newer."""
+        config = self._config(folder / self.config_file)
+        path = folder / self.weights_file
+        try:
+            content = path.read_bytes()
+        except OSError as fault:
+            raise ArtifactError(f"{path} cannot be read ({fault.strerror}). {self.remedy}") from fault
+        found = hashlib.sha256(content).hexdigest()
+        if found != config.get("weights_sha256"):
+            raise ArtifactError(
+                f"{path} ({len(content)} bytes) is truncated, or not the file that {self.config_file} was written "
+                f"with: its SHA-256 begins {found[:12]}, expected {str(config.get('weights_sha256'))[:12]}. "
+                f"{self.remedy}"
+            )
+        try:
+            return config, tensors.load(content)
+        except SafetensorError as fault:
+            raise ArtifactError(f"{path} holds no arrays ({fault}). {self.remedy}") from fault
+
+    def _config(self, path: Path) -> dict[str, Any]:
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as fault:
+            raise ArtifactError(f"{path} cannot be read ({fault.strerror}). {self.remedy}") from fault
+        except ValueError as fault:
+            raise ArtifactError(f"{path} is not JSON, perhaps truncated ({fault}). {self.remedy}") from fault
+        kind = config.get("format") if isinstance(config, dict) else None
+        if kind != self.format:
+            raise ArtifactError(
+                f"{path} describes something else: its format is {kind!r}, wanted {self.format!r}. {self.remedy}"
+            )
+        version = config.get("version")
+        if version != self.version:
+            raise ArtifactError(
+                f"{path} has format version {version!r}; this program reads version {self.version}. Train the router "
+                "again, or use the program that wrote it."
+            )
+        return config
+
+
+ROUTER_FILES = Container(FORMAT, VERSION, WEIGHTS_FILE, CONFIG_FILE, _REMEDY)
+
+
+def write(router: Parts, folder: Path) -> None:
+    """Write ``router`` into ``folder``. Raises OSError where the folder cannot be written."""
+    arrays = dict(vars(router.weights))
+    arrays["word_text"] = encode(router.vocabulary.words)
+    arrays["gram_text"] = encode(router.vocabulary.grams)
     for number, head in enumerate(router.readers.values()):
         arrays[f"reader_{number}_weights"] = head.weights.astype(np.float16)
         arrays[f"reader_{number}_bias"] = head.bias
-    content = tensors.save(arrays)
     config = {
-        "format": FORMAT,
-        "version": VERSION,
         "labels": list(router.labels),
         "calibration": asdict(router.calibration),
         "provenance": dict(router.provenance),
@@ -146,30 +210,15 @@ def write(router: Parts, folder: Path) -> None:
             {"tool": tool, "slot": slot, "values": list(head.values)} for (tool, slot), head in router.readers.items()
         ],
         "fillers": sorted(router.fillers),
-        "weights_sha256": hashlib.sha256(content).hexdigest(),
     }
-    (folder / CONFIG_FILE).unlink(missing_ok=True)
-    (folder / WEIGHTS_FILE).write_bytes(content)
-    (folder / CONFIG_FILE).write_text(json.dumps(config, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    ROUTER_FILES.write(folder, config, arrays)
 
 
 def read(folder: Path) -> Parts:
     """The router in ``folder``. Raises ArtifactError where it is missing, damaged, foreign or of another version."""
-    config = _read_config(folder / CONFIG_FILE)
-    path = folder / WEIGHTS_FILE
+    config, arrays = ROUTER_FILES.read(folder)
     try:
-        content = path.read_bytes()
-    except OSError as fault:
-        raise ArtifactError(f"{path} cannot be read ({fault.strerror}). {_REMEDY}") from fault
-    found = hashlib.sha256(content).hexdigest()
-    if found != config.get("weights_sha256"):
-        raise ArtifactError(
-            f"{path} ({len(content)} bytes) is truncated, or not the file that {CONFIG_FILE} was written with: "
-            f"its SHA-256 begins {found[:12]}, expected {str(config.get('weights_sha256'))[:12]}. {_REMEDY}"
-        )
-    try:
-        arrays = tensors.load(content)
-        vocabulary = Vocabulary(_decode(arrays.pop("word_text")), _decode(arrays.pop("gram_text")))
+        vocabulary = Vocabulary(decode(arrays.pop("word_text")), decode(arrays.pop("gram_text")))
         weights = Weights(**{f.name: arrays.pop(f.name) for f in fields(Weights)})
         calibration = dict(config["calibration"])
         if calibration["confidence"] is not None:
@@ -185,7 +234,7 @@ def read(folder: Path) -> Parts:
             _readers(config["readers"], arrays),
             frozenset(config["fillers"]),
         )
-    except (SafetensorError, KeyError, TypeError, ValueError) as fault:
+    except (KeyError, TypeError, ValueError) as fault:
         raise ArtifactError(
             f"{folder} does not hold a whole router ({type(fault).__name__}: {fault}). {_REMEDY}"
         ) from fault
@@ -202,30 +251,11 @@ def _readers(rows: Sequence[Mapping[str, Any]], arrays: Mapping[str, np.ndarray]
     }
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise ArtifactError(f"{path} cannot be read ({fault.strerror}). {_REMEDY}") from fault
-    except ValueError as fault:
-        raise ArtifactError(f"{path} is not JSON, perhaps truncated ({fault}). {_REMEDY}") from fault
-    kind = config.get("format") if isinstance(config, dict) else None
-    if kind != FORMAT:
-        raise ArtifactError(f"{path} describes something else: its format is {kind!r}, wanted {FORMAT!r}. {_REMEDY}")
-    version = config.get("version")
-    if version != VERSION:
-        raise ArtifactError(
-            f"{path} has format version {version!r}; this program reads version {VERSION}. Train the router again, or "
-            "use the program that wrote it."
-        )
-    return config
-
-
-def _encode(texts: Sequence[str]) -> np.ndarray:
+def encode(texts: Sequence[str]) -> np.ndarray:
     """``texts`` (none holds a line break) as UTF-8 bytes, one a line."""
     return np.frombuffer("\n".join(texts).encode(), np.uint8)
 
 
-def _decode(content: np.ndarray) -> tuple[str, ...]:
+def decode(content: np.ndarray) -> tuple[str, ...]:
     text = content.tobytes().decode()
     return tuple(text.split("\n")) if text else ()

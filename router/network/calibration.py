@@ -91,7 +91,7 @@ def fit_confidence(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float
     energy = log_sum_exp(logits.astype(np.float64))
     log_p = logits.max(1) - energy
     for used in ((True, True), (True, False), (False, True)):
-        a, b, c = _logistic(np.stack([energy * used[0], log_p * used[1]], 1), right)
+        a, b, c = logistic_regression(np.stack([energy * used[0], log_p * used[1]], 1), right)
         if min(a, b) >= 0 and max(a, b) > 0:  # more energy or more probability never lowers the confidence
             return a, b, c
     return None
@@ -169,7 +169,7 @@ def label_numbers(labels: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
     return np.array([numbers.get(label, UNKNOWN) for label in wanted], np.int64)
 
 
-def _logistic(x: np.ndarray, y: np.ndarray, ridge: float = 1e-3) -> tuple[float, ...]:
+def logistic_regression(x: np.ndarray, y: np.ndarray, ridge: float = 1e-3) -> tuple[float, ...]:
     """Ridge logistic regression by Newton's method: coefficients of the columns of ``x`` (n, k), then the intercept."""
     mean, spread = x.mean(0), np.where(x.std(0) > 1e-9, x.std(0), 1.0)
     design = np.c_[(x - mean) / spread, np.ones(len(x))]

@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ MAX_LETTERS = 40
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _UNSEEN = "\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"  # control and format characters
 _WORD = re.compile(rf"[^\W\d_{_UNSPACED}]+|[{_UNSPACED}]|\d|[^\w\s{_UNSEEN}]")
+_JOINING = re.compile("[\u1160-\u11ff\uff9e\uff9f]")  # no marks, and yet composed with the sign before
 _QUOTES = str.maketrans("’‘“”", "''\"\"")
 
 
@@ -42,9 +44,50 @@ def tokenise(text: str) -> list[str]:
     """
     text = text[:MAX_CHARACTERS]
     if not text.isascii():
-        text = text.encode("utf-8", "ignore").decode()  # half of a surrogate pair, as JSON may carry, is no text
-        text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+        text = _normal(text)
     return _WORD.findall(text.lower())[:MAX_WORDS]
+
+
+def tokens(text: str) -> tuple[list[str], list[tuple[int, int]]]:
+    """The words of ``tokenise``, and where each stands in ``text``: ``text[start:end]``, whatever its script.
+
+    Signs that become several words ("½") give each of them the same place.
+
+    >>> tokens("20 km")
+    (['2', '0', 'km'], [(0, 1), (1, 2), (3, 5)])
+    """
+    text = text[:MAX_CHARACTERS]
+    origin: list[tuple[int, int]] | None = None
+    if text.isascii():
+        lowered = text.lower()
+    else:
+        lowered, origin = _lowered(text)
+    words, places = [], []
+    for match in islice(_WORD.finditer(lowered), MAX_WORDS):
+        words.append(match[0])
+        start, end = match.span()
+        places.append((start, end) if origin is None else (origin[start][0], origin[end - 1][1]))
+    return words, places
+
+
+def _lowered(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """``text`` as ``tokenise`` reads it, and for each of its characters the part of ``text`` that it comes from."""
+    starts = [i for i, sign in enumerate(text) if not i or not _joins(sign)]
+    pieces = [(_normal(text[a:b]), (a, b)) for a, b in zip(starts, [*starts[1:], len(text)])]
+    whole = _normal(text)
+    if "".join(piece for piece, _ in pieces) != whole:  # characters join across clusters: only the whole is sure
+        pieces = [(whole, (0, len(text)))]
+    return whole.lower(), [span for piece, span in pieces for sign in piece for _ in sign.lower()]
+
+
+def _joins(sign: str) -> bool:
+    """Whether ``sign`` may be composed with the one before it."""
+    return unicodedata.category(sign)[0] == "M" or _JOINING.match(sign) is not None
+
+
+def _normal(text: str) -> str:
+    text = text.encode("utf-8", "ignore").decode()  # half of a surrogate pair, as JSON may carry, is no text
+    return unicodedata.normalize("NFKC", text).translate(_QUOTES)
 
 
 def ngrams(word: str) -> list[str]:

@@ -5,7 +5,7 @@ Leaves out optimisation (``training.py``) and any use after training: decisions 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,15 +59,24 @@ class Tail(nn.Module):
         return tail
 
     def features(self, vectors: torch.Tensor, place: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        """What the last layer sees, (n, d + h): the gated mean of the words (d), then the maxima over positions of
-        the convolution after ReLU (h). ``vectors`` (words, d), ``place`` (n, longest) rows of it, ``seen`` a mask.
+        """What the last layer sees, (n, d + h): the first of ``contextual``."""
+        return self.contextual(vectors, place, seen)[0]
+
+    def contextual(
+        self, vectors: torch.Tensor, place: torch.Tensor, seen: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(features, convolution): the gated mean of the words (d) and the maxima over positions of the convolution
+        after ReLU (h), (n, d + h); and the convolution itself before ReLU, (n, longest, h). ``vectors`` (words, d),
+        ``place`` (n, longest) rows of it, ``seen`` a mask.
+
+        Rows are taken with F.embedding: the gradient of indexing adds in any order when there are several threads.
         """
         mask = seen[..., None].float()
-        gate = torch.sigmoid(self.gate(vectors))[place] * mask  # (n, longest, 1)
-        mean = (vectors[place] * gate).sum(1) / (gate.sum(1) + float(GATE_FLOOR))
-        after, here, before = (self.conv(vectors)[place] * mask).split(self.conv.out_features // 3, 2)
+        gate = F.embedding(place, torch.sigmoid(self.gate(vectors))) * mask  # (n, longest, 1)
+        mean = (F.embedding(place, vectors) * gate).sum(1) / (gate.sum(1) + float(GATE_FLOOR))
+        after, here, before = (F.embedding(place, self.conv(vectors)) * mask).split(self.conv.out_features // 3, 2)
         conv = here + F.pad(after[:, :-1], (0, 0, 1, 0)) + F.pad(before[:, 1:], (0, 0, 0, 1))
-        return torch.cat([mean, (F.relu(conv) * mask).amax(1)], 1)
+        return torch.cat([mean, (F.relu(conv) * mask).amax(1)], 1), conv
 
     @torch.no_grad()
     def arrays(self) -> dict[str, np.ndarray]:
@@ -122,17 +131,25 @@ class RouterNetwork(nn.Module):
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Word ids of each text; 0 is padding. Unknown words get ids too, without a row of their own."""
-        return [self._words.ids(text) for text in texts]
+        return [self._words.ids(tokenise(text)) for text in texts]
+
+    def encode_words(self, words: Sequence[str]) -> list[int]:
+        """The ids of one text's words, as ``tokenise`` gives them."""
+        return self._words.ids(words)
 
     def forward(self, ids: Sequence[Sequence[int]]) -> torch.Tensor:
         """Logits (n, labels)."""
+        features, _ = self.contextual(ids)
+        return self.tail.head(F.dropout(features, self.config.dropout, self.training))
+
+    def contextual(self, ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """``Tail.contextual`` of the texts; in training some of their words are not seen."""
         tokens, seen = pad(ids)
         if self.training and self.config.word_dropout:
             kept = seen & (torch.rand(seen.shape) >= self.config.word_dropout)
             seen = torch.where(kept.any(1, keepdim=True), kept, seen)
         unique, place = torch.unique(tokens, return_inverse=True)
-        features = self.tail.features(self.word_vectors(unique), place, seen)
-        return self.tail.head(F.dropout(features, self.config.dropout, self.training))
+        return self.tail.contextual(self.word_vectors(unique), place, seen)
 
     def word_vectors(self, ids: torch.Tensor) -> torch.Tensor:
         """Vectors (n, d) after LayerNorm of word ids (n,)."""
@@ -204,9 +221,9 @@ class _WordFeatures:
         for word in vocabulary.words:
             self._add(word)
 
-    def ids(self, text: str) -> list[int]:
-        words = [word[:MAX_LETTERS] for word in tokenise(text)]
-        return [self._numbers.get(word) or self._add(word) for word in words]
+    def ids(self, words: Iterable[str]) -> list[int]:
+        shortened = (word[:MAX_LETTERS] for word in words)
+        return [self._numbers.get(word) or self._add(word) for word in shortened]
 
     def lookup(self, ids: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Static vectors (n, 256), all n-gram rows in one line, and where each word's part ends (n + 1)."""

@@ -130,8 +130,29 @@ class Router:
         for row, question in zip(out, questions):
             words = tokenise(question)
             if words:
-                row[:] = self._pooled(words)
+                row[:] = self.contextual(words)[0]
         return out
+
+    def contextual(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """(features (d + h,), convolution before ReLU (n, h)) of a question of n words, one or more."""
+        h = self.weights.channels
+        rows = self.word_rows(words)  # (n, 3h + d + 1)
+        conv = rows[:, h : 2 * h]
+        if len(rows) > 1:
+            conv[1:] += rows[:-1, :h]
+            conv[:-1] += rows[1:, 2 * h : 3 * h]
+        gated = np.add.reduce(rows[:, 3 * h :], 0)
+        d = len(gated) - 1
+        features = np.empty(d + h, np.float32)
+        np.divide(gated[:d], gated[d] + GATE_FLOOR, out=features[:d])
+        np.maximum(np.maximum.reduce(conv, 0), np.float32(0), out=features[d:])
+        return features, conv
+
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """Logits (labels,) of a question's features (d + h,), divided by the temperature."""
+        logits = features @ self._head
+        logits += self._head_bias
+        return logits
 
     def word_vector(self, word: str) -> np.ndarray:
         """Vector (d,) of one word of ``tokenise``, known or not: the row's source."""
@@ -233,24 +254,7 @@ class Router:
         words = tokenise(question)
         if not words:
             return None
-        logits = self._pooled(words) @ self._head
-        logits += self._head_bias
-        return logits
-
-    def _pooled(self, words: Sequence[str]) -> np.ndarray:
-        """Features (d + h,) of a question of one word or more."""
-        h = self.weights.channels
-        rows = self.word_rows(words)  # (n, 3h + d + 1)
-        conv = rows[:, h : 2 * h]
-        if len(rows) > 1:
-            conv[1:] += rows[:-1, :h]
-            conv[:-1] += rows[1:, 2 * h : 3 * h]
-        gated = np.add.reduce(rows[:, 3 * h :], 0)
-        d = len(gated) - 1
-        features = np.empty(d + h, np.float32)
-        np.divide(gated[:d], gated[d] + GATE_FLOOR, out=features[:d])
-        np.maximum(np.maximum.reduce(conv, 0), np.float32(0), out=features[d:])
-        return features
+        return self.score(self.contextual(words)[0])
 
     def _row(self, word: str) -> np.ndarray:
         """The folded row (3h + d + 1,) of ``word``; kept in the table while there is room."""

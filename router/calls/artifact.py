@@ -1,0 +1,96 @@
+"""What a call model consists of beside its router, and its two files: ``calls.safetensors`` and ``calls.json``.
+
+Loading parses JSON and copies arrays; it executes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from router.calls.confidence import Confidence
+from router.calls.slots import Slot
+from router.network.artifact import ArtifactError, Container, decode, encode
+
+_REMEDY = "Train it with `python -m router train`, or restore the folder."
+CALL_FILES = Container("switchyard-calls", 1, "calls.safetensors", "calls.json", _REMEDY)
+
+
+@dataclass(frozen=True)
+class CallWeights:
+    """The tagger's arrays, float32. d, h: the router's width and channels; m members of u = h / m channels each; t:
+    tags.
+    """
+
+    hints: np.ndarray  # (2 slots, h) added to the router's convolution where a known value begins, or goes on
+    convolutions: np.ndarray  # (layers, m, u, 3u) taps for the word after, the word itself, the word before
+    convolution_bias: np.ndarray  # (layers, m, 1, u)
+    norms: np.ndarray  # (layers, 2, m, 1, u) LayerNorm's weight and bias
+    hidden: np.ndarray  # (m, u, u)
+    context: np.ndarray  # (d + h, h) of the router's features
+    tools: np.ndarray  # (labels, h) bias of the hidden layers for each tool
+    output: np.ndarray  # (m, u, t)
+    output_bias: np.ndarray  # (m, 1, t)
+    transitions: np.ndarray  # (t, t) from, to
+    start: np.ndarray  # (t,)
+    classes: np.ndarray  # (d + 2h, columns of ``class_ranges``)
+    class_bias: np.ndarray
+
+
+@dataclass(frozen=True)
+class CallParts:
+    """All of a call model but its router. ``slots``: those of each tool; ``span_slots``: the names that have tags, in
+    their order; ``phrases``: the gazetteer's; ``provenance`` says how it was trained."""
+
+    slots: Mapping[str, tuple[Slot, ...]]
+    span_slots: tuple[str, ...]
+    phrases: Mapping[str, Mapping[int, int]]
+    weights: CallWeights
+    confidence: Confidence = Confidence()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write(parts: CallParts, folder: Path) -> None:
+    """Write ``parts`` into ``folder``. Raises OSError where the folder cannot be written."""
+    arrays = dict(vars(parts.weights))
+    arrays["phrase_text"] = encode(tuple(parts.phrases))
+    counts = [(i, slot, n) for i, slots in enumerate(parts.phrases.values()) for slot, n in slots.items()]
+    arrays["phrase_slots"] = np.array(counts, np.int32).reshape(-1, 3)
+    config = {
+        "slots": {tool: [asdict(slot) for slot in slots] for tool, slots in parts.slots.items()},
+        "span_slots": list(parts.span_slots),
+        "confidence": asdict(parts.confidence),
+        "provenance": dict(parts.provenance),
+    }
+    CALL_FILES.write(folder, json.loads(json.dumps(config)), arrays)
+
+
+def read(folder: Path) -> CallParts:
+    """The parts in ``folder``. Raises ArtifactError where they are missing, damaged, foreign or newer."""
+    config, arrays = CALL_FILES.read(folder)
+    try:
+        texts = decode(arrays.pop("phrase_text"))
+        phrases: dict[str, dict[int, int]] = {text: {} for text in texts}
+        for phrase, slot, n in arrays.pop("phrase_slots").tolist():
+            phrases[texts[phrase]][slot] = n
+        slots = {
+            tool: tuple(Slot(**slot | {"values": tuple(slot["values"])}) for slot in own)
+            for tool, own in config["slots"].items()
+        }
+        return CallParts(
+            slots=slots,
+            span_slots=tuple(config["span_slots"]),
+            phrases=phrases,
+            weights=CallWeights(**{f.name: arrays.pop(f.name) for f in fields(CallWeights)}),
+            confidence=Confidence(**config["confidence"]),
+            provenance=dict(config["provenance"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as fault:
+        raise ArtifactError(
+            f"{folder} does not hold a whole call model ({type(fault).__name__}: {fault}). {_REMEDY}"
+        ) from fault

@@ -1,0 +1,34 @@
+"""What is read of a question: the arguments for one tool, and the whole call. Value types, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Read:
+    """The arguments read for one tool. ``spans``: slot → where its values stand in the question, ``text[a:b]`` each;
+    slots without one are learned values. ``posterior``: the probability of all of it, given the tool. ``missing``:
+    slots that the log always has, and that are open here."""
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    spans: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+    posterior: float = 1.0
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LearnedCall:
+    """The whole call read from a question. ``probability``: the network's of tool, path and classes; ``confidence``:
+    the calibrated probability that all of it is right; ``sure``: that is over the threshold and nothing is missing.
+    ``tool`` is None for text without a word."""
+
+    tool: str | None
+    read: Read
+    probability: float
+    confidence: float
+    sure: bool

@@ -1,0 +1,278 @@
+"""A question and a tool → the arguments that it is to be called with, learned from a log. numpy only.
+
+On the words and the first convolution of a ``Router`` stand dilated convolutions (Yu and Koltun 2016, "Multi-Scale
+Context Aggregation by Dilated Convolutions") and a conditional random field over the tags begin, inside and outside of
+each slot, told which tool it reads for (as in Chen et al. 2019, "BERT for Joint Intent Classification and Slot
+Filling", without the BERT). Slots whose values do not stand in the question are classes or constants (``slots.py``).
+
+Leaves out training (``router.learning.tagging``), files (``artifact.py``) and types: a value is the question's text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from router.calls.artifact import CallParts, read, write
+from router.calls.confidence import Confidence
+from router.calls.crf import BANNED, best_path, log_partition
+from router.calls.gazetteer import Gazetteer
+from router.calls.read import LearnedCall, Place, Read
+from router.calls.slots import Slot, as_number
+from router.network import Router
+from router.network.artifact import ArtifactError
+from router.network.features import tokens
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What reading for one tool needs of the weights. k: tags that the tool has."""
+
+    tags: np.ndarray  # (k,) numbers
+    bias: np.ndarray  # (h,) of the hidden layers
+    output: np.ndarray  # (m, u, k), divided by m
+    output_bias: np.ndarray
+    transitions: np.ndarray  # (k, k) to, from
+    odds: np.ndarray  # (k, k) exp of from, to
+    start: np.ndarray  # (k,)
+    classes: tuple[tuple[Slot, slice], ...]
+    class_weights: np.ndarray
+    class_bias: np.ndarray
+    slots: Mapping[str, Slot]
+
+
+class CallModel:
+    """A trained reader of calls with the router that it stands on. Immutable, safe to share between threads.
+
+    Raises ValueError where the parts do not fit each other.
+    """
+
+    def __init__(self, router: Router, parts: CallParts) -> None:
+        self.router, self.parts = router, parts
+        self.gazetteer = Gazetteer(len(parts.span_slots), parts.phrases)
+        _check(router, parts)
+        self._layers = {tool: self._layer(tool) for tool in parts.slots}
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Labels whose arguments can be read, those without arguments included."""
+        return tuple(self.parts.slots)
+
+    def read(self, question: str, tool: str) -> Read:
+        """The arguments for ``tool``. Raises ValueError where the log had no call of it."""
+        if tool not in self._layers:
+            known = ", ".join(self._layers)
+            raise ValueError(f"Tool {tool!r} is not in the log that this was trained on ({known}). Train it again.")
+        words, places = tokens(question)
+        if not words:
+            return self._empty(tool)
+        return self._read(question, places, tool, words, *self.router.contextual(words))
+
+    def call(self, question: str) -> LearnedCall:
+        """The whole call: the router's first tool, its arguments and the confidence in both."""
+        words, places = tokens(question)
+        if not words:
+            return LearnedCall(None, Read(), 0.0, 0.0, False)
+        features, conv = self.router.contextual(words)
+        logits = self.router.score(features)
+        best = int(logits.argmax())
+        share = 1.0 / float(np.exp(logits - logits[best]).sum())
+        tool = self.router.labels[best]
+        read = self._read(question, places, tool, words, features, conv)
+        probability = share * read.posterior
+        confidence = self.parts.confidence.of(probability)
+        sure = not read.missing and confidence >= self.parts.confidence.least(tool)
+        return LearnedCall(tool, read, probability, confidence, sure)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the router's two files and ``calls.safetensors``, ``calls.json`` into ``folder``."""
+        self.router.save_pretrained(folder)
+        write(self.parts, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> CallModel:
+        """The model saved in ``folder``. Raises ArtifactError where it is missing, damaged, foreign or newer."""
+        router, parts = Router.from_pretrained(folder), read(Path(folder))
+        try:
+            return cls(router, parts)
+        except (ValueError, IndexError) as fault:
+            raise ArtifactError(f"{folder} does not hold a whole call model ({fault}). Train or restore it.") from fault
+
+    def with_confidence(self, confidence: Confidence) -> CallModel:
+        """The same network, calibrated otherwise."""
+        return CallModel(self.router, replace(self.parts, confidence=confidence))
+
+    def _empty(self, tool: str) -> Read:
+        missing = tuple(slot.name for slot in self.parts.slots[tool] if slot.always)
+        return Read(missing=missing, posterior=0.0 if missing else 1.0)
+
+    def _read(
+        self, question: str, places: Sequence[Place], tool: str, words: Sequence[str], features: np.ndarray,
+        conv: np.ndarray,
+    ) -> Read:  # fmt: skip
+        layer = self._layers[tool]
+        x = self._encode(words, conv)
+        tags, log_p = self._tag(layer, x, features)
+        arguments: dict[str, Any] = {}
+        spans: dict[str, tuple[Place, ...]] = {}
+        for number, found in spans_of(tags).items():
+            name = self.parts.span_slots[number]
+            spans[name] = tuple((places[a][0], places[b - 1][1]) for a, b in found)
+            arguments[name] = _value(layer.slots[name], [question[a:b] for a, b in spans[name]])
+        if layer.classes:
+            log_p += self._classify(layer, x, features, arguments)
+        for slot in layer.slots.values():
+            if slot.kind == "constant":
+                arguments[slot.name] = slot.values[0]
+        missing = tuple(slot.name for slot in layer.slots.values() if slot.always and slot.name not in arguments)
+        return Read(arguments, spans, min(1.0, math.exp(log_p)), missing)
+
+    def _encode(self, words: Sequence[str], conv: np.ndarray) -> np.ndarray:
+        """What is known of each word in its place, (m, n, u), after all convolutions."""
+        w = self.parts.weights
+        rows, hints = self.gazetteer.columns(self.gazetteer.matches(words))
+        if rows:
+            np.add.at(conv, rows, w.hints[hints])
+        m, u = w.hidden.shape[:2]
+        x = np.maximum(conv, np.float32(0)).reshape(len(conv), m, u).transpose(1, 0, 2)
+        for i, (weight, bias, norm) in enumerate(zip(w.convolutions, w.convolution_bias, w.norms)):
+            reach = 2 ** (i + 1)
+            taps = x @ weight
+            out = taps[..., u : 2 * u] + bias
+            if len(words) > reach:
+                out[:, reach:] += taps[:, :-reach, :u]
+                out[:, :-reach] += taps[:, reach:, 2 * u :]
+            np.maximum(out, np.float32(0), out=out)
+            out += x
+            out -= np.add.reduce(out, 2, keepdims=True) / np.float32(u)
+            spread = np.einsum("mnu,mnu->mn", out, out) / np.float32(u) + np.float32(1e-5)
+            out *= (np.float32(1) / np.sqrt(spread))[..., None]
+            out *= norm[0]
+            out += norm[1]
+            x = out
+        return x
+
+    def _tag(self, layer: _Layer, x: np.ndarray, features: np.ndarray) -> tuple[list[int], float]:
+        """The tags of all words, and the log probability of the path, by the mean of the members."""
+        if len(layer.tags) == 1:
+            return [0] * x.shape[1], 0.0
+        w = self.parts.weights
+        hidden = x @ w.hidden
+        hidden += (features @ w.context + layer.bias).reshape(len(x), 1, -1)
+        np.maximum(hidden, np.float32(0), out=hidden)
+        emissions = np.add.reduce(hidden @ layer.output, 0).astype(np.float64) + layer.output_bias
+        tags, score = best_path(emissions, layer.transitions, layer.start)
+        return layer.tags[tags].tolist(), min(0.0, score - log_partition(emissions, layer.odds, layer.start))
+
+    def _classify(self, layer: _Layer, x: np.ndarray, features: np.ndarray, arguments: dict[str, Any]) -> float:
+        """Fill the class slots into ``arguments``; the log probability of the choices."""
+        logits = np.concatenate([features, x.max(1).ravel()]) @ layer.class_weights + layer.class_bias
+        total = 0.0
+        for slot, part in layer.classes:
+            scores = logits[part].astype(np.float64)
+            best = int(scores.argmax())
+            total -= math.log(np.exp(scores - scores[best]).sum())
+            if best:  # class 0: the slot is open
+                arguments[slot.name] = slot.values[best - 1]
+        return total
+
+    def _layer(self, tool: str) -> _Layer:
+        parts, w = self.parts, self.parts.weights
+        slots = {slot.name: slot for slot in parts.slots[tool]}
+        tags = np.array([0, *(t for t, name in tag_numbers(parts.span_slots) if _is_span(slots.get(name)))])
+        at, classes, columns = 0, [], []
+        for owner, slot, start, end in class_ranges(parts.slots):
+            if owner == tool:
+                classes.append((slot, slice(at, at + end - start)))
+                columns += range(start, end)
+                at += end - start
+        inside = (tags > 0) & (tags % 2 == 0)
+        follows = ~inside[None] | (tags[:, None] == tags[None]) | (tags[:, None] == tags[None] - 1)  # from, to
+        transitions = np.where(follows, w.transitions[np.ix_(tags, tags)].astype(np.float64), BANNED)
+        return _Layer(
+            tags=tags,
+            bias=w.tools[self.router.labels.index(tool)],
+            output=np.ascontiguousarray(w.output[:, :, tags] / np.float32(len(w.output))),
+            output_bias=w.output_bias[:, 0, tags].mean(0),
+            transitions=np.ascontiguousarray(transitions.T),
+            odds=np.exp(transitions),
+            start=np.where(inside, BANNED, w.start[tags].astype(np.float64)),
+            classes=tuple(classes),
+            class_weights=np.ascontiguousarray(w.classes[:, columns]),
+            class_bias=w.class_bias[columns],
+            slots=slots,
+        )
+
+
+def tag_numbers(span_slots: Sequence[str]) -> list[tuple[int, str]]:
+    """(tag, slot) of all tags but 0, which is outside: 2s + 1 begins slot s, 2s + 2 goes on with it."""
+    return [(2 * s + 1 + inside, name) for s, name in enumerate(span_slots) for inside in (0, 1)]
+
+
+def class_ranges(slots: Mapping[str, Sequence[Slot]]) -> list[tuple[str, Slot, int, int]]:
+    """(tool, slot, start, end) in the class layer of every class slot: one column for "open", then one a value."""
+    ranges, at = [], 0
+    for tool, own in slots.items():
+        for slot in own:
+            if slot.kind == "class":
+                ranges.append((tool, slot, at, at := at + 1 + len(slot.values)))
+    return ranges
+
+
+def _is_span(slot: Slot | None) -> bool:
+    return slot is not None and slot.kind == "span"
+
+
+def spans_of(tags: Sequence[int]) -> dict[int, list[Place]]:
+    """Word spans of each slot, by number, in ``tags``."""
+    found: dict[int, list[Place]] = {}
+    i = 0
+    while i < len(tags):
+        tag, start = tags[i], i
+        i += 1
+        if tag:
+            while i < len(tags) and tags[i] == tag + 1:
+                i += 1
+            found.setdefault((tag - 1) // 2, []).append((start, i))
+    return found
+
+
+def _value(slot: Slot, texts: Sequence[str]) -> Any:
+    values = [as_number(text) if slot.number else text for text in texts]
+    return values if slot.listed or len(values) > 1 else values[0]
+
+
+def _check(router: Router, parts: CallParts) -> None:
+    w, d, h = parts.weights, router.weights.norm.shape[1], router.weights.channels
+    n_tags, n_classes = (
+        2 * len(parts.span_slots) + 1,
+        sum(end - start for _, _, start, end in class_ranges(parts.slots)),
+    )
+    layers, m = len(w.convolutions), max(1, len(w.hidden))
+    u = h // m
+    wanted = {
+        "hints": (n_tags - 1, h),
+        "convolutions": (layers, m, u, 3 * u),
+        "convolution_bias": (layers, m, 1, u),
+        "norms": (layers, 2, m, 1, u),
+        "hidden": (m, u, u),
+        "context": (d + h, h),
+        "tools": (len(router.labels), h),
+        "output": (m, u, n_tags),
+        "output_bias": (m, 1, n_tags),
+        "transitions": (n_tags, n_tags),
+        "start": (n_tags,),
+        "classes": (d + 2 * h, n_classes),
+        "class_bias": (n_classes,),
+    }
+    wrong = [f"{name} is {getattr(w, name).shape}, wanted {shape}" for name, shape in wanted.items()
+             if getattr(w, name).shape != shape]  # fmt: skip
+    if set(parts.slots) != set(router.labels):
+        wrong.append(f"slots are those of {sorted(parts.slots)}, the router's labels are {sorted(router.labels)}")
+    if wrong:
+        raise ValueError("Router and call model do not fit each other: " + "; ".join(wrong) + ".")

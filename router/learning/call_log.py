@@ -1,0 +1,174 @@
+"""A log of calls as a network reads it, and the batches that are drawn from it.
+
+In a drawn row values may be exchanged for others of their slot, and the gazetteer does not count what the row itself
+has brought in. Leaves out the network and its optimisation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from router.calls.gazetteer import Gazetteer
+from router.calls.slots import Row, Slot, key, learn_slots, read_row
+from router.calls.tagger import class_ranges, spans_of
+from router.learning.tagger import Batch
+from router.network.calibration import label_numbers
+from router.network.features import MAX_WORDS
+from router.network.module import RouterNetwork
+from router.types import Example
+
+
+def _span_names(slots: Mapping[str, Sequence[Slot]]) -> dict[str, set[str]]:
+    return {tool: {slot.name for slot in own if slot.kind == "span"} for tool, own in slots.items()}
+
+
+LEAST_BATCH = 16
+UNLABELLED = -1
+"""The class number of a row whose value is none of the slot's classes, or unknown."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How batches are drawn. They have ``batch_size`` rows, in a small log fewer. ``swapped`` is the share of rows
+    whose values are exchanged, each with the chance ``swap``; ``hint_dropout`` that of rows without the gazetteer.
+    """
+
+    batch_size: int = 64
+    swapped: float = 0.9
+    swap: float = 0.8
+    hint_dropout: float = 0.2
+
+
+@dataclass(frozen=True)
+class CallLog:
+    """The rows of a log as numbers. ``values``: the words of all values of each span slot. ``tools`` (rows,) label
+    numbers. ``tags``: those of each row, None where a value is not known or not found. ``classes``: (rows, class slots)
+    the number of the value in its slot, 0 where it is open, UNLABELLED where the slot is another tool's."""
+
+    rows: Sequence[Row]
+    slots: Mapping[str, tuple[Slot, ...]]
+    span_slots: tuple[str, ...]
+    values: Sequence[Sequence[tuple[str, ...]]]
+    gazetteer: Gazetteer
+    tools: np.ndarray
+    tags: Sequence[list[int] | None]
+    classes: np.ndarray
+
+    @classmethod
+    def read(cls, examples: Sequence[Example]) -> CallLog:
+        """What ``examples`` show."""
+        rows = [read_row(example) for example in examples]
+        slots = learn_slots(rows)
+        names = tuple(sorted({slot.name for own in slots.values() for slot in own if slot.kind == "span"}))
+        numbers = {tool: {slot.name: names.index(slot.name) for slot in own if slot.kind == "span"}
+                   for tool, own in slots.items()}  # fmt: skip
+        tags = [_tags(row, numbers[row.tool]) for row in rows]
+        values: list[list[tuple[str, ...]]] = [[] for _ in names]
+        for row, own in zip(rows, tags):
+            for slot, places in spans_of(own or []).items():
+                values[slot] += [row.words[a:b] for a, b in places]
+        return cls(
+            rows=rows,
+            slots=slots,
+            span_slots=names,
+            values=values,
+            gazetteer=Gazetteer.build(len(names), ((i, words) for i, own in enumerate(values) for words in own)),
+            tools=label_numbers(tuple(slots), [row.tool for row in rows]),
+            tags=tags,
+            classes=np.array([_classes(row, slots) for row in rows], np.int64).reshape(len(rows), -1),
+        )
+
+
+class Batches:
+    """Draws training batches without end: rows of like length together."""
+
+    def __init__(self, network: RouterNetwork, log: CallLog, drawing: Drawing, seed: int) -> None:
+        self.network, self.log, self.drawing, self.random = network, log, drawing, random.Random(seed)
+        self.size = min(drawing.batch_size, max(LEAST_BATCH, len(log.rows) // 16))
+
+    def __iter__(self) -> Iterator[tuple[Batch, torch.Tensor, torch.Tensor, np.ndarray]]:
+        """Batches without end: (Batch, tags, tag weights, row numbers)."""
+        order, size = [i for i, row in enumerate(self.log.rows) if row.words], self.size
+        while order:
+            self.random.shuffle(order)
+            pools = (sorted(order[a : a + 8 * size], key=lambda i: len(self.log.rows[i].words))
+                     for a in range(0, len(order), 8 * size))  # fmt: skip
+            batches = [pool[a : a + size] for pool in pools for a in range(0, len(pool), size)]
+            self.random.shuffle(batches)
+            yield from map(self._batch, batches)
+
+    def _batch(self, chosen: Sequence[int]) -> tuple[Batch, torch.Tensor, torch.Tensor, np.ndarray]:
+        drawn = [self._drawn(i) for i in chosen]
+        longest = max(len(words) for words, _ in drawn)
+        tags = np.zeros((len(drawn), longest), np.int64)
+        hints = np.zeros((len(drawn), longest, 2 * len(self.log.span_slots)), np.float32)
+        for n, (words, own) in enumerate(drawn):
+            tags[n, : len(words)] = own if own is not None else 0
+            if self.random.random() >= self.drawing.hint_dropout:
+                matches = self.log.gazetteer.matches(words, self._brought(words, own or []))
+                hints[n, : len(words)] = self.log.gazetteer.bits(len(words), matches)
+        batch = Batch(
+            [self.network.encode_words(words) for words, _ in drawn],
+            torch.from_numpy(hints),
+            torch.tensor([len(words) for words, _ in drawn]),
+            torch.from_numpy(self.log.tools[chosen]),
+        )
+        weights = torch.tensor([float(own is not None) for _, own in drawn])
+        return batch, torch.from_numpy(tags), weights, np.asarray(chosen)
+
+    def _drawn(self, i: int) -> tuple[Sequence[str], list[int] | None]:
+        """Words and tags of row ``i``, perhaps with other values in its slots."""
+        words, tags = self.log.rows[i].words, self.log.tags[i]
+        if not tags or not any(tags) or self.random.random() >= self.drawing.swapped:
+            return words, tags
+        new_words, new_tags = list(words), list(tags)
+        places = sorted(((a, b, slot) for slot, found in spans_of(tags).items() for a, b in found), reverse=True)
+        for start, end, slot in places:  # from the right, so that places to the left stay where they are
+            if self.random.random() < self.drawing.swap:
+                value = self.random.choice(self.log.values[slot])
+                new_words[start:end] = value
+                new_tags[start:end] = _tagged(slot, len(value))
+        return (new_words, new_tags) if len(new_words) <= MAX_WORDS else (words, tags)
+
+    def _brought(self, words: Sequence[str], tags: Sequence[int]) -> Counter[tuple[str, int]]:
+        """The values that a row itself has brought into the gazetteer."""
+        return Counter(
+            (" ".join(words[start:end]), slot) for slot, places in spans_of(tags).items() for start, end in places
+        )
+
+
+def _tags(row: Row, numbers: Mapping[str, int]) -> list[int] | None:
+    if row.arguments is None:
+        return None
+    tags = [0] * len(row.words)
+    for name in sorted(numbers.keys() & row.places.keys()):
+        places = row.places[name]
+        if places is None:
+            return None
+        for start, end in places:
+            tags[start:end] = _tagged(numbers[name], end - start)
+    return tags
+
+
+def _tagged(slot: int, size: int) -> list[int]:
+    return [2 * slot + 1] + [2 * slot + 2] * (size - 1)
+
+
+def _classes(row: Row, slots: Mapping[str, Sequence[Slot]]) -> list[int]:
+    numbers = []
+    for tool, slot, _, _ in class_ranges(slots):
+        if tool != row.tool or row.arguments is None:
+            numbers.append(UNLABELLED)
+        elif slot.name not in row.arguments:
+            numbers.append(0)
+        else:
+            wanted = key(row.arguments[slot.name])
+            known = (i for i, value in enumerate(slot.values, start=1) if key(value) == wanted)
+            numbers.append(next(known, UNLABELLED))
+    return numbers

@@ -1,0 +1,252 @@
+"""A log of calls → a trained, calibrated ``CallModel``: the tool, and every argument.
+
+Leaves out the readings that tools bring themselves, and types: a span stays the question's text.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from router.calls.artifact import CallParts
+from router.calls.confidence import fit_call_confidence
+from router.calls.read import LearnedCall
+from router.calls.tagger import CallModel
+from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
+from router.learning.tagger import CallNetwork
+from router.learning.training import (
+    balance,
+    calibrate,
+    fit_calibration,
+    hold_out,
+    provenance,
+    remember,
+    smoothed,
+)
+from router.network.calibration import AbstentionTarget
+from router.network.features import Vocabulary
+from router.network.module import NetworkConfig
+from router.types import Example
+
+SMALL_LOG = 4_000
+"""Rows up to which a log is small."""
+LEAST_HELD_OUT = 500
+"""Rows without which a held-out share promises too little: a precision of 97 % needs 88 calls without an error."""
+
+
+@dataclass(frozen=True)
+class CallTrainingConfig:
+    """How a call model is trained: AdamW for dense parameters, SparseAdam for tables, cosine decay after a warm-up.
+
+    ``layers`` dilated convolutions stand on the router's, whose channels are divided among ``members``: see
+    ``CallNetwork``. ``least_steps`` are made however short the log. ``validation`` is the share of each tool that is
+    held out to calibrate, ``folds`` into how many parts a small log falls instead; ``target`` the precision of whole
+    calls that a threshold must hold on its lower bound.
+    """
+
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(256, 256, dropout=0.3, word_dropout=0.1))
+    members: int = 2
+    layers: int = 2
+    epochs: int = 14
+    least_steps: int = 350
+    learning_rate: float = 2e-3
+    table_learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.05
+    warmup: float = 0.05
+    path_weight: float = 0.5
+    drawing: Drawing = Drawing()
+    validation: float = 0.1
+    folds: int = 3
+    target: float = 0.97
+    seed: int = 0
+
+    @classmethod
+    def of(cls, rows: int, **settings: Any) -> CallTrainingConfig:
+        """What is measured to be best for a log of so many rows: a small one is trained for few steps, which want less
+        dropout and a higher rate for the tables.
+        """
+        if rows > SMALL_LOG:
+            return cls(**settings)
+        quick = NetworkConfig(256, 256, dropout=0.1, word_dropout=0.1)
+        return cls(**{"network": quick, "table_learning_rate": 5e-3, **settings})
+
+
+@dataclass(frozen=True)
+class CallProgress:
+    """A bit of training has ended: ``step`` of ``steps`` in training ``part`` of ``parts``, mean ``loss`` since the
+    last report."""
+
+    part: int
+    parts: int
+    step: int
+    steps: int
+    loss: float
+    seconds: float
+
+
+def nobody(progress: CallProgress) -> None:
+    """The listener of a training that nobody watches. A listener may raise to break the training off."""
+
+
+def fit_calls(
+    examples: Sequence[Example],
+    config: CallTrainingConfig | None = None,
+    on_progress: Callable[[CallProgress], None] = nobody,
+    validation: Sequence[Example] | None = None,
+) -> CallModel:
+    """A calibrated call model trained on ``examples`` with their arguments, as ``CallTrainingConfig.of`` has it where
+    no ``config`` is given.
+
+    Where ``validation`` is not given, a share is held out to calibrate on; of a log too small for that, each of
+    ``config.folds`` parts is read by a model that was trained on the others, and the model itself on all. Raises
+    ValueError where there are too few examples.
+    """
+    started = time.process_time()
+    config = config or CallTrainingConfig.of(len(examples))
+    if validation is None and len(examples) * config.validation >= LEAST_HELD_OUT:
+        examples, validation = hold_out(examples, config.validation, config.seed)
+    several = [tool for tool, n in Counter(example.tool for example in examples).items() if n > 1]
+    if len(several) < 2:
+        raise ValueError(
+            f"{len(several)} tool with two or more examples among {len(examples)}; a router needs two. Add examples."
+        )
+    parts = 1 if validation is not None else config.folds + 1
+    told = lambda part: lambda p: on_progress(replace(p, part=part, parts=parts))  # noqa: E731
+    if validation is None:
+        held = [_held_out(rest, fold, config, told(i)) for i, (rest, fold) in enumerate(_folds(examples, config), 1)]
+    model = _fit(examples, config, told(parts))
+    if validation is not None:
+        held = [_read_all(model, validation)]
+    about = provenance(examples, asdict(config), started)
+    labels = model.router.labels
+    rows = [example for part in held for example in part.examples]
+    calibration = fit_calibration(
+        np.concatenate([part.logits(labels) for part in held]), rows, labels, AbstentionTarget()
+    )
+    kept = tuple(remember(examples, config.seed))
+    router = model.router.having(calibration=calibration, provenance=about, memory=kept)
+    confidence = fit_call_confidence([call for part in held for call in part.calls], rows, config.target)
+    return CallModel(router, replace(model.parts, confidence=confidence, provenance=about))
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What a model reads in examples that it was not trained on."""
+
+    model: CallModel
+    examples: Sequence[Example]
+    calls: Sequence[LearnedCall]
+
+    def logits(self, labels: Sequence[str]) -> np.ndarray:
+        """Logits (n, labels) before any temperature; a label that the model does not know has little chance."""
+        router = self.model.router
+        own = router.logits([e.question for e in self.examples]) * np.float32(router.calibration.temperature)
+        out = np.full((len(own), len(labels)), own.min(initial=0.0) - 5, np.float32)
+        out[:, [labels.index(label) for label in router.labels]] = own
+        return out
+
+
+def _fit(
+    examples: Sequence[Example], config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
+) -> CallModel:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network, parts = train_network(examples, config, on_progress)
+    return CallModel(network.base.fold(), parts)
+
+
+def _held_out(
+    rest: Sequence[Example], fold: Sequence[Example], config: CallTrainingConfig,
+    on_progress: Callable[[CallProgress], None],
+) -> _Held:  # fmt: skip
+    return _read_all(_fit(rest, config, on_progress), fold)
+
+
+def _read_all(model: CallModel, examples: Sequence[Example]) -> _Held:
+    """The calls that ``model`` reads once its tool probabilities are calibrated on the same examples."""
+    model = CallModel(calibrate(model.router, examples), model.parts)
+    return _Held(model, examples, [model.call(example.question) for example in examples])
+
+
+def _folds(examples: Sequence[Example], config: CallTrainingConfig) -> Iterator[tuple[list[Example], list[Example]]]:
+    """(the rest, a fold) for each fold; every tool is spread evenly over them."""
+    shuffled = list(examples)
+    random.Random(config.seed).shuffle(shuffled)
+    shuffled.sort(key=lambda example: example.tool)
+    for fold in range(config.folds):
+        yield (
+            [example for i, example in enumerate(shuffled) if i % config.folds != fold],
+            shuffled[fold :: config.folds],
+        )
+
+
+def train_network(
+    examples: Sequence[Example],
+    config: CallTrainingConfig = CallTrainingConfig(),
+    on_progress: Callable[[CallProgress], None] = nobody,
+) -> tuple[CallNetwork, CallParts]:
+    """A trained network, and what a ``CallModel`` needs besides its router; nothing is calibrated yet."""
+    log = CallLog.read(examples)
+    vocabulary = Vocabulary.build(example.question for example in examples)
+    network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.members, config.layers)
+    _optimise(network, log, config, on_progress)
+    phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
+    return network, CallParts(log.slots, log.span_slots, phrases, network.arrays())
+
+
+def _optimise(
+    network: CallNetwork, log: CallLog, config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
+) -> None:
+    batches = Batches(network.base, log, config.drawing, config.seed)
+    tables = {id(p) for p in network.base.tables}
+    dense = [p for p in network.parameters() if id(p) not in tables]
+    optimizers = (
+        torch.optim.AdamW(dense, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
+        torch.optim.SparseAdam(network.base.tables, lr=config.table_learning_rate),
+    )
+    peaks = (config.learning_rate, config.table_learning_rate)
+    n_tools = len(network.base.labels)
+    targets = torch.from_numpy(smoothed(log.tools, n_tools, config.label_smoothing))
+    shares = torch.from_numpy(balance(log.tools, n_tools))
+    steps = max(config.least_steps, -(-config.epochs * len(log.rows) // batches.size))
+    report, total, started = max(1, steps // 20), 0.0, time.perf_counter()
+    network.train()
+    for step, (batch, tags, weights, chosen) in zip(range(steps), batches):
+        factor = min(1.0, (step + 1) / (config.warmup * steps + 1)) * 0.5 * (1 + np.cos(np.pi * step / steps))
+        for optimizer, peak in zip(optimizers, peaks):
+            optimizer.param_groups[0]["lr"] = peak * factor + 1e-6
+            optimizer.zero_grad(set_to_none=True)
+        scores = network(batch)
+        loss = -((targets[chosen] * F.log_softmax(scores.tools, 1)).sum(1) * shares[chosen]).mean()
+        loss = loss + config.path_weight * sum(
+            (network.path_loss(emissions, tags, batch.mask) * weights).mean() for emissions in scores.tags
+        )
+        loss = loss + _class_loss(scores.classes, log.classes[chosen], network)
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        total += float(loss.detach())
+        if (step + 1) % report == 0:
+            on_progress(CallProgress(1, 1, step + 1, steps, total / report, time.perf_counter() - started))
+            total = 0.0
+    network.eval()
+
+
+def _class_loss(logits: torch.Tensor, classes: np.ndarray, network: CallNetwork) -> torch.Tensor:
+    """Cross-entropy of the class slots, each over the rows of its tool."""
+    loss = logits.new_zeros(())
+    for (start, end), numbers in zip(network.class_columns, classes.T):
+        rows = np.flatnonzero(numbers != UNLABELLED)
+        if len(rows):
+            wanted = torch.from_numpy(numbers[rows])
+            loss = loss + F.cross_entropy(logits[rows, start:end], wanted, reduction="sum") / len(logits)
+    return loss

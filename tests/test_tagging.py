@@ -1,0 +1,219 @@
+"""Training of whole calls: what the log shows is learned, torch and numpy agree, the threshold keeps its promise."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from call_log import SMALL, log, small_model
+
+from router.bench import calls as bench
+from router.bench.command import main
+from router.calls.confidence import choose_call_threshold, fit_call_confidence, is_right
+from router.calls.read import LearnedCall, Read
+from router.calls.tagger import CallModel, class_ranges
+from router.learning.tagger import Batch, log_partition, path_score
+from router.learning.tagging import (
+    CallProgress,
+    fit_calls,
+    train_network,
+)
+from router.network.calibration import wilson
+from router.network.features import tokens
+from router.types import Example
+
+SHORT = replace(SMALL, epochs=1, least_steps=20)
+
+
+def test_a_toy_log_teaches_unseen_combinations() -> None:
+    rows = log(300, seed=5)
+    wrong = [(e, c) for e, c in ((e, small_model().call(e.question)) for e in rows) if not is_right(c, e)]
+    assert len(wrong) <= 6, wrong[:3]
+
+
+def test_enums_constants_numbers_and_open_slots_come_with_their_types() -> None:
+    read = small_model().read("turn off the attic lamp", "lamp")
+    assert read.arguments == {"room": "attic", "lit": False, "source": "voice"}
+    assert set(read.spans) == {"room"} and read.missing == ()
+    read = small_model().read("send a parcel of 217 kg to Grace", "parcel")
+    assert read.arguments == {"weight": 217, "to": "Grace"} and isinstance(read.arguments["weight"], int)
+    assert small_model().read("send 5 kg to Ada quickly", "parcel").arguments["speed"] == "express"
+
+
+def test_a_slot_that_the_log_always_has_is_missed() -> None:
+    call = small_model().call("rush a parcel")
+    assert call.tool == "parcel" and "weight" in call.read.missing and not call.sure
+
+
+def test_the_same_seed_gives_the_same_model() -> None:
+    rows = log(120)
+    first, second, other = (fit_calls(rows, replace(SHORT, seed=seed)) for seed in (1, 1, 2))
+    questions = [e.question for e in log(60, seed=3)]
+    assert [first.call(q) for q in questions] == [second.call(q) for q in questions]
+    assert [first.call(q) for q in questions] != [other.call(q) for q in questions]
+
+
+def test_training_leaves_the_random_state_alone() -> None:
+    torch.manual_seed(7)
+    before = torch.rand(3)
+    torch.manual_seed(7)
+    fit_calls(log(60), SHORT)
+    assert torch.equal(before, torch.rand(3))
+
+
+def test_a_listener_may_break_training_off() -> None:
+    def stop(progress: CallProgress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_calls(log(60), SHORT, stop)
+
+
+@pytest.mark.parametrize("rows", [[], [Example("hello", "none")] * 9])
+def test_one_tool_is_refused_with_the_remedy(rows: list[Example]) -> None:
+    with pytest.raises(ValueError, match="a router needs two. Add examples"):
+        fit_calls(rows)
+
+
+def test_rows_without_known_arguments_teach_the_tool_alone() -> None:
+    rows = [replace(e, arguments=None) if e.tool == "invite" else e for e in log(200)]
+    model = fit_calls(rows, SMALL)
+    assert model.parts.slots["invite"] == () and model.call("invite Ada to dinner").tool == "invite"
+
+
+def test_numpy_says_what_torch_says() -> None:
+    network, parts = train_network(log(300), SMALL)
+    model = CallModel(network.base.fold(precision="float32"), parts)
+    for example in log(300, seed=4):
+        words, places = tokens(example.question)
+        bits = model.gazetteer.bits(len(words), model.gazetteer.matches(words))
+        tool = torch.tensor([network.base.labels.index(example.tool)])
+        batch = Batch(
+            [network.base.encode_words(words)], torch.from_numpy(bits)[None], torch.tensor([len(words)]), tool
+        )
+        with torch.no_grad():
+            scores = network(batch)
+        assert model.router.logits([example.question])[0] == pytest.approx(scores.tools[0].numpy(), abs=1e-3)
+        read = model.read(example.question, example.tool)
+        with torch.no_grad():
+            log_p = -float(network.path_loss(scores.tags.mean(0), _tags(read, places, parts.span_slots), batch.mask)[0])
+        for owner, _, start, end in class_ranges(parts.slots):
+            if owner == example.tool:
+                log_p += float(torch.log_softmax(scores.classes[0, start:end], 0).max())
+        assert np.exp(log_p) == pytest.approx(read.posterior, abs=1e-3)
+
+
+def _tags(read: Read, places: list[tuple[int, int]], names: tuple[str, ...]) -> torch.Tensor:
+    """The path that ``read`` was read from."""
+    tags = torch.zeros(1, len(places), dtype=torch.long)
+    for slot, spans in read.spans.items():
+        for a, b in spans:
+            inside = [i for i, (start, end) in enumerate(places) if a <= start and end <= b]
+            tags[0, inside] = 2 * names.index(slot) + 2
+            tags[0, inside[0]] -= 1
+    return tags
+
+
+def test_the_forward_algorithm_in_a_batch_is_that_of_each_row() -> None:
+    torch.manual_seed(0)
+    emissions, transitions, start = torch.randn(5, 7, 4), torch.randn(4, 4), torch.randn(4)
+    lengths = torch.tensor([7, 1, 3, 5, 2])
+    mask = (torch.arange(7) < lengths[:, None]).float()
+    tags = torch.randint(0, 4, (5, 7))
+    together = log_partition(emissions, transitions, start, mask)
+    for i, n in enumerate(lengths.tolist()):
+        one = torch.ones(1, n)
+        assert together[i] == pytest.approx(
+            float(log_partition(emissions[i : i + 1, :n], transitions, start, one)[0]), abs=1e-4
+        )
+        said = path_score(emissions[i : i + 1, :n], transitions, start, tags[i : i + 1, :n], one)[0]
+        assert said <= together[i] + 1e-4
+
+
+def test_the_threshold_is_the_lowest_whose_lower_bound_holds() -> None:
+    draw = np.random.default_rng(0)
+    scores = draw.random(2_000)
+    right = draw.random(2_000) < 0.8 + 0.2 * scores
+    threshold = choose_call_threshold(scores, right, 0.95)
+    kept = scores >= threshold
+    assert wilson(int(right[kept].sum()), int(kept.sum()), 1.645)[0] >= 0.95
+    lower = np.sort(scores[~kept])[-40:]
+    assert all(wilson(int(right[scores >= s].sum()), int((scores >= s).sum()), 1.645)[0] < 0.95 for s in lower)
+
+
+def test_where_no_threshold_holds_nothing_is_sure() -> None:
+    rows = log(20, seed=8)
+    confidence = fit_call_confidence([small_model().call(e.question) for e in rows], rows, 0.97)
+    model = small_model().with_confidence(confidence)  # 20 rows, all right, promise no more than .88
+    assert not any(model.call(e.question).sure for e in log(60, seed=2))
+    assert model.parts.confidence.chosen_on["coverage"] == 0
+
+
+def test_a_good_tool_does_not_hide_a_bad_one() -> None:
+    draw = np.random.default_rng(0)
+    examples = [
+        Example("x", tool, {"a": 1}) for tool in ("good", "bad", "rare") for _ in range(400 if tool != "rare" else 50)
+    ]
+    wrong = [e.tool == "bad" and draw.random() < 0.3 for e in examples]
+    calls = [LearnedCall(e.tool, Read({"a": 1 + w}), 0.9, 0.9, False) for e, w in zip(examples, wrong)]
+    confidence = fit_call_confidence(calls, examples, 0.97)
+    assert confidence.least("good") <= confidence.of(0.9) < confidence.least("bad")
+    assert "rare" not in confidence.thresholds and confidence.chosen_on["sure"] == 400
+
+
+def test_a_small_log_is_calibrated_on_all_its_rows_by_others_of_its_models() -> None:
+    told: list[CallProgress] = []
+    model = fit_calls(log(90), SHORT, told.append)
+    assert model.parts.confidence.chosen_on["questions"] == 90
+    assert {p.part for p in told} == {1, 2, 3, 4} and all(p.parts == 4 for p in told)
+
+
+def test_what_the_small_log_promises_holds_on_new_questions() -> None:
+    calls = [(small_model().call(e.question), e) for e in log(400, seed=6)]
+    sure = [is_right(call, example) for call, example in calls if call.sure]
+    assert len(sure) > 200 and sum(sure) >= 0.97 * len(sure)
+
+
+def test_a_call_is_right_only_as_a_whole() -> None:
+    example = Example("invite Ada", "invite", {"guest": "Ada", "when": None})
+    call = lambda tool, arguments: LearnedCall(tool, Read(arguments), 1.0, 1.0, True)  # noqa: E731
+    assert is_right(call("invite", {"guest": " ADA "}), example)
+    assert not is_right(call("lamp", {"guest": "Ada"}), example)
+    assert not is_right(call("invite", {"guest": "Ada", "time": "now"}), example)
+    assert not is_right(call("invite", {}), example)
+
+
+def test_the_benchmark_ends_in_one_document_with_every_column(tmp_path, capsys, monkeypatch) -> None:
+    files = [tmp_path / f"{name}.jsonl" for name in ("train", "valid", "test")]
+    for seed, (file, n) in enumerate(zip(files, (200, 150, 100))):
+        rows = [{"question": e.question, "tool": e.tool, "arguments": e.arguments} for e in log(n, seed)]
+        file.write_text("\n".join(json.dumps(row) for row in rows))
+    monkeypatch.setattr(bench.CallTrainingConfig, "of", lambda rows, seed: replace(SMALL, seed=seed))
+    train, valid, test = map(str, files)
+    asked = ["--calls", train, "--valid", valid, "--test", test, "--rows", "180", "--seeds", "1"]
+    assert main([*asked, "--peers", "tfidf-lookup", "--out", str(tmp_path / "rows.jsonl")]) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    rows = {row["model"]: row for row in document["rows"]}
+    assert document["train_rows"] == 180 and set(rows) == {"tfidf-lookup", "switchyard"}
+    assert all(set(bench.COLUMNS) <= set(row) for row in rows.values())
+    ours = rows["switchyard"]
+    assert ours["call_exact"] > rows["tfidf-lookup"]["call_exact"] and ours["call_exact"] <= ours["slot_f1"] <= 1
+    assert ours["coverage"] > 0 and ours["precision"] >= 0.95 and 0 < ours["p50_us"] <= ours["p99_us"]
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (["--calls", "x.jsonl"], "needs --valid FILE and --test FILE"),
+        (["--calls", "x.jsonl", "--valid", "x", "--test", "x", "--peers", "oracle"], "Unknown peers .'oracle'."),
+        (["--calls", "x.jsonl", "--valid", "x", "--test", "x"], "x.jsonl"),
+    ],
+)
+def test_the_benchmark_says_what_it_needs(asked: list[str], message: str, capsys) -> None:
+    assert main(asked) == 2
+    assert re.search(message, capsys.readouterr().err)
