@@ -219,8 +219,8 @@ END = object()
 def pump(items: Iterator[Any], make: Callable[[Any], Any] = lambda item: item) -> queue.Queue[Any]:
     """Read ``items`` on a thread of their own, so that what came last is shown without waiting for what comes next.
 
-    The queue gives each item, then ``END``; or the exception that broke it off. A generator that Gradio runs can so yield
-    in between: only there does Gradio end it when its visitor has left.
+    The queue gives each item, then ``END``; or the exception that broke it off. So a generator that Gradio runs can yield
+    in between, and only there does Gradio end it when its visitor has left.
     """
     inbox: queue.Queue[Any] = queue.Queue()
 

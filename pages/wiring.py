@@ -70,9 +70,11 @@ def is_local(lm: Any) -> bool:
 
 
 def ready(router: Router, tools: Mapping[str, Tool], lm: Any) -> None:
-    """Read what every path always sends into the prefix cache of a local model."""
+    """Read what every path always sends into the prefix cache of a local model, and load what plans look things up in."""
     from baselines import race as room
+    from router.plans import warm
 
+    warm(router, tools)
     room.ready(lm, room.build_paths(room.PATHS, tools, router).values())
 
 

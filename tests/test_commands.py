@@ -66,7 +66,10 @@ def test_a_host_that_is_not_this_machine_is_named_and_not_the_port(
 
 def test_an_ipv6_host_is_served() -> None:
     page = build_page(scripted.services())
-    frame.check_address("::1", None)
+    try:
+        frame.check_address("::1", None)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
     address, _ = frame.serve(page, "::1", None)
     assert address.startswith("http://[::1]:") and httpx.get(address).status_code == 200
     page.close()

@@ -89,9 +89,11 @@ def assemble(order: RunOrder, tools: Mapping[str, Any]) -> Setting:
     from baselines.race import build_paths
     from router.lms import capabilities, make_lm
     from router.network import DEFAULT_ROUTER, Router
+    from router.plans import warm
 
     directory = order.router or DEFAULT_ROUTER
     router = Router.from_pretrained(directory)
+    warm(router, tools)
     names = (*order.paths, *(("router/abstained", "router/routed") if order.branches else ()))
     lm = make_lm(order.lm)
     meta = provenance(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from router.builtin.dates import find_dates
-from router.builtin.english import FACTS, QUERY, QUOTED, composed, cues_in, cues_of, embeds_fact
+from router.builtin.english import FACTS, QUERY, QUOTED, composed, cues_in, cues_of, embeds_fact, has_cue
 from router.builtin.places import find as find_place
 from router.builtin.slots import as_said, fill
 from router.builtin.values import number_in, value_of
@@ -146,16 +146,18 @@ class Search:
                 start, end = words[first].start(), words[first + size - 1].end()
                 end -= len(text[start:end]) - len(text[start:end].rstrip("?,.!;:"))
                 span = text[start:end]
-                cues = set(cues_of(span))
-                if name not in cues or cues - {name} - _MEASURES or (name == "unit_converter" and "currency" in cues):
+                if span.split()[0].lower() in _WEAK_START:
                     continue
                 if name == "calculator" and any(a < end and start < b for a, b in dates):
                     continue  # the hyphens of a date are no minus signs
-                if (
-                    any(a < start < b or a < end < b for a, b in (*closed, *dates))
-                    or span.split()[0].lower() in _WEAK_START
-                    or (span.endswith("%") and _TAIL_OF_PERCENT.match(text, end))
-                ):
+                if any(a < start < b or a < end < b for a, b in (*closed, *dates)):
+                    continue
+                if span.endswith("%") and _TAIL_OF_PERCENT.match(text, end):
+                    continue
+                if not has_cue(span, name):
+                    continue
+                cues = set(cues_of(span))
+                if cues - {name} - _MEASURES or (name == "unit_converter" and "currency" in cues):
                     continue
                 step = self._step(name, question.part(span))
                 if step is not None:

@@ -252,6 +252,11 @@ def cues_of(text: str) -> dict[str, int]:
     return found
 
 
+def has_cue(text: str, tool: str) -> bool:
+    """Whether ``cues_of(text)`` has one of ``tool``, for the price of that tool's pattern."""
+    return _CUES[tool].search(_ISO.sub(" ", QUOTED.sub(" ", text))) is not None
+
+
 @once
 def cues_in(question: Question) -> dict[str, int]:
     """``cues_of`` the question's text."""

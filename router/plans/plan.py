@@ -38,6 +38,13 @@ def plan(question: Question | str, router: Decides, tools: Mapping[str, Tool], t
     return replace(found, steps=tuple(map(desk.known, found.steps)), decision_s=spent)
 
 
+def warm(router: Decides, tools: Mapping[str, Tool]) -> None:
+    """Load what planning looks things up in (places, rates, an index), so that no question waits for it: the tools'
+    descriptions, planned like questions, touch it all."""
+    for tool in tools.values():
+        plan(tool.description, router, tools)
+
+
 def _planned(question: Question, decision: Decision, desk: PlanDesk) -> Plan:
     if desk.threshold == math.inf:
         return Plan(decision, abstained=True, reason="The threshold leaves every question to the LLM.")
