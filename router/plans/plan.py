@@ -112,18 +112,17 @@ def _misread(
         return f"It says {said!r}, and what is not to be done is for the LLM to tell."
     if tool.effects and (mood := next((word for word in moods(question) if word not in learned), None)):
         return f"It says {mood!r}: it may ask or suppose, and not request."
-    read = pieces(question)
+    by_tool = PARSE in filled.sources.values()
+    if tool.effects and not by_tool and not takes_time(tool.slots) and (when := moment(question)):
+        return f"It says {when!r}, and {tool.name} has no slot for a time."
     if takes_text(tool, filled.missing):
-        if read and read[0].word not in {*learned, *words_of(tool), *fillers} and not polite(question):
-            return f"{tool.name} has no example that begins with {read[0].text!r}."
-        if tool.effects and (when := moment(question)) and not takes_time(tool.slots):
-            return f"It says {when!r}, and {tool.name} has no slot for a time."
+        first = next((piece for piece in pieces(question)), None)
+        if first and first.word not in {*learned, *words_of(tool), *fillers} and not polite(question):
+            return f"{tool.name} has no example that begins with {first.text!r}."
         return None  # the rest may be the text
     known = {*learned, *words_of(tool), *((fillers - MOOD) if tool.effects else fillers)}
     if polite(question):
         known |= {"can", "could", "would", "will", "you"}
-    if tool.effects and (when := moment(question)) and PARSE not in filled.sources.values():
-        return f"It says {when!r}, and {tool.name} does not take that in."
     asked = not tool.effects or polite(question) or "?" in learned
     left = unread(question, filled, known, asked)
     return f"{tool.name} does not take {left!r} in." if left else None
