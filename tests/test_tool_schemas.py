@@ -270,7 +270,7 @@ def test_any_json_is_read_or_refused_with_a_path_and_nothing_else(schema: Any, v
     result = tool.call(value if isinstance(value, dict) else {})
     assert (result.output is None) != (result.error is None)
     assert prompts.call("q", {"t": tool}).schema
-    unread(Question("a question about 3 things"), tool, fill(Question("a 3"), tool).arguments, set())
+    unread(Question("a question about 3 things"), fill(Question("a 3"), tool), set())
 
 
 ODD = {
