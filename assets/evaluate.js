@@ -11,7 +11,7 @@
   "use strict";
   const Switchyard = (window.Switchyard = window.Switchyard || {});
   const { h, say } = Switchyard;
-  const state = { root: null, panel: null, form: null, send: null, running: false, timer: 0, asked: 0, early: [] };
+  const state = { root: null, panel: null, form: null, send: null, running: false, timer: 0, asked: 0, early: [], lost: null, leaving: false };
 
   const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(0) + " %");
   const number = (value) => (value === null || value === undefined ? "–" : say.count(value));
@@ -224,9 +224,9 @@
     form.load.addEventListener("click", () => form.saved.click());
     form.saved.addEventListener("change", open);
     for (const field of [form.priced_as, form.cached, form.spent_once]) field.addEventListener("change", () => state.panel && !state.running && state.send("reprice", priced()));
-    const lost = Switchyard.kept("evaluating");
+    state.lost = Switchyard.kept("evaluating") || state.lost; // the form may be built twice
     busy(false); // the template's button waits for this script; method="dialog" keeps a key out of the address bar
-    if (lost) fault("The page was reloaded during a run, which stopped it; its results are lost. The form is as it was, without the key. Press Run to begin again.");
+    if (state.lost) fault("The page was reloaded during a run, which stopped it; its results are lost. The form is as it was, without the key. Press Run to begin again.");
     state.send("greet");
     changed();
     if (form.saved.files.length) open(); // what a visitor chose before this script was there
@@ -284,6 +284,7 @@
     const data = await order();
     if (data.own && !data.file) return fault("Choose a JSONL or CSV file first.");
     state.run = Switchyard.id();
+    state.lost = null;
     Switchyard.keep("evaluating", true);
     busy(true);
     state.send("start", { ...data, key: state.form.key.value, run: state.run, visit: Switchyard.visit() });
@@ -349,7 +350,7 @@
 
   function busy(on) {
     state.running = on;
-    if (!on) Switchyard.keep("evaluating", null);
+    if (!on && !state.leaving) Switchyard.keep("evaluating", null);
     state.form.start.disabled = on;
     state.form.halt.disabled = !on;
     state.form.load.disabled = on;
@@ -368,4 +369,8 @@
   }
 
   const find = (selector) => state.root.querySelector(selector);
+
+  // What breaks off because the page is left must not look like the end of the run.
+  addEventListener("beforeunload", () => { state.leaving = true; });
+  addEventListener("pageshow", () => { state.leaving = false; });
 })();
