@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import replace
 
@@ -104,43 +103,6 @@ def test_a_reload_in_mid_run_loses_neither_the_question_nor_what_was_typed_since
     live.open()
     expect(live.page.locator("#sy-alert")).to_contain_text("“slow 5” was running")
     expect(live.page.locator("#sy-question")).to_have_value("and then")
-
-
-def test_a_reload_in_mid_evaluation_says_so_stops_the_servers_run_and_keeps_the_form(live: Live) -> None:
-    page = live.page
-    form = page.locator(".ev-setup")
-    page.get_by_role("tab", name="Evaluate").click()
-    slow = json.dumps({"question": "slow 5"}).encode()
-    form.locator("[name=set]").select_option("own")
-    form.locator("[name=file]").set_input_files({"name": "q.jsonl", "mimeType": "application/jsonl", "buffer": slow})
-    form.locator("[name=limit]").fill("7")
-    form.locator("[name=lm]").fill("unhurried")
-    form.locator("[name=key]").fill("sk-very-secret-key")
-    form.locator('[name=path][value="router"]').uncheck()
-    form.locator("[name=cached]").check()
-    form.get_by_role("button", name="Run", exact=True).click()
-    expect(form.locator(".ev-progress p")).to_have_text("0 of 2 runs")
-    assert "sk-very" not in page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
-    assert races_on_the_server() == 1
-    live.open()
-    page.get_by_role("tab", name="Evaluate").click()
-    expect(form.locator(".ev-fault")).to_contain_text("reloaded during a run, which stopped it")
-    none_on_the_server(page)
-    for name, value in (("set", "own"), ("limit", "7"), ("lm", "unhurried"), ("key", "")):
-        expect(form.locator(f"[name={name}]")).to_have_value(value)
-    expect(form.locator("[name=path]:checked")).to_have_count(2)
-    expect(form.locator("[name=cached]")).to_be_checked()
-    form.locator("[name=set]").select_option("bundled")
-    form.locator("[name=branches]").uncheck()
-    form.locator("[name=lm]").fill("embedded")
-    form.get_by_role("button", name="Run", exact=True).click()
-    expect(form.locator(".ev-fault")).to_be_hidden()
-    expect(form.locator(".ev-progress p")).to_have_text("14 runs done.")
-    live.open()
-    page.get_by_role("tab", name="Evaluate").click()
-    expect(form.locator("[name=limit]")).to_have_value("7")
-    expect(form.get_by_role("button", name="Run", exact=True)).to_be_enabled()
-    expect(form.locator(".ev-fault")).to_be_hidden()
 
 
 def test_settings_outlive_a_reload_and_the_key_does_not(live: Live) -> None:
