@@ -22,6 +22,7 @@ ROOMS = (
     "router.learning",
     "router.delegation",
     "router.pipeline",
+    "router.serve",
     "router.bench",
     "router.__main__",
     "baselines.llm_chain",
