@@ -32,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from router.bench.command import main as bench  # torch and every peer load only for this
 
             return bench(argv[1:])
+        if argv[:1] == ["serve"]:
+            from router.serve.command import main as serve
+
+            return serve(argv[1:])
         args = _parser().parse_args(argv)
         return args.run(args)
     except (OSError, ValueError, ArtifactError) as fault:
@@ -43,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m router", description=__doc__.splitlines()[0])
-    commands = top.add_subparsers(required=True, metavar="route | explain | train | check | bench | synthesize")
+    commands = top.add_subparsers(required=True, metavar="route | explain | train | check | bench | serve | synthesize")
     route = commands.add_parser("route", help="one question a line in, one JSON line out")
     route.add_argument(
         "file", nargs="?", default="-", metavar="FILE|-", help="questions, one a line (default: standard input)"
@@ -74,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_router(check)
     check.set_defaults(run=_check)
     commands.add_parser("bench", help="the router against its peers (--help lists its options)", add_help=False)
+    commands.add_parser("serve", help="an endpoint between an agent and its LLM (--help lists its options)", add_help=False)
     write = commands.add_parser("synthesize", help="examples written by a language model")
     write.add_argument("--lm", required=True, help="embedded, a .gguf file, or provider/model")
     write.add_argument("--out", type=Path, required=True, help="JSONL to write")
