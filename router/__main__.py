@@ -221,7 +221,7 @@ def _check(args: argparse.Namespace) -> int:
     if not args.questions.exists():
         raise ValueError(f"{args.questions} is not there. Give labelled questions with --questions FILE.")
     router, tools = _load(args.router), default_tools()
-    examples, problems = read_examples(args.questions)
+    examples, problems = read_examples(args.questions, question_set=True)
     report: dict[str, Any] = {"questions": shipped.check_questions(router, examples), "bad_rows": len(problems)}
     report["latency"] = shipped.check_latency(router, tools, [e.question for e in examples])
     if args.chains.exists() or args.chains != CHAINS:
@@ -240,7 +240,7 @@ def _synthesize(args: argparse.Namespace) -> int:
 
     held_out: list[str] = []
     for path in args.held_out or [p for p in (ASSETS / "questions.jsonl", CHAINS) if p.exists()]:
-        examples, _ = read_examples(path)
+        examples, _ = read_examples(path, question_set=True)
         held_out += [e.question for e in examples]
     config = SynthesisConfig(per_label=args.per_label, seed=args.seed)
     router = _load(args.router)

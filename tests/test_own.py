@@ -19,7 +19,7 @@ from router.learning.own import ENOUGH, LIKE, NONE_ROWS, TARGET, Likeness, train
 from router.network import Router
 from router.types import NON_TOOLS, NONE, SMALLTALK, Example
 
-QUESTIONS = [e.question for e in read_examples(Path(__file__).parents[1] / "assets" / "questions.jsonl")[0]]
+QUESTIONS = [e.question for e in read_examples(Path(__file__).parents[1] / "assets" / "questions.jsonl", question_set=True)[0]]
 
 
 @cache

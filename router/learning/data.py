@@ -14,24 +14,35 @@ from pathlib import Path
 from typing import Any
 
 from router.learning import synthetic
-from router.learning.logs import TOOL_COLUMNS, Labelled, Problem, Unfit, names_of, read_labelled, read_text, show
+from router.learning.logs import (
+    LABEL_COLUMNS,
+    OFFER,
+    Labelled,
+    Problem,
+    Unfit,
+    names_of,
+    read_labelled,
+    read_text,
+    show,
+)
 from router.types import NONE, Example
 
 
-def read_examples(path: str | Path) -> tuple[list[Example], list[Problem]]:
-    """Examples of a file (JSONL, JSON, CSV, TSV; tables, traces, runs, chat logs) and the rows that were unfit.
+def read_examples(path: str | Path, question_set: bool = False) -> tuple[list[Example], list[Problem]]:
+    """Examples of a file (every form that ``router.learning.logs`` reads) and the rows that were unfit.
 
-    Raises OSError where the file cannot be read and ValueError where it is not UTF-8 text.
+    ``question_set``: a column ``tools`` names those that a question needs. Anywhere else it is what was on offer, and
+    no label. Raises OSError where the file cannot be read and ValueError where it is not UTF-8 text.
     """
     path = Path(path)
     labelled, problems = read_labelled(read_text(path), path.name)
     if labelled and all(one.tools is None for one in labelled):
-        said = f"no row names a tool. Name a column of them one of {', '.join(TOOL_COLUMNS)}."
+        said = f"none of {len(labelled)} rows names a tool. Name a column of them one of {', '.join(LABEL_COLUMNS)}."
         return [], sorted([*problems, Problem(labelled[0].line, said)], key=lambda p: p.line)
     examples = []
     for one in labelled:
         try:
-            examples.append(_example(one))
+            examples.append(_example(one, question_set))
         except Unfit as fault:
             problems.append(Problem(one.line, str(fault)))
     return examples, sorted(problems, key=lambda p: p.line)
@@ -105,11 +116,13 @@ def _key(question: str) -> str:
     return " ".join(question.lower().split())
 
 
-def _example(labelled: Labelled) -> Example:
+def _example(labelled: Labelled, question_set: bool) -> Example:
     """What one question teaches: its first tool. Raises Unfit where it says none, or its reward is no number."""
     row, reward = labelled.row, labelled.row.get("reward")
     if labelled.tools is None:
         raise Unfit(f"no tool: the row has {names_of(row)}. Give it one, in a column called 'tool'.")
+    if labelled.column == OFFER and not question_set:
+        raise Unfit(f"'{OFFER}' is what was on offer, and not what was right. Name that in a column called 'tool'.")
     if reward is not None:
         try:
             reward = float(reward)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.learning.logs.values import Labelled, Unfit, as_object, read_question, read_tool, show
+from router.learning.logs.values import Labelled, Unfit, read_arguments, read_question, read_tool, show
 
 
 def label_run(row: Mapping[str, Any], line: int, source: str) -> Labelled:
@@ -19,7 +19,7 @@ def label_run(row: Mapping[str, Any], line: int, source: str) -> Labelled:
         if not isinstance(call, dict):
             raise Unfit(f"tool result {show(result)} has no call. Give call, output and error.")
         if result.get("error") is None:
-            served.append((read_tool(call.get("tool")), as_object(call.get("arguments"))))
+            served.append((read_tool(call.get("tool")), read_arguments(call.get("arguments"))))
     if served:
         return Labelled(line, question, tuple(dict.fromkeys(tool for tool, _ in served)), served[0][1], source)
     if row.get("answer") is None or results:

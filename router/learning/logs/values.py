@@ -26,7 +26,8 @@ class Problem:
 @dataclass(frozen=True)
 class Labelled:
     """A question as a row has it. ``tools``: those chosen for it, in order, or one label that names no tool; empty for
-    none, None where the row does not say. ``arguments``: of the first. ``row``: the rest of what a table says."""
+    none, None where the row does not say. ``arguments``: of the first. ``row``: what else a table says, and ``column``:
+    where it names the tools."""
 
     line: int
     question: str
@@ -34,6 +35,7 @@ class Labelled:
     arguments: Mapping[str, Any] | None = None
     source: str = ""
     row: Mapping[str, Any] = field(default_factory=dict)
+    column: str = ""
 
 
 class Unfit(ValueError):
@@ -64,20 +66,21 @@ def read_tool(value: Any) -> str:
     return name
 
 
-def read_arguments(text: str) -> dict[str, Any] | None:
-    if not text.strip():
+def read_arguments(value: Any) -> dict[str, Any] | None:
+    """Arguments as an object, or as the JSON text of one; None where nothing is said."""
+    if value is None or isinstance(value, dict):
+        return value
+    if not isinstance(value, str):
+        raise Unfit(f"arguments are {show(value)}. Give an object of argument names and values.")
+    if not value.strip():
         return None
     try:
-        value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise Unfit(f"arguments {show(text)} are not a JSON object. Give one, such as {{}}.")
-    return value
-
-
-def as_object(value: Any) -> dict[str, Any] | None:
-    return value if isinstance(value, dict) else None
+        read = json.loads(value)
+    except (ValueError, RecursionError):
+        read = None
+    if not isinstance(read, dict):
+        raise Unfit(f"arguments {show(value)} are not a JSON object. Give one, such as {{}}.")
+    return read
 
 
 def first_of(row: Mapping[str, Any], names: Sequence[str]) -> Any:
