@@ -37,7 +37,9 @@ def test_the_weights_are_small_and_know_the_ten_labels() -> None:
 
 def test_no_evaluation_question_is_among_the_remembered_training_questions() -> None:
     questions = {
-        e.question.lower() for name in ("questions", "chains") for e in read_examples(ASSETS / f"{name}.jsonl", question_set=True)[0]
+        e.question.lower()
+        for name in ("questions", "chains")
+        for e in read_examples(ASSETS / f"{name}.jsonl", question_set=True)[0]
     }
     assert questions.isdisjoint(question.lower() for question, _ in ROUTER.memory)
 

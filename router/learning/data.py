@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from router.learning.logs import (
     show,
 )
 from router.types import NONE, Example
+
+_LINE = re.compile(r":\d+$")
+"""The line at the end of a source."""
 
 
 def read_examples(path: str | Path, question_set: bool = False) -> tuple[list[Example], list[Problem]]:
@@ -98,6 +102,15 @@ def _groups(examples: Iterable[Example]) -> dict[str, dict[str, list[Example]]]:
         group = example.source if example.source.startswith("synthetic:") else _key(example.question)
         groups[example.tool][group].append(example)
     return groups
+
+
+def origins(examples: Iterable[Example]) -> dict[str, dict[str, int]]:
+    """Per label how many examples come from where: a file, "templates", or what a row's own ``source`` says."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for example in examples:
+        made = example.source.startswith("synthetic:")
+        found[example.tool]["templates" if made else _LINE.sub("", example.source) or "unknown"] += 1
+    return {label: dict(found[label].most_common()) for label in sorted(found)}
 
 
 def write_examples(examples: Iterable[Example], path: str | Path) -> int:
