@@ -6,6 +6,7 @@ Leaves out retries, metering and prices (``meter``, ``metering``). The API key s
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,8 @@ CUT = ("length", "content_filter")
 """Reasons to end that no reply is whole with."""
 ADORNMENTS = ("reasoning_details", "thinking_blocks", "annotations")
 """Fields of a streamed piece that say again, or more richly, what others do."""
+LEAST_KEY = 8
+"""Characters from which a text is a key that can be told from others."""
 CHOICES = "Write embedded, a .gguf file, or provider/model such as openai/gpt-4o-mini."
 
 
@@ -76,13 +79,19 @@ class ProviderEngine(LiteLLMEngine):
             with litellm_errors(model=model):
                 yield
         except Exception as error:
-            key = self.client_options.get("api_key")
-            if key:
-                error.args = tuple(a.replace(key, "…") if isinstance(a, str) else a for a in error.args)
+            error.args = tuple(self._hidden(a) if isinstance(a, str) else a for a in error.args)
             if isinstance(error, lm15.LM15Error):
-                error.message = error.message.replace(key, "…") if key else error.message
+                error.message = self._hidden(error.message)
                 error.retry_after = _retry_after(error)
             raise
+
+    def _hidden(self, text: str) -> str:
+        """``text`` without the key, and without the ends of it that a provider may show."""
+        key = self.client_options.get("api_key") or ""
+        if len(key) < LEAST_KEY:
+            return text
+        first, last = re.escape(key[:4]), re.escape(key[-4:])
+        return re.sub(rf"{re.escape(key)}|\b{first}\S*|\S*{last}\b", "…", text)
 
     def _arguments(self, request: lm15.Request, *, streaming: bool = False) -> dict[str, Any]:
         # LiteLLM's MCP gateway would be looked for with every request that has tools, and needs a package of its own.
