@@ -17,7 +17,7 @@ from typing import Any
 from router.network import DEFAULT_ROUTER, Router
 from router.network.artifact import ArtifactError
 from router.tools import ToolSet, sentence
-from router.types import NON_TOOLS
+from router.types import NON_TOOLS, Example
 
 ASSETS = Path(__file__).parent.parent / "assets"
 CHAINS = ASSETS / "chains.jsonl"
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.set_defaults(run=_explain)
     train = commands.add_parser("train", help="train a router; without FILE, the one that ships")
     train.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help="examples: JSONL, CSV, traces, runs, chat logs"
+        "files", nargs="*", type=Path, metavar="FILE", help="examples: JSONL, CSV, traces, logs of models"
     )
     train.add_argument("--out", type=Path, required=True, help="folder for the weights")
     train.add_argument("--with-templates", action="store_true", help="the shipped template questions beside FILE")
@@ -178,6 +178,9 @@ def _train(args: argparse.Namespace) -> int:
     from router.learning import own, shipped
     from router.learning.data import read_examples
 
+    if args.out.exists() and not args.out.is_dir():
+        raise ValueError(f"--out {args.out} is a file. Give a folder, or a name that is free.")
+    args.out.mkdir(parents=True, exist_ok=True)  # what cannot be saved is not trained
     tools = _tools(args)
     rows = shipped.examples(args.seed) if args.with_templates or not args.files else []
     for path in args.files:
@@ -186,6 +189,7 @@ def _train(args: argparse.Namespace) -> int:
             print(f"{path}:{problem.line}: {problem.message}", file=sys.stderr)
         print(f"{path}: {len(examples)} examples, {len(problems)} bad rows", file=sys.stderr)
         rows += examples
+    _tell_origins([*rows, *(own.world(rows, args.seed) if args.files else ())])
     started = time.perf_counter()
     trained = (
         own.train(rows, args.seed, args.epochs, _show) if args.files else shipped.train(args.seed, args.epochs, _show)
@@ -207,6 +211,14 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _tell_origins(rows: Sequence[Example]) -> None:
+    """Per label where its rows come from, those that are mixed in among them."""
+    from router.learning.data import origins
+
+    for label, found in origins(rows).items():
+        print(f"{label}: {', '.join(f'{n} from {origin}' for origin, n in found.items())}", file=sys.stderr)
+
+
 def _show(progress: Any) -> None:
     held_out = "on all rows"
     if progress.validation_loss is not None:
@@ -226,7 +238,7 @@ def _check(args: argparse.Namespace) -> int:
     if not args.questions.exists():
         raise ValueError(f"{args.questions} is not there. Give labelled questions with --questions FILE.")
     router, tools = _load(args.router), default_tools()
-    examples, problems = read_examples(args.questions)
+    examples, problems = read_examples(args.questions, question_set=True)
     report: dict[str, Any] = {"questions": shipped.check_questions(router, examples), "bad_rows": len(problems)}
     report["latency"] = shipped.check_latency(router, tools, [e.question for e in examples])
     if args.chains.exists() or args.chains != CHAINS:
@@ -245,7 +257,7 @@ def _synthesize(args: argparse.Namespace) -> int:
 
     held_out: list[str] = []
     for path in args.held_out or [p for p in (ASSETS / "questions.jsonl", CHAINS) if p.exists()]:
-        examples, _ = read_examples(path)
+        examples, _ = read_examples(path, question_set=True)
         held_out += [e.question for e in examples]
     config = SynthesisConfig(per_label=args.per_label, seed=args.seed)
     router = _load(args.router)
