@@ -32,6 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             from router.bench.command import main as bench  # torch and every peer load only for this
 
             return bench(argv[1:])
+        if argv[:1] == ["replay"]:
+            from router.handover.replay_command import replay
+
+            return replay(argv[1:])
+        if argv[:1] == ["handover"]:
+            from router.handover.command import handover
+
+            return handover(argv[1:])
         args = _parser().parse_args(argv)
         return args.run(args)
     except (OSError, ValueError, ArtifactError) as fault:
@@ -43,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m router", description=__doc__.splitlines()[0])
-    commands = top.add_subparsers(required=True, metavar="route | explain | train | check | bench | synthesize")
+    commands = top.add_subparsers(required=True, metavar="route | explain | train | check | bench | replay | handover | synthesize")
     route = commands.add_parser("route", help="one question a line in, one JSON line out")
     route.add_argument(
         "file", nargs="?", default="-", metavar="FILE|-", help="questions, one a line (default: standard input)"
@@ -74,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_router(check)
     check.set_defaults(run=_check)
     commands.add_parser("bench", help="the router against its peers (--help lists its options)", add_help=False)
+    commands.add_parser("replay", help="what a hand-over would have done with a log (--help)", add_help=False)
+    commands.add_parser("handover", help="how a hand-over stands; pause, promote, roll back", add_help=False)
     write = commands.add_parser("synthesize", help="examples written by a language model")
     write.add_argument("--lm", required=True, help="embedded, a .gguf file, or provider/model")
     write.add_argument("--out", type=Path, required=True, help="JSONL to write")

@@ -20,6 +20,7 @@ ROOMS = (
     "router.plans",
     "router.lms",
     "router.learning",
+    "router.handover",
     "router.delegation",
     "router.pipeline",
     "router.bench",
@@ -49,6 +50,7 @@ HOMES = {
     "litellm": ("router.lms",),
     "mcp": ("router.tools.mcp",),
     "docstring_parser": ("router.tools.functions",),
+    "sqlalchemy": ("router.handover.journal",),
     "plotly": ("baselines.figures",),
     "gradio": ("pages", "app"),
 }
@@ -106,7 +108,7 @@ def test_the_library_imports_neither_gradio_nor_plotly_nor_baselines() -> None:
         assert not {t.split(".")[0] for t in imports(path)} & {"gradio", "plotly", "baselines", "pages"}, path
 
 
-LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS, MOST_NAMES = 450, 60, 6, 12
+LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS, MOST_NAMES = 450, 60, 6, 13
 # Who may know a tool that ships, a unit or a month by name: those tools, what is learned for them, and the benchmarks'
 # own questions.
 KNOW_THE_TOOLS = (
