@@ -20,6 +20,7 @@ ROOMS = (
     "router.plans",
     "router.lms",
     "router.learning",
+    "router.handover",
     "router.delegation",
     "router.pipeline",
     "router.serve",
@@ -50,6 +51,7 @@ HOMES = {
     "litellm": ("router.lms",),
     "mcp": ("router.tools.mcp",),
     "docstring_parser": ("router.tools.functions",),
+    "sqlalchemy": ("router.handover.journal",),
     "plotly": ("baselines.figures",),
     "gradio": ("pages", "app"),
 }
