@@ -276,8 +276,8 @@ def calibrate(data: Mapping[str, Sequence[Row]]) -> Calibration:
     """The calibration that ``zero_shot.CALIBRATION`` records, from the crafted parts of BFCL: single tools, some, and the
     first of MANY, as they are and without the tool that serves."""
     pool, rng = _pool(data), random.Random(0)
-    among = [_among(row, rng.sample(pool, MANY)) for row in data["multiple"]]
-    without = [_without(row) for row in (*data["multiple"], *among)]
+    among = [_among(row, rng.sample(pool, min(MANY, len(pool)))) for row in data["multiple"]]
+    without = [row for row in map(_without, (*data["multiple"], *among)) if row.tools]
     rows = [*data["simple_python"], *data["multiple"], *among, *data["irrelevance"], *without]
     scores = [SchemaRouter(_numbered(row.tools)).scores(row.question) for row in rows]
     table = np.full((len(rows), max(map(len, scores))), -1e4)
