@@ -234,7 +234,17 @@ def test_the_bench_ends_in_one_document_of_rows(bfcl: Path, tmp_path: Path, caps
     labels = {"book a trip": "travel", "buy a share": "stocks"}
     rows = [[f"{question} {i}", label] for question, label in labels.items() for i in range(12)]
     (tmp_path / "clinc.json").write_text(json.dumps({"train": rows, "test": rows[::3]}))
-    argv = ["--schemas", "--bfcl", str(bfcl), "--clinc", str(tmp_path / "clinc.json"), "--peers", "bm25", "--seeds", "1"]
+    argv = [
+        "--schemas",
+        "--bfcl",
+        str(bfcl),
+        "--clinc",
+        str(tmp_path / "clinc.json"),
+        "--peers",
+        "bm25",
+        "--seeds",
+        "1",
+    ]
     assert bench(argv) == 0
     document = json.loads(capsys.readouterr().out.splitlines()[-1])
     found = {row["model"]: row for row in document["rows"]}
