@@ -6,6 +6,7 @@ has brought in. Leaves out the network and its optimisation.
 
 from __future__ import annotations
 
+import functools
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,15 +86,30 @@ class CallLog:
         )
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A row of a batch: its words, the slot values in it (None where they are not known), and what is to be said of it:
+    a distribution over tags for each word (words, t), and one over tools."""
+
+    words: Sequence[str]
+    tags: Sequence[int] | None
+    said: np.ndarray
+    tools: np.ndarray
+
+
 class Batches:
-    """Draws training batches without end: rows of like length together."""
+    """Draws training batches without end: rows of like length together.
 
-    def __init__(self, network: RouterNetwork, log: CallLog, drawing: Drawing, seed: int) -> None:
-        self.network, self.log, self.drawing, self.random = network, log, drawing, random.Random(seed)
+    ``targets`` (rows, labels) are the distributions over tools that belong to the rows.
+    """
+
+    def __init__(self, log: CallLog, drawing: Drawing, targets: np.ndarray, seed: int) -> None:
+        self.log, self.drawing, self.targets, self.random = log, drawing, targets, random.Random(seed)
         self.size = min(drawing.batch_size, max(LEAST_BATCH, len(log.rows) // 16))
+        self.pool: dict[int, list[Drawn]] = {}
 
-    def __iter__(self) -> Iterator[tuple[Batch, torch.Tensor, torch.Tensor, np.ndarray]]:
-        """Batches without end: (Batch, tags, tag weights, row numbers)."""
+    def __iter__(self) -> Iterator[tuple[list[int], list[Drawn]]]:
+        """Batches without end: row numbers, rows drawn."""
         order, size = [i for i, row in enumerate(self.log.rows) if row.words], self.size
         while order:
             self.random.shuffle(order)
@@ -101,28 +117,43 @@ class Batches:
                      for a in range(0, len(order), 8 * size))  # fmt: skip
             batches = [pool[a : a + size] for pool in pools for a in range(0, len(pool), size)]
             self.random.shuffle(batches)
-            yield from map(self._batch, batches)
+            for chosen in batches:
+                yield chosen, [self.draw(i) for i in chosen]
 
-    def _batch(self, chosen: Sequence[int]) -> tuple[Batch, torch.Tensor, torch.Tensor, np.ndarray]:
-        drawn = [self._drawn(i) for i in chosen]
-        longest = max(len(words) for words, _ in drawn)
-        tags = np.zeros((len(drawn), longest), np.int64)
+    def draw(self, i: int) -> Drawn:
+        """Row ``i``, perhaps with other values in its slots."""
+        if i in self.pool:
+            return self.random.choice(self.pool[i])
+        words, tags = self._swapped(i)
+        return Drawn(words, tags, self.one_hot(tags or [0] * len(words)), self.targets[i])
+
+    def one_hot(self, tags: Sequence[int]) -> np.ndarray:
+        return self._eye[np.asarray(tags)]
+
+    @functools.cached_property
+    def _eye(self) -> np.ndarray:
+        return np.eye(2 * len(self.log.span_slots) + 1, dtype=np.float32)
+
+    def tensors(self, chosen: Sequence[int], drawn: Sequence[Drawn], network: RouterNetwork) -> tuple[Batch, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """What ``network`` reads of the rows, and what it is to say."""
+        longest = max(len(row.words) for row in drawn)
+        said = np.zeros((len(drawn), longest, 2 * len(self.log.span_slots) + 1), np.float32)
         hints = np.zeros((len(drawn), longest, 2 * len(self.log.span_slots)), np.float32)
-        for n, (words, own) in enumerate(drawn):
-            tags[n, : len(words)] = own if own is not None else 0
+        for n, row in enumerate(drawn):
+            said[n, : len(row.words)] = row.said
             if self.random.random() >= self.drawing.hint_dropout:
-                matches = self.log.gazetteer.matches(words, self._brought(words, own or []))
-                hints[n, : len(words)] = self.log.gazetteer.bits(len(words), matches)
+                matches = self.log.gazetteer.matches(row.words, self._brought(row.words, row.tags or []))
+                hints[n, : len(row.words)] = self.log.gazetteer.bits(len(row.words), matches)
         batch = Batch(
-            [self.network.encode_words(words) for words, _ in drawn],
+            [network.encode_words(row.words) for row in drawn],
             torch.from_numpy(hints),
-            torch.tensor([len(words) for words, _ in drawn]),
+            torch.tensor([len(row.words) for row in drawn]),
             torch.from_numpy(self.log.tools[chosen]),
         )
-        weights = torch.tensor([float(own is not None) for _, own in drawn])
-        return batch, torch.from_numpy(tags), weights, np.asarray(chosen)
+        weights = torch.tensor([float(row.tags is not None) for row in drawn])
+        return batch, torch.from_numpy(said), weights, torch.from_numpy(np.stack([row.tools for row in drawn]))
 
-    def _drawn(self, i: int) -> tuple[Sequence[str], list[int] | None]:
+    def _swapped(self, i: int) -> tuple[Sequence[str], list[int] | None]:
         """Words and tags of row ``i``, perhaps with other values in its slots."""
         words, tags = self.log.rows[i].words, self.log.tags[i]
         if not tags or not any(tags) or self.random.random() >= self.drawing.swapped:

@@ -23,6 +23,8 @@ from router.calls.tagger import CallModel
 from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
 from router.learning.tagger import CallNetwork
 from router.learning.training import (
+    Descent,
+    DescentConfig,
     balance,
     calibrate,
     fit_calibration,
@@ -43,8 +45,8 @@ LEAST_HELD_OUT = 500
 
 
 @dataclass(frozen=True)
-class CallTrainingConfig:
-    """How a call model is trained: AdamW for dense parameters, SparseAdam for tables, cosine decay after a warm-up.
+class CallTrainingConfig(DescentConfig):
+    """How a call model is trained.
 
     ``layers`` dilated convolutions stand on the router's, whose channels are divided among ``members``: see
     ``CallNetwork``. ``least_steps`` are made however short the log. ``validation`` is the share of each tool that is
@@ -57,13 +59,12 @@ class CallTrainingConfig:
     layers: int = 2
     epochs: int = 14
     least_steps: int = 350
-    learning_rate: float = 2e-3
-    table_learning_rate: float = 5e-4
-    weight_decay: float = 0.01
     label_smoothing: float = 0.05
-    warmup: float = 0.05
     path_weight: float = 0.5
     drawing: Drawing = Drawing()
+    teacher: Any = None
+    copies: int = 8
+    hard_share: float = 0.3
     validation: float = 0.1
     folds: int = 3
     target: float = 0.97
@@ -203,37 +204,43 @@ def train_network(
     return network, CallParts(log.slots, log.span_slots, phrases, network.arrays())
 
 
+def teach(batches: Batches, config: CallTrainingConfig) -> None:
+    log = batches.log
+    model = config.teacher(log)
+    drawn = {i: [batches.draw(i) for _ in range(config.copies)] for i, row in enumerate(log.rows) if row.words}
+    rows = [(i, one) for i, own in drawn.items() for one in own]
+    logits, tags = model.read([one.words for _, one in rows], [log.tools[i] for i, _ in rows])
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    shares /= shares.sum(1, keepdims=True)
+    hard = config.hard_share
+    for (i, one), tool, said in zip(rows, shares, tags):
+        said = hard * one.said + (1 - hard) * np.exp(said) if one.tags is not None else np.exp(said)
+        tool = hard * one.tools + (1 - hard) * tool
+        batches.pool.setdefault(i, []).append(replace(one, said=said.astype(np.float32), tools=tool.astype(np.float32)))
+
+
 def _optimise(
     network: CallNetwork, log: CallLog, config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
 ) -> None:
-    batches = Batches(network.base, log, config.drawing, config.seed)
-    tables = {id(p) for p in network.base.tables}
-    dense = [p for p in network.parameters() if id(p) not in tables]
-    optimizers = (
-        torch.optim.AdamW(dense, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
-        torch.optim.SparseAdam(network.base.tables, lr=config.table_learning_rate),
-    )
-    peaks = (config.learning_rate, config.table_learning_rate)
     n_tools = len(network.base.labels)
-    targets = torch.from_numpy(smoothed(log.tools, n_tools, config.label_smoothing))
+    targets = smoothed(log.tools, n_tools, config.label_smoothing)
+    batches = Batches(log, config.drawing, targets, config.seed)
+    if config.teacher is not None:
+        teach(batches, config)
     shares = torch.from_numpy(balance(log.tools, n_tools))
     steps = max(config.least_steps, -(-config.epochs * len(log.rows) // batches.size))
+    descent = Descent(network, network.base.tables, config, steps)
     report, total, started = max(1, steps // 20), 0.0, time.perf_counter()
     network.train()
-    for step, (batch, tags, weights, chosen) in zip(range(steps), batches):
-        factor = min(1.0, (step + 1) / (config.warmup * steps + 1)) * 0.5 * (1 + np.cos(np.pi * step / steps))
-        for optimizer, peak in zip(optimizers, peaks):
-            optimizer.param_groups[0]["lr"] = peak * factor + 1e-6
-            optimizer.zero_grad(set_to_none=True)
+    for step, (chosen, drawn) in zip(range(steps), batches):
+        batch, tags, weights, tools = batches.tensors(chosen, drawn, network.base)
         scores = network(batch)
-        loss = -((targets[chosen] * F.log_softmax(scores.tools, 1)).sum(1) * shares[chosen]).mean()
+        loss = -((tools * F.log_softmax(scores.tools, 1)).sum(1) * shares[chosen]).mean()
         loss = loss + config.path_weight * sum(
             (network.path_loss(emissions, tags, batch.mask) * weights).mean() for emissions in scores.tags
         )
         loss = loss + _class_loss(scores.classes, log.classes[chosen], network)
-        loss.backward()
-        for optimizer in optimizers:
-            optimizer.step()
+        descent.step(loss)
         total += float(loss.detach())
         if (step + 1) % report == 0:
             on_progress(CallProgress(1, 1, step + 1, steps, total / report, time.perf_counter() - started))
