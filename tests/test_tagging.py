@@ -210,7 +210,7 @@ def test_the_benchmark_ends_in_one_document_with_every_column(tmp_path, capsys, 
     for seed, (file, n) in enumerate(zip(files, (200, 150, 100))):
         rows = [{"question": e.question, "tool": e.tool, "arguments": e.arguments} for e in log(n, seed)]
         file.write_text("\n".join(json.dumps(row) for row in rows))
-    monkeypatch.setattr(bench.CallTrainingConfig, "of", lambda rows, seed: replace(SMALL, seed=seed))
+    monkeypatch.setattr(bench.CallTrainingConfig, "of", lambda rows, **chosen: replace(SMALL, **chosen))
     train, valid, test = map(str, files)
     asked = ["--calls", train, "--valid", valid, "--test", test, "--rows", "180", "--seeds", "1"]
     assert main([*asked, "--peers", "tfidf-lookup", "--out", str(tmp_path / "rows.jsonl")]) == 0

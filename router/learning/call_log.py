@@ -6,9 +6,8 @@ has brought in. Leaves out the network and its optimisation.
 
 from __future__ import annotations
 
-import functools
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,8 +40,8 @@ class Drawing:
     """
 
     batch_size: int = 64
-    swapped: float = 0.9
-    swap: float = 0.8
+    swapped: float = 0.5
+    swap: float = 0.6
     hint_dropout: float = 0.2
 
 
@@ -100,16 +99,17 @@ class Drawn:
 class Batches:
     """Draws training batches without end: rows of like length together.
 
-    ``targets`` (rows, labels) are the distributions over tools that belong to the rows.
+    ``targets`` (rows, labels) are the distributions over tools that are wanted. Rows in ``pool`` are drawn from there.
     """
 
     def __init__(self, log: CallLog, drawing: Drawing, targets: np.ndarray, seed: int) -> None:
         self.log, self.drawing, self.targets, self.random = log, drawing, targets, random.Random(seed)
         self.size = min(drawing.batch_size, max(LEAST_BATCH, len(log.rows) // 16))
-        self.pool: dict[int, list[Drawn]] = {}
+        self.pool: defaultdict[int, list[Drawn]] = defaultdict(list)
+        self._one_hot = np.eye(2 * len(log.span_slots) + 1, dtype=np.float32)
 
     def __iter__(self) -> Iterator[tuple[list[int], list[Drawn]]]:
-        """Batches without end: row numbers, rows drawn."""
+        """Batches without end: row numbers, and what is drawn of each."""
         order, size = [i for i, row in enumerate(self.log.rows) if row.words], self.size
         while order:
             self.random.shuffle(order)
@@ -125,33 +125,29 @@ class Batches:
         if i in self.pool:
             return self.random.choice(self.pool[i])
         words, tags = self._swapped(i)
-        return Drawn(words, tags, self.one_hot(tags or [0] * len(words)), self.targets[i])
+        return Drawn(words, tags, self._one_hot[tags or [0] * len(words)], self.targets[i])
 
-    def one_hot(self, tags: Sequence[int]) -> np.ndarray:
-        return self._eye[np.asarray(tags)]
-
-    @functools.cached_property
-    def _eye(self) -> np.ndarray:
-        return np.eye(2 * len(self.log.span_slots) + 1, dtype=np.float32)
-
-    def tensors(self, chosen: Sequence[int], drawn: Sequence[Drawn], network: RouterNetwork) -> tuple[Batch, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """What ``network`` reads of the rows, and what it is to say."""
+    def read(self, chosen: Sequence[int], drawn: Sequence[Drawn], network: RouterNetwork) -> Batch:
+        """What ``network`` reads of rows drawn."""
         longest = max(len(row.words) for row in drawn)
-        said = np.zeros((len(drawn), longest, 2 * len(self.log.span_slots) + 1), np.float32)
         hints = np.zeros((len(drawn), longest, 2 * len(self.log.span_slots)), np.float32)
-        for n, row in enumerate(drawn):
-            said[n, : len(row.words)] = row.said
+        for bits, row in zip(hints, drawn):
             if self.random.random() >= self.drawing.hint_dropout:
                 matches = self.log.gazetteer.matches(row.words, self._brought(row.words, row.tags or []))
-                hints[n, : len(row.words)] = self.log.gazetteer.bits(len(row.words), matches)
-        batch = Batch(
+                bits[: len(row.words)] = self.log.gazetteer.bits(len(row.words), matches)
+        return Batch(
             [network.encode_words(row.words) for row in drawn],
             torch.from_numpy(hints),
             torch.tensor([len(row.words) for row in drawn]),
             torch.from_numpy(self.log.tools[chosen]),
         )
-        weights = torch.tensor([float(row.tags is not None) for row in drawn])
-        return batch, torch.from_numpy(said), weights, torch.from_numpy(np.stack([row.tools for row in drawn]))
+
+    def wanted(self, drawn: Sequence[Drawn]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Distributions over tags of rows drawn (n, longest, t), and whether they are known (n,), 1 or 0."""
+        said = np.zeros((len(drawn), max(len(row.words) for row in drawn), len(self._one_hot)), np.float32)
+        for wanted, row in zip(said, drawn):
+            wanted[: len(row.words)] = row.said
+        return torch.from_numpy(said), torch.tensor([float(row.tags is not None) for row in drawn])
 
     def _swapped(self, i: int) -> tuple[Sequence[str], list[int] | None]:
         """Words and tags of row ``i``, perhaps with other values in its slots."""

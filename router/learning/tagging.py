@@ -21,6 +21,7 @@ from router.calls.confidence import fit_call_confidence
 from router.calls.read import LearnedCall
 from router.calls.tagger import CallModel
 from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
+from router.learning.joint import JointConfig, teach
 from router.learning.tagger import CallNetwork
 from router.learning.training import (
     Descent,
@@ -54,17 +55,15 @@ class CallTrainingConfig(DescentConfig):
     calls that a threshold must hold on its lower bound.
     """
 
-    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(256, 256, dropout=0.3, word_dropout=0.1))
-    members: int = 2
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(256, 128, dropout=0.3, word_dropout=0.1))
+    members: int = 1
     layers: int = 2
     epochs: int = 14
     least_steps: int = 350
     label_smoothing: float = 0.05
     path_weight: float = 0.5
     drawing: Drawing = Drawing()
-    teacher: Any = None
-    copies: int = 8
-    hard_share: float = 0.3
+    teacher: JointConfig | None = None
     validation: float = 0.1
     folds: int = 3
     target: float = 0.97
@@ -72,13 +71,18 @@ class CallTrainingConfig(DescentConfig):
 
     @classmethod
     def of(cls, rows: int, **settings: Any) -> CallTrainingConfig:
-        """What is measured to be best for a log of so many rows: a small one is trained for few steps, which want less
-        dropout and a higher rate for the tables.
+        """What is measured to be best for a log of so many rows. A small one is trained for few steps, which want less
+        dropout and a higher rate for the tables, and makes two taggers differ enough for a vote to be worth its time.
         """
         if rows > SMALL_LOG:
             return cls(**settings)
-        quick = NetworkConfig(256, 256, dropout=0.1, word_dropout=0.1)
-        return cls(**{"network": quick, "table_learning_rate": 5e-3, **settings})
+        small = {
+            "network": NetworkConfig(256, 256, dropout=0.1, word_dropout=0.1),
+            "members": 2,
+            "table_learning_rate": 5e-3,
+            "drawing": Drawing(swapped=0.9, swap=0.8),
+        }
+        return cls(**small | settings)
 
 
 @dataclass(frozen=True)
@@ -204,21 +208,6 @@ def train_network(
     return network, CallParts(log.slots, log.span_slots, phrases, network.arrays())
 
 
-def teach(batches: Batches, config: CallTrainingConfig) -> None:
-    log = batches.log
-    model = config.teacher(log)
-    drawn = {i: [batches.draw(i) for _ in range(config.copies)] for i, row in enumerate(log.rows) if row.words}
-    rows = [(i, one) for i, own in drawn.items() for one in own]
-    logits, tags = model.read([one.words for _, one in rows], [log.tools[i] for i, _ in rows])
-    shares = np.exp(logits - logits.max(1, keepdims=True))
-    shares /= shares.sum(1, keepdims=True)
-    hard = config.hard_share
-    for (i, one), tool, said in zip(rows, shares, tags):
-        said = hard * one.said + (1 - hard) * np.exp(said) if one.tags is not None else np.exp(said)
-        tool = hard * one.tools + (1 - hard) * tool
-        batches.pool.setdefault(i, []).append(replace(one, said=said.astype(np.float32), tools=tool.astype(np.float32)))
-
-
 def _optimise(
     network: CallNetwork, log: CallLog, config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
 ) -> None:
@@ -226,18 +215,20 @@ def _optimise(
     targets = smoothed(log.tools, n_tools, config.label_smoothing)
     batches = Batches(log, config.drawing, targets, config.seed)
     if config.teacher is not None:
-        teach(batches, config)
+        teach(batches, replace(config.teacher, seed=config.seed))
     shares = torch.from_numpy(balance(log.tools, n_tools))
     steps = max(config.least_steps, -(-config.epochs * len(log.rows) // batches.size))
     descent = Descent(network, network.base.tables, config, steps)
     report, total, started = max(1, steps // 20), 0.0, time.perf_counter()
     network.train()
     for step, (chosen, drawn) in zip(range(steps), batches):
-        batch, tags, weights, tools = batches.tensors(chosen, drawn, network.base)
+        batch = batches.read(chosen, drawn, network.base)
+        tools = torch.from_numpy(np.stack([row.tools for row in drawn]))
+        tags, known = batches.wanted(drawn)
         scores = network(batch)
         loss = -((tools * F.log_softmax(scores.tools, 1)).sum(1) * shares[chosen]).mean()
         loss = loss + config.path_weight * sum(
-            (network.path_loss(emissions, tags, batch.mask) * weights).mean() for emissions in scores.tags
+            (network.path_loss(emissions, tags, batch.mask) * known).mean() for emissions in scores.tags
         )
         loss = loss + _class_loss(scores.classes, log.classes[chosen], network)
         descent.step(loss)
