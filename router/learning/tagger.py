@@ -110,11 +110,11 @@ class CallNetwork(nn.Module):
         )
 
     def path_loss(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy (n,) of the paths with what is wanted: distributions over ``tags`` (n, longest, t), each word
-        by itself. Of one path it is its -log probability."""
+        """-log probability (n,) of the paths ``tags`` (n, longest)."""
         transitions, start = self.transitions + self.follows, self.start + self.begins
-        wanted = path_score(emissions, self.transitions, self.start, tags, mask)
-        return log_partition(emissions, transitions, start, mask) - wanted
+        return log_partition(emissions, transitions, start, mask) - path_score(
+            emissions, transitions, start, tags, mask
+        )
 
     @torch.no_grad()
     def arrays(self) -> CallWeights:
@@ -145,10 +145,11 @@ def log_partition(
 def path_score(
     emissions: torch.Tensor, transitions: torch.Tensor, start: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor
 ) -> torch.Tensor:
-    """The mean score (n,) of paths drawn word by word from the distributions ``tags`` (n, longest, t)."""
-    tags = tags * mask[..., None]
-    moved = ((tags[:, :-1] @ transitions) * tags[:, 1:]).sum((1, 2))
-    return (emissions * tags).sum((1, 2)) + tags[:, 0] @ start + moved
+    """The score (n,) of ``tags`` (n, longest)."""
+    moves = tags[:, :-1] * len(start) + tags[:, 1:]
+    moved = transitions.flatten().index_select(0, moves.flatten()).view_as(moves)  # its gradient adds in one order
+    said = (emissions.gather(2, tags[..., None])[..., 0] * mask).sum(1)
+    return said + start.index_select(0, tags[:, 0]) + (moved * mask[:, 1:]).sum(1)
 
 
 def rules(

@@ -21,7 +21,6 @@ from router.calls.confidence import fit_call_confidence
 from router.calls.read import LearnedCall
 from router.calls.tagger import CallModel
 from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
-from router.learning.joint import JointConfig, teach
 from router.learning.tagger import CallNetwork
 from router.learning.training import (
     Descent,
@@ -63,7 +62,6 @@ class CallTrainingConfig(DescentConfig):
     label_smoothing: float = 0.05
     path_weight: float = 0.5
     drawing: Drawing = Drawing()
-    teacher: JointConfig | None = None
     validation: float = 0.1
     folds: int = 3
     target: float = 0.97
@@ -211,22 +209,18 @@ def train_network(
 def _optimise(
     network: CallNetwork, log: CallLog, config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
 ) -> None:
+    batches = Batches(log, config.drawing, config.seed)
     n_tools = len(network.base.labels)
-    targets = smoothed(log.tools, n_tools, config.label_smoothing)
-    batches = Batches(log, config.drawing, targets, config.seed)
-    if config.teacher is not None:
-        teach(batches, replace(config.teacher, seed=config.seed))
+    targets = torch.from_numpy(smoothed(log.tools, n_tools, config.label_smoothing))
     shares = torch.from_numpy(balance(log.tools, n_tools))
     steps = max(config.least_steps, -(-config.epochs * len(log.rows) // batches.size))
     descent = Descent(network, network.base.tables, config, steps)
     report, total, started = max(1, steps // 20), 0.0, time.perf_counter()
     network.train()
     for step, (chosen, drawn) in zip(range(steps), batches):
-        batch = batches.read(chosen, drawn, network.base)
-        tools = torch.from_numpy(np.stack([row.tools for row in drawn]))
-        tags, known = batches.wanted(drawn)
+        batch, tags, known = batches.read(chosen, drawn, network.base)
         scores = network(batch)
-        loss = -((tools * F.log_softmax(scores.tools, 1)).sum(1) * shares[chosen]).mean()
+        loss = -((targets[chosen] * F.log_softmax(scores.tools, 1)).sum(1) * shares[chosen]).mean()
         loss = loss + config.path_weight * sum(
             (network.path_loss(emissions, tags, batch.mask) * known).mean() for emissions in scores.tags
         )

@@ -1,4 +1,4 @@
-"""MiniLM fine-tuned to say tool and tags at once: the teacher of a call model, and its peer in the benchmark.
+"""MiniLM fine-tuned to say tool and tags at once: what the call model is measured against.
 
 As Chen et al. 2019, "BERT for Joint Intent Classification and Slot Filling": the tool from the mean of the last layer,
 the tag of a word from its first piece, told the tool. Optional, as ``router.network.minilm``. Leaves out classes and
@@ -8,7 +8,7 @@ constants, which it does not read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,8 +18,7 @@ from torch.nn import functional as F
 from router.calls.crf import best_path
 from router.learning.call_log import Batches, CallLog, Drawing
 from router.learning.tagger import rules
-from router.learning.training import seeded, smoothed
-from router.network.calibration import softmax
+from router.learning.training import seeded
 from router.network.minilm import WIDTH, MiniLM
 
 INNER = 256
@@ -31,8 +30,6 @@ DROPOUT = 0.1
 class JointConfig:
     """How MiniLM is fine-tuned: AdamW, linear warm-up and decay; embeddings and the lower layers stay frozen.
     ``least_steps`` are made however short the log.
-
-    It teaches on ``drawings`` of each row; ``hard_share`` of what is wanted is the log's word there, the rest its own.
     """
 
     epochs: int = 5
@@ -44,8 +41,6 @@ class JointConfig:
     frozen_layers: int = 2
     warmup: float = 0.06
     drawing: Drawing = Drawing(batch_size=32)
-    drawings: int = 8
-    hard_share: float = 0.3
     seed: int = 0
 
 
@@ -96,23 +91,6 @@ class JointMiniLM(nn.Module):
         return F.log_softmax(scores, 2)
 
     @torch.no_grad()
-    def read(
-        self, texts: Sequence[Sequence[str]], tools: Sequence[int], batch: int = 64
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Logits over tools (n, labels), and for each text the log-probabilities of its words' tags, (words, t), for
-        its tool of ``tools``."""
-        logits = np.zeros((len(texts), self.encoder.head.out_features), np.float32)
-        tags: list[np.ndarray] = [np.zeros(0)] * len(texts)
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        for start in range(0, len(order), batch):
-            chosen = order[start : start + batch]
-            scores, vectors = self([texts[i] for i in chosen])
-            logits[chosen] = scores.numpy()
-            for i, said in zip(chosen, self.tag(vectors, torch.tensor([tools[i] for i in chosen])).numpy()):
-                tags[i] = said[: len(texts[i])]
-        return logits, tags
-
-    @torch.no_grad()
     def call(self, words: Sequence[str]) -> tuple[int, list[int], float]:
         """The tool's number, the tags of ``words``, and the log-probability of both."""
         scores, vectors = self([words])
@@ -123,7 +101,7 @@ class JointMiniLM(nn.Module):
         return tool, tags, float(tools[tool]) + log_p
 
     def _fit(self, log: CallLog, config: JointConfig) -> None:
-        batches = Batches(log, config.drawing, smoothed(log.tools, len(log.slots), config.label_smoothing), config.seed)
+        batches = Batches(log, config.drawing, config.seed)
         steps = max(config.least_steps, -(-config.epochs * len(log.rows) // batches.size))
         body = [p for layer in self.encoder.layers[config.frozen_layers :] for p in layer.parameters()]
         heads = [p for part in (self.encoder.head, self.inner, self.tools, self.tags) for p in part.parameters()]
@@ -134,25 +112,15 @@ class JointMiniLM(nn.Module):
         for step, (chosen, drawn) in zip(range(steps), batches):
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * min((step + 1) / warm, (steps - step) / (steps - warm))
-            logits, vectors = self([row.words for row in drawn])
-            loss = F.cross_entropy(logits, torch.from_numpy(np.stack([row.tools for row in drawn])))
-            wanted, known = batches.wanted(drawn)
-            said = self.tag(vectors, torch.from_numpy(log.tools[chosen]))
-            loss = loss - config.path_weight * ((said * wanted).sum((1, 2)) * known).mean()
+            logits, vectors = self([words for words, _ in drawn])
+            tools = torch.from_numpy(log.tools[chosen])
+            loss = F.cross_entropy(logits, tools, label_smoothing=config.label_smoothing)
+            said = [
+                row[range(len(tags)), tags].sum() for row, (_, tags) in zip(self.tag(vectors, tools), drawn) if tags
+            ]
+            if said:
+                loss = loss - config.path_weight * torch.stack(said).sum() / len(drawn)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(body, 1.0)
             optimizer.step()
-
-
-def teach(batches: Batches, config: JointConfig) -> None:
-    """From now on ``batches`` draws rows that a MiniLM trained on their log has read, and wants what it says of them
-    (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network")."""
-    log = batches.log
-    model = JointMiniLM.trained(log, config)
-    numbers = [i for i, row in enumerate(log.rows) if row.words for _ in range(config.drawings)]
-    drawn = [batches.draw(i) for i in numbers]
-    logits, tags = model.read([row.words for row in drawn], log.tools[numbers])
-    mixed = lambda hard, soft: config.hard_share * hard + np.float32(1 - config.hard_share) * soft  # noqa: E731
-    for i, row, tool, said in zip(numbers, drawn, softmax(logits), tags):
-        batches.pool[i].append(replace(row, tools=mixed(row.tools, tool), said=mixed(row.said, np.exp(said))))
