@@ -353,7 +353,7 @@ def _parser() -> argparse.ArgumentParser:
         "--peers",
         type=lambda text: [p for p in text.split(",") if p],
         default=[],
-        help=f"{', '.join(PEERS)}; with --calls tfidf-lookup, minilm-cache",
+        help=f"{', '.join(PEERS)}; with --calls tfidf-lookup, minilm-cache, minilm-joint",
     )
     parser.add_argument("--seeds", type=int, default=3, help="how often ours is trained (default 3)")
     parser.add_argument("--cache", help="a folder that keeps the fine-tuned MiniLM and its logits between runs")

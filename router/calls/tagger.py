@@ -135,9 +135,9 @@ class CallModel:
     def _encode(self, words: Sequence[str], conv: np.ndarray) -> np.ndarray:
         """What is known of each word in its place, (m, n, u), after all convolutions."""
         w = self.parts.weights
-        rows, hints = self.gazetteer.columns(self.gazetteer.matches(words))
-        if rows:
-            np.add.at(conv, rows, w.hints[hints])
+        matches = self.gazetteer.matches(words)
+        if matches:
+            conv += self.gazetteer.bits(len(words), matches) @ w.hints
         m, u = w.hidden.shape[:2]
         x = np.maximum(conv, np.float32(0)).reshape(len(conv), m, u).transpose(1, 0, 2)
         for i, (weight, bias, norm) in enumerate(zip(w.convolutions, w.convolution_bias, w.norms)):
