@@ -62,7 +62,7 @@ class RouterPipeline(dspy.Module):
         found = self._plan(question, trace)
         steps = self._filled(lm, question, found, trace)
         if found.abstained or steps is None:
-            answer = answer_with_tools(lm, question, self.tools, trace)
+            answer = answer_with_tools(lm, question, self._shown(found), trace)
         elif results := run_steps(trace, self.tools, steps):
             answer = self._answer(lm, question, results, trace)
         elif found.decision.tool == SMALLTALK:
@@ -104,12 +104,19 @@ class RouterPipeline(dspy.Module):
             microseconds=found.decision_s * 1e6,
             reason=found.reason,
             missing=list(found.missing),
+            shortlist=list(found.shortlist),
         )
         return found
+
+    def _shown(self, found: Plan) -> Mapping[str, Tool]:
+        """The tools that the LLM chooses from: those of the shortlist, else all."""
+        return {name: self.tools[name] for name in found.shortlist} or self.tools
 
     def _filled(self, lm: dspy.LM, question: str, found: Plan, trace: Trace) -> tuple[Step, ...] | None:
         """The steps of a plan, the open slots of a partial one filled by the LLM, which sees one schema; None where what
         it says does not fit."""
+        if found.shortlist:
+            return None  # nothing but its schema speaks for the tool: the LLM makes the call, or none
         if found.outcome != "partial":
             return found.steps
         (step,) = found.steps
