@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -174,7 +175,8 @@ def _held_out(
 def _read_all(model: CallModel, examples: Sequence[Example]) -> _Held:
     """The calls that ``model`` reads once its tool probabilities are calibrated on the same examples."""
     model = CallModel(calibrate(model.router, examples), model.parts)
-    return _Held(model, examples, [model.call(example.question) for example in examples])
+    asked_on = datetime.fromisoformat(model.parts.asked_on)
+    return _Held(model, examples, [model.call(example.question, asked_on) for example in examples])
 
 
 def _folds(examples: Sequence[Example], config: CallTrainingConfig) -> Iterator[tuple[list[Example], list[Example]]]:
@@ -200,7 +202,8 @@ def train_network(
     network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.members, config.layers)
     _optimise(network, log, config, on_progress)
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
-    return network, CallParts(log.slots, log.span_slots, phrases, network.arrays())
+    asked_on = log.asked_on.isoformat()
+    return network, CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on)
 
 
 def _optimise(
