@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from router.calls.alignment import Text
+from router.calls.alignment import Text, is_amid
 from router.calls.artifact import CallParts, read, write
 from router.calls.confidence import Confidence
 from router.calls.crf import BANNED, best_path, log_partition
@@ -125,7 +125,7 @@ class CallModel:
         for number, found in spans_of(tags).items():
             slot = layer.slots[self.parts.span_slots[number]]
             values = [slot.form.value(text.of(a, b), text.now) for a, b in found]
-            if None in values:
+            if None in values or any(is_amid(text, place, slot.form) for place in found):
                 unread.append(slot.name)
                 continue
             spans[slot.name] = tuple((text.places[a][0], text.places[b - 1][1]) for a, b in found)
@@ -133,7 +133,7 @@ class CallModel:
         if layer.classes:
             log_p += self._classify(layer, x, features, arguments)
         for slot in layer.slots.values():
-            if slot.kind == "constant":
+            if slot.kind == "constant" or (slot.kind == "span" and slot.values and slot.name not in (*arguments, *unread)):
                 arguments[slot.name] = slot.values[0]
         missing = tuple(slot.name for slot in layer.slots.values() if slot.name in unread or (
             slot.always and slot.name not in arguments))  # fmt: skip

@@ -21,6 +21,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from router.types import NON_TOOLS, NONE, Example
 
 QUESTION_COLUMNS = ("question", "text", "query", "sentence", "prompt", "input")
 TOOL_COLUMNS = ("tool", "label", "category", "intent", "tools")
+AT_COLUMNS = ("at", "timestamp", "created_at")
+"""When a row's question was asked, in ISO 8601 or in seconds since 1970."""
 SEPARATORS = (",", ";", "\t")
 """Between the cells of a table: the first that makes sense of its first line."""
 SEVERAL = ("tools", "answer")
@@ -178,6 +181,7 @@ def write_examples(examples: Iterable[Example], path: str | Path) -> int:
         row: dict[str, Any] = {"question": e.question, "tool": e.tool}
         row |= {"arguments": dict(e.arguments)} if e.arguments is not None else {}
         row |= {"reward": e.reward} if e.reward is not None else {}
+        row |= {"at": e.at} if e.at else {}
         lines.append(json.dumps(row | {"source": e.source}, ensure_ascii=False))
     Path(path).write_text("".join(line + "\n" for line in lines), "utf-8")
     return len(lines)
@@ -282,7 +286,8 @@ def _example(labelled: Labelled) -> Example:
             reward = float(reward)
         except (TypeError, ValueError):
             raise _Unfit(f"reward is {_show(reward)}. Give a number.") from None
-    return Example(labelled.question, (labelled.tools or (NONE,))[0], labelled.arguments, reward, labelled.source)
+    tool, at = (labelled.tools or (NONE,))[0], _moment(_first(row, AT_COLUMNS))
+    return Example(labelled.question, tool, labelled.arguments, reward, labelled.source, at)
 
 
 def _run(row: Mapping[str, Any], line: int, source: str) -> Labelled:
@@ -396,6 +401,15 @@ def _tool(value: Any) -> str:
         except ValueError as fault:
             raise _Unfit(str(fault)) from None
     return name
+
+
+def _moment(value: Any) -> str:
+    """``value`` in ISO 8601, by the clock of its zone; "" where it is no moment."""
+    try:
+        seconds = isinstance(value, int | float) and not isinstance(value, bool)
+        return (datetime.fromtimestamp(value, timezone.utc) if seconds else datetime.fromisoformat(value)).isoformat()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return ""
 
 
 def _names(row: Mapping[str, Any]) -> str:

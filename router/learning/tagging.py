@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from router.calls.artifact import CallParts
 from router.calls.confidence import fit_call_confidence
 from router.calls.read import LearnedCall
+from router.calls.slots import asked_at
 from router.calls.tagger import CallModel
 from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
 from router.learning.tagger import CallNetwork
@@ -175,8 +176,8 @@ def _held_out(
 def _read_all(model: CallModel, examples: Sequence[Example]) -> _Held:
     """The calls that ``model`` reads once its tool probabilities are calibrated on the same examples."""
     model = CallModel(calibrate(model.router, examples), model.parts)
-    asked_on = datetime.fromisoformat(model.parts.asked_on)
-    return _Held(model, examples, [model.call(example.question, asked_on) for example in examples])
+    day = datetime.fromisoformat(model.parts.asked_on)
+    return _Held(model, examples, [model.call(example.question, asked_at(example, day)) for example in examples])
 
 
 def _folds(examples: Sequence[Example], config: CallTrainingConfig) -> Iterator[tuple[list[Example], list[Example]]]:
