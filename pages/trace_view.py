@@ -193,7 +193,7 @@ def _end(steps: list[dict[str, Any]], event: TraceEvent, counts: Counts) -> None
 
 
 def export_json(races: Sequence[Race]) -> dict[str, Any]:
-    """The session as a trace that ``router.learning.data`` and the evaluation read: every event, in order, path by path."""
+    """The session as a trace that ``router.learning.logs`` and the evaluation read: every event, in order, path by path."""
     return {
         "format": "switchyard-trace",
         "version": 1,

@@ -14,7 +14,7 @@ import dspy
 
 from router.delegation import LessonContext, Said, lesson_for_event, parse_instruction, parse_reply
 from router.delegation.teacher import Teacher
-from router.lms import MalformedReply, ask, ask_json, capabilities, metered, prompts
+from router.lms import MalformedReply, answered, ask, ask_json, capabilities, metered, prompts
 from router.lms.calling import answer_with_tools, handed_back, run_tool, tell
 from router.lms.prompts import Prompt
 from router.plans import Decides, plan
@@ -175,7 +175,7 @@ def write(lm: dspy.LM, question: str, results: list[ToolResult], trace: Trace) -
         prompt = prompts.write(question, results) if results else prompts.chat(question)
         return ask(lm, prompt, trace, stream=True)
     with metered(lm, trace, "write" if results else "chat", stream="answer"):
-        return dspy.Predict(WriteAnswer)(question=question, results=[r.text for r in results]).answer.strip()
+        return answered(dspy.Predict(WriteAnswer)(question=question, results=[r.text for r in results]).answer)
 
 
 def reply_and_teach(lm: dspy.LM, message: str, trace: Trace) -> Said:
@@ -189,6 +189,6 @@ def reply_and_teach(lm: dspy.LM, message: str, trace: Trace) -> Said:
         with metered(lm, trace, "teach"):
             reply = dspy.Predict(ReplyAndTeach)(message=message)
         instruction, note = parse_instruction(reply.learningInstruction)
-        said = Said(reply.userResponse.strip(), instruction, note)
+        said = Said(answered(reply.userResponse), instruction, note)
     trace.emit("token", step=trace.events[-1].data["step"], text=said.answer)
     return said

@@ -148,6 +148,8 @@ class Usage:
     ``input_tokens``, ``cached_tokens`` (the part of the input that the provider read from its prompt cache) and
     ``output_tokens`` are the model's own counts; ``o200k_*`` count the same texts with OpenAI's o200k_base, so that
     models compare on one tokenizer. The two are never added together. ``cost_usd`` is None when no price is known.
+    ``counted_calls``: those of the calls whose tokens the provider did not say, or not all, so that o200k's count stands
+    for its own.
     """
 
     calls: int = 0
@@ -157,6 +159,7 @@ class Usage:
     o200k_input: int = 0
     o200k_output: int = 0
     cost_usd: float | None = None
+    counted_calls: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         if not self.calls or not other.calls:
@@ -170,6 +173,7 @@ class Usage:
             o200k_input=self.o200k_input + other.o200k_input,
             o200k_output=self.o200k_output + other.o200k_output,
             cost_usd=self.cost_usd + other.cost_usd if known else None,
+            counted_calls=self.counted_calls + other.counted_calls,
         )
 
 
@@ -184,7 +188,8 @@ class TraceEvent:
     route  outcome, tool, confidence, abstained, threshold, probabilities, microseconds (of the decision), reason,
            missing
     lm     phase "begin": step, role · phase "end": the same and seconds (model time), wait_s (in the queue of
-           a local model), first_token_s, reply, usage (the fields of Usage), error when it failed
+           a local model), first_token_s, reply, thoughts (where the model told some), usage (the fields of Usage),
+           error when it failed
     token  step, text (a piece of the final answer)
     tool   phase "begin": step, tool, arguments, sources (slot → "question" | "llm") · phase "end": the same
            and output, error, seconds
