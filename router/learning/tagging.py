@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 from router.calls.artifact import CallParts
 from router.calls.confidence import fit_call_confidence
 from router.calls.read import LearnedCall
+from router.calls.slots import asked_at
 from router.calls.tagger import CallModel
 from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
 from router.learning.tagger import CallNetwork
@@ -177,7 +179,8 @@ def _held_out(
 def _read_all(model: CallModel, examples: Sequence[Example]) -> _Held:
     """The calls that ``model`` reads once its tool probabilities are calibrated on the same examples."""
     model = CallModel(calibrate(model.router, examples), model.parts)
-    return _Held(model, examples, [model.call(example.question) for example in examples])
+    day = datetime.fromisoformat(model.parts.asked_on)
+    return _Held(model, examples, [model.call(example.question, asked_at(example, day)) for example in examples])
 
 
 def _folds(examples: Sequence[Example], config: CallTrainingConfig) -> Iterator[tuple[list[Example], list[Example]]]:
@@ -203,7 +206,8 @@ def train_network(
     network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.members, config.layers)
     _optimise(network, log, config, on_progress)
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
-    return network, CallParts(log.slots, log.span_slots, phrases, network.arrays())
+    asked_on = log.asked_on.isoformat()
+    return network, CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on)
 
 
 def _optimise(
