@@ -229,7 +229,8 @@ class Example:
     """A question with the label it should be routed to.
 
     ``reward`` is None for a labelled example and the observed reward for a logged decision; ``source`` says where it
-    comes from ("synthetic:calculator:17", "trace:runs.jsonl:12", ...).
+    comes from ("synthetic:calculator:17", "trace:runs.jsonl:12", ...). ``at``: when it was asked (ISO 8601), "" where
+    that is not known.
     """
 
     question: str
@@ -237,6 +238,7 @@ class Example:
     arguments: Mapping[str, Any] | None = None
     reward: float | None = None
     source: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """``python -m router bench --schemas``: a tool chosen from schemas alone, beside BM25 and MiniLM.
 
-On BFCL (Patil et al. 2025, "The Berkeley Function Calling Leaderboard", Apache-2.0): the right tool among those on offer,
-and how well the best score tells questions that a tool serves from those that none does. On CLINC150: intents by their
-names, with 0, 1, 5 and 10 examples each. Weights and thresholds were chosen on the crafted parts of BFCL; its live parts
-and CLINC150's test rows are only reported. Leaves out arguments, several turns and several calls.
+On BFCL (Patil et al. 2025, "The Berkeley Function Calling Leaderboard", Apache-2.0): the right tool among those on
+offer, and how well the best score tells questions that a tool serves from those that none does. On CLINC150: intents by
+their names, with 0, 1, 5 and 10 examples each. Weights and thresholds were chosen on the crafted parts of BFCL; its
+live parts and CLINC150's test rows are only reported. Leaves out arguments, several turns and several calls.
 """
 
 from __future__ import annotations
@@ -113,8 +113,9 @@ def run(
 
 
 class Model(Protocol):
-    """A way to choose among tools: by their schemas alone, or with examples. ``read`` may look at texts beforehand, which
-    a model that embeds in batches does faster, and ``forget`` drops what it kept, so that times are those of new texts.
+    """A way to choose among tools: by their schemas alone, or with examples. ``read`` may look at texts beforehand,
+    which a model that embeds in batches does faster, and ``forget`` drops what it kept, so that times are those of new
+    texts.
     """
 
     def read(self, texts: Iterable[str]) -> None: ...
@@ -249,7 +250,7 @@ def _tool(function: Mapping[str, Any]) -> Tool:
 
 
 def _schema(schema: Any) -> Any:
-    """A schema of BFCL, which names types as programming languages do, as a JSON schema: its words and its structure."""
+    """A schema of BFCL, which names types as programming languages do, as a JSON schema: its words and structure."""
     if not isinstance(schema, Mapping):
         return {}
     kind = schema.get("type")
@@ -302,8 +303,8 @@ def _narrowed(data: Mapping[str, Sequence[Row]], parts: Sequence[str]) -> dict[s
 
 
 def calibrate(data: Mapping[str, Sequence[Row]]) -> Calibration:
-    """The calibration that ``zero_shot.CALIBRATION`` records, from the crafted parts of BFCL: single tools, some, and the
-    first of MANY, as they are and without the tool that serves."""
+    """The calibration that ``zero_shot.CALIBRATION`` records, from the crafted parts of BFCL: one tool, some, and MANY,
+    as they are and without the tool that serves."""
     pool, rng = _pool(data), random.Random(0)
     among = [_among(row, rng.sample(pool, min(MANY, len(pool)))) for row in data["multiple"]]
     without = [row for row in map(_without, (*data["multiple"], *among)) if row.tools]

@@ -20,7 +20,7 @@ from typing import Any
 
 from router.handover.gate import GateConfig, Gates, ceiling
 from router.handover.journal import Journal
-from router.handover.learner import Candidate, Lesson, compare, train_candidate
+from router.handover.learner import Candidate, LearnerConfig, Lesson, compare, train_candidate
 
 KEPT = 5
 """Models that are kept, the one that stands among them."""
@@ -54,7 +54,11 @@ def start(journal: Journal, models: Path, gate: GateConfig) -> subprocess.Popen[
 
 
 def learn(
-    journal: Journal, models: Path, gate: GateConfig, on_progress: Callable[[int, int], None] = lambda done, of: None
+    journal: Journal,
+    models: Path,
+    gate: GateConfig,
+    config: LearnerConfig = LearnerConfig(),
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[str, Any]:
     """Learn from the journal, and put the candidate in the place of the model that stands unless it is worse.
 
@@ -67,7 +71,7 @@ def learn(
             shutil.rmtree(left)
         state = journal.state()
         lessons = journal.lessons(state.get("schemas", {}))
-        candidate = train_candidate(lessons, on_progress)
+        candidate = train_candidate(lessons, config, on_progress)
         number = max(numbers(models), default=0) + 1
         partial = folder_of(models, number).with_suffix(".partial")
         partial.mkdir()

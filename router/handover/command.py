@@ -170,4 +170,4 @@ def _learn(args: argparse.Namespace, journal: Journal) -> None:
     if hasattr(os, "nice"):
         os.nice(15)
     told = lambda done, of: print(f"model {done} of {of}", file=sys.stderr, flush=True)  # noqa: E731
-    print(json.dumps(background.learn(journal, args.models, _config(args), told)))
+    print(json.dumps(background.learn(journal, args.models, _config(args), on_progress=told)))

@@ -13,6 +13,7 @@ from typing import Literal
 
 from router.calls.read import LearnedCall
 from router.calls.tagger import CallModel
+from router.handover.evidence import NEVER
 from router.handover.gate import SCOPES, Comparison, Gates, Scope
 from router.handover.learner import Candidate, compare, confidences, unseen, words_of
 from router.types import Example
@@ -29,6 +30,7 @@ class Opinion:
     """What the router would call for request number ``row``, how sure it is, and what becomes of the request.
 
     ``sure``: by scope, whether the tool is live and the call over its threshold. ``model``: the number of the model.
+    ``threshold``: from which a whole call of the tool is sure. ``seconds`` that reading it took.
     """
 
     row: int
@@ -37,6 +39,8 @@ class Opinion:
     confidence: Mapping[Scope, float] = field(default_factory=lambda: dict.fromkeys(SCOPES, 0.0))
     sure: Mapping[Scope, bool] = field(default_factory=lambda: dict.fromkeys(SCOPES, False))
     model: int | None = None
+    threshold: float = NEVER
+    seconds: float = 0.0
 
     @property
     def tool(self) -> str | None:
@@ -87,7 +91,8 @@ class Desk:
             mode = "shadow"
         elif drawn:
             mode = "audit"
-        return Opinion(row, mode, call, confidence, sure, standing.number)
+        threshold = gates.gate("call", call.tool).threshold
+        return Opinion(row, mode, call, confidence, sure, standing.number, threshold)
 
     def consider(self, row: int, question: str) -> Opinion:
         """``read`` and ``decide`` at once."""

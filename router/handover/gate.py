@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from router.handover.evidence import NEVER, Alarm, Proof, greatest_share, least_share, prove, spent
+from router.handover.evidence import EVEN_LOOKS, NEVER, Alarm, Proof, greatest_share, prove, proves, spent
 
 Scope = Literal["tool", "call"]
 SCOPES: tuple[Scope, ...] = ("tool", "call")
@@ -105,7 +105,7 @@ class Gate:
         if self.state == "live" or not self.proof.accepted:
             return None
         more = 0
-        while least_share(self.proof.agreed + more, self.proof.accepted + more, error) < target:
+        while not proves(self.proof.agreed + more, self.proof.accepted + more, target, error):
             more += 1 + more // 50
         return more
 
@@ -129,7 +129,7 @@ class Gates:
     @property
     def uneasy(self) -> bool:
         """Whether the audit sample looks worse than what was proven, so that every request belongs into it."""
-        return any(alarm.uneasy for name, alarm in self.alarms.items() if name.startswith(SCOPES))
+        return any(self.alarms[scope].uneasy for scope in SCOPES if scope in self.alarms)
 
     def judge(self, comparisons: Sequence[Comparison], at: int, ceiling: float = 1.0, usual: Usual = Usual()) -> None:
         """Look for proofs in ``comparisons`` at request ``at``, when a new model is there.
@@ -166,7 +166,7 @@ class Gates:
 
     def _can_prove(self, trials: int) -> bool:
         """Whether so many comparisons could prove the target if all agreed: else a look would be spent on nothing."""
-        return least_share(trials, trials, self.config.error / 4) >= self.config.target if trials else False
+        return proves(trials, trials, self.config.target, self.config.error / (EVEN_LOOKS + 1))
 
     def _settle(self, scope: Scope, tool: str, proof: Proof, shared: bool, at: int) -> None:
         gate = self.gate(scope, tool)

@@ -25,6 +25,8 @@ from router.network.artifact import ArtifactError
 from router.tools import Tool, ToolSet
 from router.types import NON_TOOLS, Example, ToolCall
 
+SEVERAL = "several tools"
+"""What is noted, and learned, where the LLM called more than one tool: no tool's name, so nobody acts on it."""
 LOOK_S = 1.0
 """Seconds after which a request looks whether the state has changed."""
 
@@ -74,7 +76,9 @@ class Handover:
         """What becomes of ``question``. Only for "act" the router's call is to be made; it fits the tool's schema."""
         self._look()
         desk, standing = self._desk, self._desk.standing
+        started = time.perf_counter()
         call = desk.read(standing, question)
+        spent = time.perf_counter() - started
         with self._lock:
             if desk is not self._desk:  # exchanged while this was reading
                 desk, standing = self._desk, self._desk.standing
@@ -84,7 +88,8 @@ class Handover:
             changed = self._paused(desk.gates) != before
         if changed:
             self._keep(desk)
-        return replace(opinion, mode="ask") if opinion.mode == "act" and not self._may_act(opinion) else opinion
+        refused = opinion.mode == "act" and not self._may_act(opinion)
+        return replace(opinion, seconds=spent, mode="ask" if refused else opinion.mode)
 
     def record(self, opinion: Opinion, row: JournalRow) -> int:
         """Write ``row``, the request of ``opinion``, and take in what the LLM called for it. Returns its number."""

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from router.calls.confidence import fit_call_confidence, is_right
 from router.calls.read import LearnedCall
@@ -24,11 +24,26 @@ from router.handover.gate import Comparison, Scope, Usual
 from router.network.features import MAX_LETTERS, tokenise
 from router.types import Example
 
-FOLDS = (3, 8)
-"""At least and at most so many folds: the more, the nearer a fold's model is to one that has learned from all."""
+if TYPE_CHECKING:
+    from router.learning.tagging import CallTrainingConfig
+
 FOLD_ROWS = 12_800
-"""Lessons times folds, between these: so many that a proof costs about the same whatever the log."""
+"""Lessons times folds, within the bounds for these: so many that a proof does not cost ever more."""
 COMPARED = "candidate.json"
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """``training``: how a model is trained (None: as is best for so many lessons). ``folds``: at least and at most so
+    many; the more, the nearer a fold's model is to one that has learned from all."""
+
+    training: CallTrainingConfig | None = None
+    folds: tuple[int, int] = (3, 8)
+
+    def folds_for(self, lessons: int) -> int:
+        """Into how many folds so many lessons fall."""
+        least, most = self.folds
+        return max(least, min(most, FOLD_ROWS // max(1, lessons)))
 
 
 @dataclass(frozen=True)
@@ -92,11 +107,6 @@ def unseen(words: frozenset[str], question: str) -> bool:
     return any(word[:MAX_LETTERS] not in words for word in tokenise(question))
 
 
-def folds_for(lessons: int) -> int:
-    """Into how many folds so many lessons fall."""
-    return max(FOLDS[0], min(FOLDS[1], FOLD_ROWS // max(1, lessons)))
-
-
 def digest(lessons: Sequence[Lesson]) -> str:
     """A short name of what is learned from, equal in every process."""
     rows = [[one.row, one.example.question, one.example.tool, one.example.arguments, one.proof] for one in lessons]
@@ -104,7 +114,9 @@ def digest(lessons: Sequence[Lesson]) -> str:
 
 
 def train_candidate(
-    lessons: Sequence[Lesson], on_progress: Callable[[int, int], None] = lambda done, of: None
+    lessons: Sequence[Lesson],
+    config: LearnerConfig = LearnerConfig(),
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Candidate:
     """A candidate that has learned from ``lessons``; ``on_progress`` is told how many of how many models are trained.
 
@@ -116,19 +128,19 @@ def train_candidate(
     started = time.process_time()
     examples = [lesson.example for lesson in lessons]
     lesson_of = {id(lesson.example): lesson for lesson in lessons}
-    parts = [part for part in folds(examples, folds_for(len(examples))) if part]
-    config = CallTrainingConfig.of(len(examples))
+    parts = [part for part in folds(examples, config.folds_for(len(examples))) if part]
+    training = config.training or CallTrainingConfig.of(len(examples))
     held: list[tuple[Example, LearnedCall]] = []
     strange, temperatures = 0, []
     for number, part in enumerate(parts):
         rest = [example for other in parts if other is not part for example in other]
-        model = fit_calls(rest, config, validation=part)
+        model = fit_calls(rest, training, validation=part)
         held += [(example, model.call(example.question)) for example in part]
         words = words_of(model)
         strange += sum(unseen(words, example.question) for example in part)
         temperatures.append(model.router.calibration.temperature)
         on_progress(number + 1, len(parts) + 1)
-    model = fit_calls(examples, config, validation=parts[-1])  # calibrated on what it has learned: that is put right
+    model = fit_calls(examples, training, validation=parts[-1])  # calibrated on what it has learned: that is put right
     temperature = math.exp(sum(map(math.log, temperatures)) / len(temperatures))
     router = model.router.with_calibration(replace(model.router.calibration, temperature=temperature))
     confidence = fit_call_confidence([call for _, call in held], [example for example, _ in held])

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from router.handover.desk import Desk, Opinion
 from router.handover.gate import SCOPES, GateConfig, Gates, ceiling
-from router.handover.learner import Candidate, Lesson, digest, train_candidate
+from router.handover.learner import Candidate, LearnerConfig, Lesson, digest, train_candidate
 from router.handover.peers import Embed, measure, same_call, static_embed
 from router.types import Example, Usage
 
@@ -51,6 +51,7 @@ class ReplayConfig:
     seed: int = 0
     folder: Path | None = None
     embed: tuple[str, Embed] | None = ("static", static_embed)
+    learner: LearnerConfig = LearnerConfig()
 
 
 @dataclass
@@ -151,7 +152,7 @@ class Replay:
             return Candidate.load(folder)
         self._say(f"learning from {len(lessons):,} requests")
         told = lambda done, of: self._say(f"  model {done} of {of}")  # noqa: E731
-        candidate = train_candidate(lessons, told)
+        candidate = train_candidate(lessons, self.config.learner, told)
         if folder:
             partial = folder.with_suffix(".partial")
             partial.mkdir(parents=True, exist_ok=True)

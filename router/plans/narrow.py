@@ -22,9 +22,9 @@ SETS_KEPT = 8
 
 
 def by_schema(question: Question, decision: Decision, desk: PlanDesk) -> Plan | None:
-    """The plan for a question that the router's own ``decision`` gives to no tool on offer: partial, with the one tool that
-    its schema makes sure of; or abstained, with the best few, where the router knows none of the tools. None where the
-    decision stands.
+    """The plan for a question that the router's own ``decision`` gives to no tool on offer: partial, with the one tool
+    that its schema makes sure of; or abstained, with the best few, where the router knows none of the tools. None where
+    the decision stands.
 
     The few keep the order of the tools on offer, so that what a provider has cached of a prompt stays the same.
     """
