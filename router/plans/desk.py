@@ -40,9 +40,12 @@ class PlanDesk:
 
     @cached_property
     def strangers(self) -> frozenset[str]:
-        """The tools on offer that the router was not trained for; none where it does not say which labels it has."""
+        """The tools on offer without a reading that the router was not trained for; none where it does not say which
+        labels it has."""
         labels = getattr(self.router, "labels", None)
-        return frozenset() if labels is None else frozenset(self.tools).difference(labels)
+        if labels is None:
+            return frozenset()
+        return frozenset(name for name, tool in self.tools.items() if tool.reading is None and name not in labels)
 
     def of(self, reading: Reading) -> PlanDesk:
         """The same desk, with the tools that share ``reading``."""
