@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ from router.types import NON_TOOLS, Example
 
 ASSETS = Path(__file__).parent.parent / "assets"
 CHAINS = ASSETS / "chains.jsonl"
+APART = {
+    "bench": ("router.bench.command", "main"),
+    "replay": ("router.handover.replay_command", "replay"),
+    "handover": ("router.handover.command", "handover"),
+    "serve": ("router.serve.command", "main"),
+}
+"""Commands with options of their own, and what loads only for them."""
 CLINC_HELP = "CLINC150's data_full.json (Larson et al. 2019)"
 
 
@@ -28,10 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, or 2 where the input was at fault."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        if argv[:1] == ["bench"]:
-            from router.bench.command import main as bench  # torch and every peer load only for this
-
-            return bench(argv[1:])
+        if argv[:1] and argv[0] in APART:
+            module, name = APART[argv[0]]
+            return getattr(import_module(module), name)(argv[1:])
         args = _parser().parse_args(argv)
         return args.run(args)
     except (OSError, ValueError, ArtifactError) as fault:
@@ -43,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m router", description=__doc__.splitlines()[0])
-    commands = top.add_subparsers(required=True, metavar="route | explain | train | check | bench | synthesize")
+    known = "route | explain | train | check | bench | replay | handover | serve | synthesize"
+    commands = top.add_subparsers(required=True, metavar=known)
     route = commands.add_parser("route", help="one question a line in, one JSON line out")
     route.add_argument(
         "file", nargs="?", default="-", metavar="FILE|-", help="questions, one a line (default: standard input)"
@@ -74,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_router(check)
     check.set_defaults(run=_check)
     commands.add_parser("bench", help="the router against its peers (--help lists its options)", add_help=False)
+    commands.add_parser("serve", help="an endpoint between an agent and its LLM (--help lists its options)", add_help=False)
+    commands.add_parser("replay", help="what a hand-over would have done with a log (--help)", add_help=False)
+    commands.add_parser("handover", help="how a hand-over stands; pause, promote, roll back", add_help=False)
     write = commands.add_parser("synthesize", help="examples written by a language model")
     write.add_argument("--lm", required=True, help="embedded, a .gguf file, or provider/model")
     write.add_argument("--out", type=Path, required=True, help="JSONL to write")

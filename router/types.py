@@ -122,7 +122,8 @@ class Plan:
 
     ``decision`` is the router's on the question as asked, ``steps`` the calls in the order of running. ``missing`` names
     the slots that are open in the one step of a partial plan. ``abstained``: the language model has to choose. ``reason``
-    says why a plan is partial or abstained. ``decision_s``: seconds that the decision took.
+    says why a plan is partial or abstained. ``shortlist``: where tools were chosen by their schemas alone, those that the
+    language model needs to see, in the order in which they are offered. ``decision_s``: seconds that the decision took.
     """
 
     decision: Decision
@@ -130,6 +131,7 @@ class Plan:
     missing: tuple[str, ...] = ()
     abstained: bool = False
     reason: str = ""
+    shortlist: tuple[str, ...] = ()
     decision_s: float = 0.0
 
     @property
@@ -186,7 +188,7 @@ class TraceEvent:
     ====== ==================================================================================================
     start  question
     route  outcome, tool, confidence, abstained, threshold, probabilities, microseconds (of the decision), reason,
-           missing
+           missing, shortlist
     lm     phase "begin": step, role · phase "end": the same and seconds (model time), wait_s (in the queue of
            a local model), first_token_s, reply, thoughts (where the model told some), usage (the fields of Usage),
            error when it failed
@@ -227,7 +229,8 @@ class Example:
     """A question with the label it should be routed to.
 
     ``reward`` is None for a labelled example and the observed reward for a logged decision; ``source`` says where it
-    comes from ("synthetic:calculator:17", "trace:runs.jsonl:12", ...).
+    comes from ("synthetic:calculator:17", "trace:runs.jsonl:12", ...). ``at``: when it was asked (ISO 8601), "" where
+    that is not known.
     """
 
     question: str
@@ -235,6 +238,7 @@ class Example:
     arguments: Mapping[str, Any] | None = None
     reward: float | None = None
     source: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from router.learning.logs import (
 )
 from router.types import NONE, Example
 
+AT_COLUMNS = ("at", "timestamp", "created_at")
+"""When a row's question was asked, in ISO 8601 or in seconds since 1970."""
 _LINE = re.compile(r":\d+$")
 """The line at the end of a source."""
 
@@ -120,6 +123,7 @@ def write_examples(examples: Iterable[Example], path: str | Path) -> int:
         row: dict[str, Any] = {"question": e.question, "tool": e.tool}
         row |= {"arguments": dict(e.arguments)} if e.arguments is not None else {}
         row |= {"reward": e.reward} if e.reward is not None else {}
+        row |= {"at": e.at} if e.at else {}
         lines.append(json.dumps(row | {"source": e.source}, ensure_ascii=False))
     Path(path).write_text("".join(line + "\n" for line in lines), "utf-8")
     return len(lines)
@@ -141,4 +145,14 @@ def _example(labelled: Labelled, question_set: bool) -> Example:
             reward = float(reward)
         except (TypeError, ValueError):
             raise Unfit(f"reward is {show(reward)}. Give a number.") from None
-    return Example(labelled.question, (labelled.tools or (NONE,))[0], labelled.arguments, reward, labelled.source)
+    tool, at = (labelled.tools or (NONE,))[0], next((row[name] for name in AT_COLUMNS if row.get(name) is not None), None)
+    return Example(labelled.question, tool, labelled.arguments, reward, labelled.source, _moment(at))
+
+
+def _moment(value: Any) -> str:
+    """``value`` in ISO 8601, by the clock of its zone; "" where it is no moment."""
+    try:
+        seconds = isinstance(value, int | float) and not isinstance(value, bool)
+        return (datetime.fromtimestamp(value, timezone.utc) if seconds else datetime.fromisoformat(value)).isoformat()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return ""
