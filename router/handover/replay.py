@@ -195,7 +195,7 @@ def read_log(path: Path) -> Iterator[Example]:
 
     Raises OSError, and ValueError that names the line where a row cannot be read.
     """
-    from router.learning.data import label_row
+    from router.learning.logs import label_row
     from router.types import NONE
 
     with open(path, encoding="utf-8-sig") as file:
