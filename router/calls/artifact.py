@@ -6,8 +6,8 @@ Loading parses JSON and copies arrays; it executes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ from router.calls.slots import Slot
 from router.network.artifact import ArtifactError, Container, decode, encode
 
 _REMEDY = "Train it with `python -m router train`, or restore the folder."
-CALL_FILES = Container("switchyard-calls", 1, "calls.safetensors", "calls.json", _REMEDY)
+CALL_FILES = Container("switchyard-calls", 2, "calls.safetensors", "calls.json", _REMEDY)
 
 
 @dataclass(frozen=True)
 class CallWeights:
     """The tagger's arrays, float32. d, h: the router's width and channels; m members of u = h / m channels each; t:
-    tags.
+    tags. ``tools`` are those of ``CallParts.slots``, in their order.
     """
 
     hints: np.ndarray  # (2 slots, h) added to the router's convolution where a known value begins, or goes on
@@ -33,7 +33,7 @@ class CallWeights:
     norms: np.ndarray  # (layers, 2, m, 1, u) LayerNorm's weight and bias
     hidden: np.ndarray  # (m, u, u)
     context: np.ndarray  # (d + h, h) of the router's features
-    tools: np.ndarray  # (labels, h) bias of the hidden layers for each tool
+    tools: np.ndarray  # (tools, h) bias of the hidden layers for each tool
     output: np.ndarray  # (m, u, t)
     output_bias: np.ndarray  # (m, 1, t)
     transitions: np.ndarray  # (t, t) from, to
@@ -45,7 +45,8 @@ class CallWeights:
 @dataclass(frozen=True)
 class CallParts:
     """All of a call model but its router. ``slots``: those of each tool; ``span_slots``: the names that have tags, in
-    their order; ``phrases``: the gazetteer's; ``provenance`` says how it was trained."""
+    their order; ``phrases``: the gazetteer's; ``provenance`` says how it was trained; ``tools``: the tool set that the
+    log was of, as ``ToolSet.as_json`` gives it."""
 
     slots: Mapping[str, tuple[Slot, ...]]
     span_slots: tuple[str, ...]
@@ -53,6 +54,13 @@ class CallParts:
     weights: CallWeights
     confidence: Confidence = Confidence()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+    def of(self, tools: Sequence[str]) -> CallParts:
+        """The same parts for ``tools`` alone, of those that have no class slot where not all are kept."""
+        numbers = [i for i, tool in enumerate(self.slots) if tool in tools]
+        weights = replace(self.weights, tools=self.weights.tools[numbers])
+        return replace(self, slots={tool: own for tool, own in self.slots.items() if tool in tools}, weights=weights)
 
 
 def write(parts: CallParts, folder: Path) -> None:
@@ -66,8 +74,20 @@ def write(parts: CallParts, folder: Path) -> None:
         "span_slots": list(parts.span_slots),
         "confidence": asdict(parts.confidence),
         "provenance": dict(parts.provenance),
+        "tools": list(parts.tools),
     }
     CALL_FILES.write(folder, json.loads(json.dumps(config)), arrays)
+
+
+def holds_calls(folder: Path) -> bool:
+    """Whether ``folder`` has the file of a call model."""
+    return (folder / CALL_FILES.config_file).exists()
+
+
+def forget(folder: Path) -> None:
+    """Remove the files of a call model from ``folder``, if there are any."""
+    for name in (CALL_FILES.config_file, CALL_FILES.weights_file):
+        (folder / name).unlink(missing_ok=True)
 
 
 def read(folder: Path) -> CallParts:
@@ -89,6 +109,7 @@ def read(folder: Path) -> CallParts:
             weights=CallWeights(**{f.name: arrays.pop(f.name) for f in fields(CallWeights)}),
             confidence=Confidence(**config["confidence"]),
             provenance=dict(config["provenance"]),
+            tools=tuple(config["tools"]),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as fault:
         raise ArtifactError(

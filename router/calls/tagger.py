@@ -13,12 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from router.calls.artifact import CallParts, read, write
+from router.calls.artifact import CallParts, forget, holds_calls, read, write
 from router.calls.confidence import Confidence
 from router.calls.crf import BANNED, best_path, log_partition
 from router.calls.gazetteer import Gazetteer
@@ -27,6 +28,7 @@ from router.calls.slots import Slot, as_number
 from router.network import Router
 from router.network.artifact import ArtifactError
 from router.network.features import tokens
+from router.tools import ToolSet
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,16 @@ class CallModel:
         """Labels whose arguments can be read, those without arguments included."""
         return tuple(self.parts.slots)
 
+    @cached_property
+    def tool_set(self) -> ToolSet:
+        """The tools that the log was of, with nothing to run: a call of them is the caller's to make."""
+        return ToolSet.from_json(list(self.parts.tools))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its training found wrong with it, a sentence each."""
+        return self.router.warnings
+
     def read(self, question: str, tool: str) -> Read:
         """The arguments for ``tool``. Raises ValueError where the log had no call of it."""
         if tool not in self._layers:
@@ -83,6 +95,8 @@ class CallModel:
         best = int(logits.argmax())
         share = 1.0 / float(np.exp(logits - logits[best]).sum())
         tool = self.router.labels[best]
+        if tool not in self._layers:  # added to the router since
+            return LearnedCall(tool, Read(), 0.0, 0.0, False)
         read = self._read(question, places, tool, words, features, conv)
         probability = share * read.posterior
         confidence = self.parts.confidence.of(probability)
@@ -196,7 +210,7 @@ class CallModel:
         transitions = np.where(follows, w.transitions[np.ix_(tags, tags)].astype(np.float64), BANNED)
         return _Layer(
             tags=tags,
-            bias=w.tools[self.router.labels.index(tool)],
+            bias=w.tools[list(parts.slots).index(tool)],
             output=np.ascontiguousarray(w.output[:, :, tags] / np.float32(len(w.output))),
             output_bias=w.output_bias[:, 0, tags].mean(0),
             transitions=np.ascontiguousarray(transitions.T),
@@ -207,6 +221,17 @@ class CallModel:
             class_bias=w.class_bias[columns],
             slots=slots,
         )
+
+
+def load_router(folder: str | Path) -> Router | CallModel:
+    """The model of calls in ``folder``, or the router where it holds no calls. Raises ArtifactError as these do."""
+    return CallModel.load(folder) if holds_calls(Path(folder)) else Router.from_pretrained(folder)
+
+
+def save_router(router: Router | CallModel, folder: str | Path) -> None:
+    """Write ``router`` into ``folder``, and nothing of the calls of another one that was there."""
+    forget(Path(folder))
+    router.save(folder) if isinstance(router, CallModel) else router.save_pretrained(folder)
 
 
 def tag_numbers(span_slots: Sequence[str]) -> list[tuple[int, str]]:
@@ -262,7 +287,7 @@ def _check(router: Router, parts: CallParts) -> None:
         "norms": (layers, 2, m, 1, u),
         "hidden": (m, u, u),
         "context": (d + h, h),
-        "tools": (len(router.labels), h),
+        "tools": (len(parts.slots), h),
         "output": (m, u, n_tags),
         "output_bias": (m, 1, n_tags),
         "transitions": (n_tags, n_tags),
@@ -272,7 +297,7 @@ def _check(router: Router, parts: CallParts) -> None:
     }
     wrong = [f"{name} is {getattr(w, name).shape}, wanted {shape}" for name, shape in wanted.items()
              if getattr(w, name).shape != shape]  # fmt: skip
-    if set(parts.slots) != set(router.labels):
-        wrong.append(f"slots are those of {sorted(parts.slots)}, the router's labels are {sorted(router.labels)}")
+    if strange := sorted(parts.slots.keys() - set(router.labels)):
+        wrong.append(f"slots are those of {strange} too, the router's labels are {sorted(router.labels)}")
     if wrong:
         raise ValueError("Router and call model do not fit each other: " + "; ".join(wrong) + ".")

@@ -60,6 +60,12 @@ class CallLog:
     tags: Sequence[list[int] | None]
     classes: np.ndarray
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The tools whose arguments at least one row says."""
+        said = {row.tool for row in self.rows if row.arguments is not None}
+        return tuple(tool for tool in self.slots if tool in said)
+
     @classmethod
     def read(cls, examples: Sequence[Example]) -> CallLog:
         """What ``examples`` show."""

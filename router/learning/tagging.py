@@ -5,10 +5,9 @@ Leaves out the readings that tools bring themselves, and types: a span stays the
 
 from __future__ import annotations
 
-import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -19,12 +18,15 @@ from torch.nn import functional as F
 from router.calls.artifact import CallParts
 from router.calls.confidence import fit_call_confidence
 from router.calls.read import LearnedCall
+from router.calls.slots import read_row
 from router.calls.tagger import CallModel
 from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
+from router.learning.data import folds
 from router.learning.tagger import CallNetwork
 from router.learning.training import (
     balance,
     calibrate,
+    find_fillers,
     fit_calibration,
     hold_out,
     provenance,
@@ -34,7 +36,7 @@ from router.learning.training import (
 from router.network.calibration import AbstentionTarget
 from router.network.features import Vocabulary
 from router.network.module import NetworkConfig
-from router.types import Example
+from router.types import NON_TOOLS, Example
 
 SMALL_LOG = 4_000
 """Rows up to which a log is small."""
@@ -49,7 +51,7 @@ class CallTrainingConfig:
     ``layers`` dilated convolutions stand on the router's, whose channels are divided among ``members``: see
     ``CallNetwork``. ``least_steps`` are made however short the log. ``validation`` is the share of each tool that is
     held out to calibrate, ``folds`` into how many parts a small log falls instead; ``target`` the precision of whole
-    calls that a threshold must hold on its lower bound.
+    calls that a threshold must hold on its lower bound, ``abstention`` what the router's own threshold is for.
     """
 
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig(256, 256, dropout=0.3, word_dropout=0.1))
@@ -67,6 +69,7 @@ class CallTrainingConfig:
     validation: float = 0.1
     folds: int = 3
     target: float = 0.97
+    abstention: AbstentionTarget = AbstentionTarget()
     seed: int = 0
 
     @classmethod
@@ -126,12 +129,13 @@ def fit_calls(
     model = _fit(examples, config, told(parts))
     if validation is not None:
         held = [_read_all(model, validation)]
-    about = provenance(examples, asdict(config), started)
     labels = model.router.labels
     rows = [example for part in held for example in part.examples]
-    calibration = fit_calibration(
-        np.concatenate([part.logits(labels) for part in held]), rows, labels, AbstentionTarget()
-    )
+    logits = np.concatenate([part.logits(labels) for part in held])
+    calibration = fit_calibration(logits, rows, labels, config.abstention)
+    judged = [labels[best] == row.tool for best, row in zip(logits.argmax(1), rows) if row.tool not in NON_TOOLS]
+    about = provenance(examples, asdict(config), started)
+    about |= {"held_out": {"rows": len(judged), "right": sum(judged)}}
     kept = tuple(remember(examples, config.seed))
     router = model.router.having(calibration=calibration, provenance=about, memory=kept)
     confidence = fit_call_confidence([call for part in held for call in part.calls], rows, config.target)
@@ -178,15 +182,25 @@ def _read_all(model: CallModel, examples: Sequence[Example]) -> _Held:
 
 
 def _folds(examples: Sequence[Example], config: CallTrainingConfig) -> Iterator[tuple[list[Example], list[Example]]]:
-    """(the rest, a fold) for each fold; every tool is spread evenly over them."""
-    shuffled = list(examples)
-    random.Random(config.seed).shuffle(shuffled)
-    shuffled.sort(key=lambda example: example.tool)
-    for fold in range(config.folds):
-        yield (
-            [example for i, example in enumerate(shuffled) if i % config.folds != fold],
-            shuffled[fold :: config.folds],
-        )
+    """(the rest, a fold) for each fold that has rows; every tool is spread over them, each wording of it in one."""
+    fillers = find_fillers(examples)
+    parts = folds(examples, config.folds, config.seed, lambda example: wording(example, fillers))
+    for i, part in enumerate(parts):
+        if part:
+            yield [example for k, other in enumerate(parts) if k != i for example in other], part
+
+
+def wording(example: Example, fillers: Collection[str] = ()) -> str:
+    """What is left of a question without the values of its call and without ``fillers``: equal for questions that say
+    different things in the same words. For a synthetic one, its template."""
+    if example.source.startswith("synthetic:"):
+        return example.source
+    row = read_row(example)
+    words: list[str] = [word if word.isalpha() and word not in fillers else "" for word in row.words]
+    for slot, places in row.places.items():
+        for start, end in places or ():
+            words[start:end] = [f"<{slot}>"] + [""] * (end - start - 1)
+    return " ".join(filter(None, words))
 
 
 def train_network(
@@ -200,7 +214,7 @@ def train_network(
     network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.members, config.layers)
     _optimise(network, log, config, on_progress)
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
-    return network, CallParts(log.slots, log.span_slots, phrases, network.arrays())
+    return network, CallParts(log.slots, log.span_slots, phrases, network.arrays()).of(log.known)
 
 
 def _optimise(

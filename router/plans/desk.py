@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from router.builtin.readers import readers_of
+from router.calls.read import LearnedCall
+from router.calls.tagger import CallModel
 from router.network import Router
 from router.tools import Tool
 from router.tools.reading import Reading, Reads
@@ -28,12 +30,16 @@ class Decides(Protocol):
 class PlanDesk:
     """``router.tools.reading.Desk`` on a router and tools, for one question.
 
-    ``threshold`` stands in for the router's own, for the question and for every part of it.
+    ``threshold`` stands in for the router's own, for the question and for every part of it. ``calls``: the router as one
+    that has learned whole calls; None where it has not.
     """
 
-    def __init__(self, router: Decides, tools: Mapping[str, Tool], threshold: float | None) -> None:
-        self.router, self.tools, self.threshold = router, tools, threshold
-        self.readers: Reads | None = readers_of(router) if isinstance(router, Router) else None
+    def __init__(self, router: Decides | CallModel, tools: Mapping[str, Tool], threshold: float | None) -> None:
+        self.calls = router if isinstance(router, CallModel) else None
+        self.router = router.router if isinstance(router, CallModel) else router
+        self.tools, self.threshold = tools, threshold
+        self.readers: Reads | None = readers_of(self.router) if isinstance(self.router, Router) else None
+        self._called: dict[str, LearnedCall] = {}
         self._decided: dict[str, Decision] = {}
         self._probed: dict[str, tuple[ToolResult, float]] = {}
 
@@ -52,6 +58,23 @@ class PlanDesk:
                 decision = replace(decision, abstained=decision.confidence < self.threshold)
             self._decided[question.text] = decision
         return decision
+
+    def learned(self, decision: Decision) -> bool:
+        """Whether the calls of the decision's tool are learned, and no reading of its own comes first."""
+        tool = self.tools.get(decision.tool)
+        own = tool is not None and tool.reading is None and tool.parse is None
+        return own and self.calls is not None and tool.name in self.calls.tools
+
+    def call(self, question: Question) -> LearnedCall:
+        """What the model of calls reads in ``question``; there has to be one."""
+        call = self._called.get(question.text)
+        if call is None:
+            call = self._called[question.text] = self.calls.call(question.text)
+        return call
+
+    def least(self, tool: str) -> float:
+        """The confidence under which a learned call of ``tool`` is not sure."""
+        return self.calls.parts.confidence.least(tool) if self.threshold is None else self.threshold
 
     def probe(self, step: Step) -> Step | None:
         """``step`` with the result of its call; None where the tool has effects or cannot be run here."""
