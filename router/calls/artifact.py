@@ -40,6 +40,7 @@ class CallWeights:
     start: np.ndarray  # (t,)
     classes: np.ndarray  # (d + 2h, columns of ``class_ranges``)
     class_bias: np.ndarray
+    class_said: np.ndarray  # (class slots,) added to a value's score where the question says it
 
 
 @dataclass(frozen=True)

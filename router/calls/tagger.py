@@ -42,7 +42,8 @@ class _Layer:
     transitions: np.ndarray  # (k, k) to, from
     odds: np.ndarray  # (k, k) exp of from, to
     start: np.ndarray  # (k,)
-    classes: tuple[tuple[Slot, slice], ...]
+    classes: tuple[tuple[Slot, slice, float], ...]  # with the weight of a value that the question says
+    said: Mapping[str, int]  # phrase → column of the class whose value it is
     class_weights: np.ndarray
     class_bias: np.ndarray
     slots: Mapping[str, Slot]
@@ -139,7 +140,7 @@ class CallModel:
             spans[name] = tuple((places[a][0], places[b - 1][1]) for a, b in found)
             arguments[name] = _value(layer.slots[name], [question[a:b] for a, b in spans[name]])
         if layer.classes:
-            log_p += self._classify(layer, x, features, arguments)
+            log_p += self._classify(layer, x, features, words, arguments)
         for slot in layer.slots.values():
             if slot.kind == "constant":
                 arguments[slot.name] = slot.values[0]
@@ -183,12 +184,15 @@ class CallModel:
         tags, score = best_path(emissions, layer.transitions, layer.start)
         return layer.tags[tags].tolist(), min(0.0, score - log_partition(emissions, layer.odds, layer.start))
 
-    def _classify(self, layer: _Layer, x: np.ndarray, features: np.ndarray, arguments: dict[str, Any]) -> float:
+    def _classify(
+        self, layer: _Layer, x: np.ndarray, features: np.ndarray, words: Sequence[str], arguments: dict[str, Any]
+    ) -> float:
         """Fill the class slots into ``arguments``; the log probability of the choices."""
         logits = np.concatenate([features, x.max(1).ravel()]) @ layer.class_weights + layer.class_bias
+        said = class_said(layer.said, words, len(logits))
         total = 0.0
-        for slot, part in layer.classes:
-            scores = logits[part].astype(np.float64)
+        for slot, part, weight in layer.classes:
+            scores = (logits[part] + weight * said[part]).astype(np.float64)
             best = int(scores.argmax())
             total -= math.log(np.exp(scores - scores[best]).sum())
             if best:  # class 0: the slot is open
@@ -200,9 +204,9 @@ class CallModel:
         slots = {slot.name: slot for slot in parts.slots[tool]}
         tags = np.array([0, *(t for t, name in tag_numbers(parts.span_slots) if _is_span(slots.get(name)))])
         at, classes, columns = 0, [], []
-        for owner, slot, start, end in class_ranges(parts.slots):
+        for (owner, slot, start, end), weight in zip(class_ranges(parts.slots), w.class_said.tolist()):
             if owner == tool:
-                classes.append((slot, slice(at, at + end - start)))
+                classes.append((slot, slice(at, at + end - start), weight))
                 columns += range(start, end)
                 at += end - start
         inside = (tags > 0) & (tags % 2 == 0)
@@ -217,6 +221,7 @@ class CallModel:
             odds=np.exp(transitions),
             start=np.where(inside, BANNED, w.start[tags].astype(np.float64)),
             classes=tuple(classes),
+            said=class_phrases({tool: parts.slots[tool]}, tool),
             class_weights=np.ascontiguousarray(w.classes[:, columns]),
             class_bias=w.class_bias[columns],
             slots=slots,
@@ -247,6 +252,23 @@ def class_ranges(slots: Mapping[str, Sequence[Slot]]) -> list[tuple[str, Slot, i
             if slot.kind == "class":
                 ranges.append((tool, slot, at, at := at + 1 + len(slot.values)))
     return ranges
+
+
+def class_phrases(slots: Mapping[str, Sequence[Slot]], tool: str) -> dict[str, int]:
+    """The words of every class of ``tool``'s slots, joined by spaces → its column in the class layer of ``slots``."""
+    return {
+        " ".join(words): start + number
+        for owner, slot, start, _ in class_ranges(slots) if owner == tool
+        for number, value in enumerate(slot.values, start=1)
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and (words := tokens(str(value))[0])
+    }  # fmt: skip
+
+
+def class_said(phrases: Mapping[str, int], words: Sequence[str], n_columns: int) -> np.ndarray:
+    """(n_columns,): 1 where the value of a column stands in ``words``."""
+    text, out = f" {' '.join(words)} ", np.zeros(n_columns, np.float32)
+    out[[column for phrase, column in phrases.items() if f" {phrase} " in text]] = 1
+    return out
 
 
 def _is_span(slot: Slot | None) -> bool:
@@ -294,6 +316,7 @@ def _check(router: Router, parts: CallParts) -> None:
         "start": (n_tags,),
         "classes": (d + 2 * h, n_classes),
         "class_bias": (n_classes,),
+        "class_said": (len(class_ranges(parts.slots)),),
     }
     wrong = [f"{name} is {getattr(w, name).shape}, wanted {shape}" for name, shape in wanted.items()
              if getattr(w, name).shape != shape]  # fmt: skip

@@ -16,7 +16,7 @@ import torch
 
 from router.calls.gazetteer import Gazetteer
 from router.calls.slots import Row, Slot, key, learn_slots, read_row
-from router.calls.tagger import class_ranges, spans_of
+from router.calls.tagger import class_phrases, class_ranges, class_said, spans_of
 from router.learning.tagger import Batch
 from router.network.calibration import label_numbers
 from router.network.features import MAX_WORDS
@@ -96,6 +96,8 @@ class Batches:
 
     def __init__(self, network: RouterNetwork, log: CallLog, drawing: Drawing, seed: int) -> None:
         self.network, self.log, self.drawing, self.random = network, log, drawing, random.Random(seed)
+        self.phrases = {tool: class_phrases(log.slots, tool) for tool in log.slots}
+        self.columns = max((end for *_, end in class_ranges(log.slots)), default=0)
         self.size = min(drawing.batch_size, max(LEAST_BATCH, len(log.rows) // 16))
 
     def __iter__(self) -> Iterator[tuple[Batch, torch.Tensor, torch.Tensor, np.ndarray]]:
@@ -122,11 +124,15 @@ class Batches:
         batch = Batch(
             [self.network.encode_words(words) for words, _ in drawn],
             torch.from_numpy(hints),
+            torch.from_numpy(np.stack([self._said(i, words) for i, (words, _) in zip(chosen, drawn)])),
             torch.tensor([len(words) for words, _ in drawn]),
             torch.from_numpy(self.log.tools[chosen]),
         )
         weights = torch.tensor([float(own is not None) for _, own in drawn])
         return batch, torch.from_numpy(tags), weights, np.asarray(chosen)
+
+    def _said(self, i: int, words: Sequence[str]) -> np.ndarray:
+        return class_said(self.phrases[self.log.rows[i].tool], words, self.columns)
 
     def _drawn(self, i: int) -> tuple[Sequence[str], list[int] | None]:
         """Words and tags of row ``i``, perhaps with other values in its slots."""

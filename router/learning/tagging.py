@@ -241,10 +241,11 @@ def _optimise(
             optimizer.zero_grad(set_to_none=True)
         scores = network(batch)
         loss = -((targets[chosen] * F.log_softmax(scores.tools, 1)).sum(1) * shares[chosen]).mean()
-        loss = loss + config.path_weight * sum(
-            (network.path_loss(emissions, tags, batch.mask) * weights).mean() for emissions in scores.tags
-        )
-        loss = loss + _class_loss(scores.classes, log.classes[chosen], network)
+        if len(read := scores.read):
+            tags, weights, mask = tags[read], weights[read] / len(chosen), batch.mask[read]
+            paths = ((network.path_loss(emissions, tags, mask) * weights).sum() for emissions in scores.tags)
+            loss = loss + config.path_weight * sum(paths)
+            loss = loss + _class_loss(scores.classes, log.classes[chosen[read.numpy()]], network) * (len(read) / len(chosen))
         loss.backward()
         for optimizer in optimizers:
             optimizer.step()
