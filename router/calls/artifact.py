@@ -15,6 +15,7 @@ import numpy as np
 
 from router.calls.confidence import Confidence
 from router.calls.slots import Slot
+from router.calls.values import Form, Reader
 from router.network.artifact import ArtifactError, Container, decode, encode
 
 _REMEDY = "Train it with `python -m router train`, or restore the folder."
@@ -46,14 +47,16 @@ class CallWeights:
 @dataclass(frozen=True)
 class CallParts:
     """All of a call model but its router. ``slots``: those of each tool; ``span_slots``: the names that have tags, in
-    their order; ``phrases``: the gazetteer's; ``provenance`` says how it was trained; ``tools``: the tool set that the
-    log was of, as ``ToolSet.as_json`` gives it."""
+    their order; ``phrases``: the gazetteer's; ``asked_on``: the day (ISO 8601) on which the log's questions were asked,
+    as far as its dates show; ``provenance`` says how it was trained; ``tools``: the tool set that the log was of, as
+    ``ToolSet.as_json`` gives it."""
 
     slots: Mapping[str, tuple[Slot, ...]]
     span_slots: tuple[str, ...]
     phrases: Mapping[str, Mapping[int, int]]
     weights: CallWeights
     confidence: Confidence = Confidence()
+    asked_on: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     tools: tuple[Mapping[str, Any], ...] = ()
 
@@ -74,6 +77,7 @@ def write(parts: CallParts, folder: Path) -> None:
         "slots": {tool: [asdict(slot) for slot in slots] for tool, slots in parts.slots.items()},
         "span_slots": list(parts.span_slots),
         "confidence": asdict(parts.confidence),
+        "asked_on": parts.asked_on,
         "provenance": dict(parts.provenance),
         "tools": list(parts.tools),
     }
@@ -100,7 +104,7 @@ def read(folder: Path) -> CallParts:
         for phrase, slot, n in arrays.pop("phrase_slots").tolist():
             phrases[texts[phrase]][slot] = n
         slots = {
-            tool: tuple(Slot(**slot | {"values": tuple(slot["values"])}) for slot in own)
+            tool: tuple(Slot(**slot | {"values": tuple(slot["values"]), "form": _form(slot["form"])}) for slot in own)
             for tool, own in config["slots"].items()
         }
         return CallParts(
@@ -109,6 +113,7 @@ def read(folder: Path) -> CallParts:
             phrases=phrases,
             weights=CallWeights(**{f.name: arrays.pop(f.name) for f in fields(CallWeights)}),
             confidence=Confidence(**config["confidence"]),
+            asked_on=str(config["asked_on"]),
             provenance=dict(config["provenance"]),
             tools=tuple(config["tools"]),
         )
@@ -116,3 +121,7 @@ def read(folder: Path) -> CallParts:
         raise ArtifactError(
             f"{folder} does not hold a whole call model ({type(fault).__name__}: {fault}). {_REMEDY}"
         ) from fault
+
+
+def _form(config: Mapping[str, Any]) -> Form:
+    return Form(tuple(Reader(**reader) for reader in config["readers"]), tuple(config["grains"]))

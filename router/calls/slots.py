@@ -1,9 +1,10 @@
 """What a log shows about each slot of each tool: where its values come from, and where they stand in the question.
 
-A value either stands in the question (a span), is one of a few that the log repeats (a class), is always the same (a
-constant), or is none of these: then it cannot be learned from here, and the slot stays open.
+A value either comes from words of the question (a span: it stands there, or a ``Form`` turns them into it), is one of
+a few that the log repeats (a class), is always the same (a constant), or is none of these: then it cannot be learned
+from here, and the slot stays open.
 
-Leaves out converting a span to the slot's type, beyond digits that the log has as numbers.
+Leaves out how words become a value (``values.py``), and how that is learned (``alignment.py``).
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ import json
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
+from router.calls.alignment import Place, Text, day_of, learn_case, learn_form, origins, stands_alone
+from router.calls.values import Form
 from router.network.features import tokenise, tokens
 from router.types import NON_TOOLS, Example
 
@@ -29,14 +33,17 @@ MAX_CLASSES = 200
 @dataclass(frozen=True)
 class Slot:
     """One slot of one tool. ``values``: the classes of a class slot by frequency, or the constant. ``always``: every
-    row of the log has it; ``listed``: its values are always lists; ``number``: its values are always numbers."""
+    row of the log has it; ``listed``: its values are always lists, ``several``: some are; ``one_word``: all are texts
+    without a space; ``form``: how a span becomes a value."""
 
     name: str
     kind: Kind
     values: tuple[Any, ...] = ()
     always: bool = False
     listed: bool = False
-    number: bool = False
+    several: bool = False
+    one_word: bool = False
+    form: Form = Form()
 
 
 @dataclass(frozen=True)
@@ -44,20 +51,57 @@ class Row:
     """One call of a log. ``arguments`` is None where the log does not say them; ``places`` has for each slot the token
     spans of its values, None where one is not found."""
 
-    words: tuple[str, ...]
+    text: Text
     tool: str
     arguments: Mapping[str, Any] | None
-    places: Mapping[str, tuple[tuple[int, int], ...] | None]
+    places: Mapping[str, tuple[Place, ...] | None]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.text.words
 
 
 def read_row(example: Example) -> Row:
     """The row of a log with its values found in the question. A row of no tool has no arguments."""
     words, spans = tokens(example.question)
+    text = Text(example.question, tuple(words), tuple(spans))
     arguments = {} if example.tool in NON_TOOLS else example.arguments
     if arguments is None:
-        return Row(tuple(words), example.tool, None, {})
+        return Row(text, example.tool, None, {})
     arguments = stated(arguments)
-    return Row(tuple(words), example.tool, arguments, _find(example.question, words, spans, arguments))
+    return Row(text, example.tool, arguments, _find(text, arguments))
+
+
+def asked_on(rows: Sequence[Row]) -> datetime:
+    """The one day on which most of ``rows`` would say the dates that their questions say (see ``day_of``)."""
+    return day_of([(row.text, one) for row in rows for name, places in row.places.items() if places is None
+                   for one in _scalars(row.arguments[name])])  # fmt: skip
+
+
+def dated(rows: Sequence[Row], day: datetime) -> list[Row]:
+    """``rows`` as asked on ``day``."""
+    return [replace(row, text=replace(row.text, now=day)) for row in rows]
+
+
+def placed(row: Row, slots: Sequence[Slot]) -> Row:
+    """``row`` with the words found that the forms of ``slots`` turn into its values, none used twice."""
+    forms = {slot.name: slot.form for slot in slots if slot.kind == "span" and not slot.form.is_text}
+    if not forms.keys() & row.places.keys():
+        return row
+    places = {name: found for name, found in row.places.items() if name not in forms}
+    taken = {i for found in places.values() for a, b in found or () for i in range(a, b)}
+    wanted = [(name, n, origins(row.text, one, forms[name])) for name in forms.keys() & row.places.keys()
+              for n, one in enumerate(_scalars(row.arguments[name]))]  # fmt: skip
+    found: dict[tuple[str, int], Place] = {}
+    for name, n, options in sorted(wanted, key=lambda want: (len(want[2]), want[:2])):
+        free = [place for place in options if not taken & set(range(*place))]
+        if free:
+            found[name, n] = free[0]
+            taken |= set(range(*free[0]))
+    for name in forms.keys() & row.places.keys():
+        own = [found.get((name, n)) for n in range(len(_scalars(row.arguments[name])))]
+        places[name] = None if None in own else tuple(own)
+    return replace(row, places=places)
 
 
 def stated(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,19 +127,6 @@ def key(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
-def as_number(text: str) -> int | float | str:
-    """Digits as a number ("12", "-3", "2.5"); any other text as it is."""
-    compact = "".join(text.split())
-    for convert in (int, float):
-        try:
-            value = convert(compact)
-        except ValueError:
-            continue
-        if compact.isascii() and compact.strip("+-").replace(".", "", 1).isdigit():
-            return value
-    return text
-
-
 def plain(text: str) -> str:
     """Text for comparison: NFKC, lower case, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).lower().split())
@@ -104,13 +135,13 @@ def plain(text: str) -> str:
 def _slot(name: str, rows: Sequence[Row]) -> Slot:
     rows = [row for row in rows if row.arguments is not None]
     values = [row.arguments[name] for row in rows if name in row.arguments]
-    found = sum(row.places[name] is not None for row in rows if name in row.arguments)
     always = len(values) == len(rows)
-    if found >= SPAN_SHARE * len(values):
-        scalars = [one for value in values for one in _scalars(value)]
-        listed = all(isinstance(value, list | tuple) for value in values)
-        number = all(isinstance(one, int | float) for one in scalars)
-        return Slot(name, "span", (), always, listed, number)
+    listed = bool(values) and all(isinstance(value, list | tuple) for value in values)
+    several = any(isinstance(value, list | tuple) for value in values)
+    one_word = all(isinstance(one, str) and " " not in one.strip() for value in values for one in _scalars(value))
+    form = _form(name, [row for row in rows if name in row.arguments])
+    if form is not None:
+        return Slot(name, "span", (), always, listed, several, one_word, form)
     counts = Counter(map(key, values))
     if always and len(counts) == 1:
         return Slot(name, "constant", (values[0],), always)
@@ -121,10 +152,19 @@ def _slot(name: str, rows: Sequence[Row]) -> Slot:
     return Slot(name, "open", (), always)
 
 
-def _find(
-    text: str, words: Sequence[str], spans: Sequence[tuple[int, int]], arguments: Mapping[str, Any]
-) -> dict[str, tuple[tuple[int, int], ...] | None]:
-    """Token spans of all values, long values first, so that no two share a token."""
+def _form(name: str, rows: Sequence[Row]) -> Form | None:
+    """How words become the values of slot ``name``; None where they do not, in more than a few of ``rows``."""
+    values = [(row.text, one) for row in rows for one in _scalars(row.arguments[name])]
+    found = [row for row in rows if row.places[name] is not None]
+    if len(found) >= SPAN_SHARE * len(rows) and any(isinstance(value, str) for _, value in values):
+        said = [(row.text.of(*place), one) for row in found
+                for place, one in zip(row.places[name], _scalars(row.arguments[name]))]  # fmt: skip
+        return learn_case(said, SPAN_SHARE)
+    return learn_form(values, SPAN_SHARE)
+
+
+def _find(text: Text, arguments: Mapping[str, Any]) -> dict[str, tuple[Place, ...] | None]:
+    """Token spans of all values that stand in ``text``, long values first, so that no two share a token."""
     wanted = [
         (slot, place, forms)
         for slot, value in arguments.items()
@@ -132,15 +172,16 @@ def _find(
         for forms in [[tokenise(form) for form in _forms(one)]]
     ]
     wanted.sort(key=lambda want: -max((len(form) for form in want[2]), default=0))
-    taken = [False] * len(words)
-    found: dict[str, dict[int, tuple[int, int]]] = {slot: {} for slot in arguments}
+    taken = [False] * len(text.words)
+    found: dict[str, dict[int, Place]] = {slot: {} for slot in arguments}
     for slot, place, forms in wanted:
         exact = {plain(form) for form in _forms(_scalars(arguments[slot])[place])}
         for form in forms:
-            for at in _occurrences(form, words):
+            for at in _occurrences(form, text.words):
                 end = at + len(form)
-                said = plain(text[spans[at][0] : spans[end - 1][1]])
-                if said in exact and not any(taken[at:end]) and _stands_alone(text, spans[at][0], spans[end - 1][1]):
+                start, stop = text.places[at][0], text.places[end - 1][1]
+                free = not any(taken[at:end]) and stands_alone(text.text, start, stop)
+                if free and plain(text.of(at, end)) in exact:
                     taken[at:end] = [True] * len(form)
                     found[slot][place] = (at, end)
                     break
@@ -155,19 +196,6 @@ def _find(
 def _occurrences(form: Sequence[str], words: Sequence[str]) -> Iterable[int]:
     form = list(form)
     return (i for i in range(len(words) - len(form) + 1) if form and list(words[i : i + len(form)]) == form)
-
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Whether no digit of a longer number touches ``text[start:end]``."""
-    if text[start].isdigit():
-        before = text[max(0, start - 2) : start]
-        if before[-1:].isdigit() or (before[-1:] in (".", ",") and before[:1].isdigit()):
-            return False
-    if text[end - 1].isdigit():
-        after = text[end : end + 2]
-        if after[:1].isdigit() or (after[:1] in (".", ",") and after[1:].isdigit()):
-            return False
-    return True
 
 
 def _scalars(value: Any) -> list[Any]:

@@ -10,12 +10,13 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import torch
 
 from router.calls.gazetteer import Gazetteer
-from router.calls.slots import Row, Slot, key, learn_slots, read_row
+from router.calls.slots import Row, Slot, asked_on, dated, key, learn_slots, placed, read_row
 from router.calls.tagger import class_phrases, class_ranges, class_said, spans_of
 from router.learning.tagger import Batch
 from router.network.calibration import label_numbers
@@ -47,11 +48,12 @@ class Drawing:
 
 @dataclass(frozen=True)
 class CallLog:
-    """The rows of a log as numbers. ``values``: the words of all values of each span slot. ``tools`` (rows,) label
+    """The rows of a log as numbers. ``asked_on``: the day that its dates go by. ``values``: the words of all values of each span slot. ``tools`` (rows,) label
     numbers. ``tags``: those of each row, None where a value is not known or not found. ``classes``: (rows, class slots)
     the number of the value in its slot, 0 where it is open, UNLABELLED where the slot is another tool's."""
 
     rows: Sequence[Row]
+    asked_on: datetime
     slots: Mapping[str, tuple[Slot, ...]]
     span_slots: tuple[str, ...]
     values: Sequence[Sequence[tuple[str, ...]]]
@@ -70,7 +72,10 @@ class CallLog:
     def read(cls, examples: Sequence[Example]) -> CallLog:
         """What ``examples`` show."""
         rows = [read_row(example) for example in examples]
+        day = asked_on(rows)
+        rows = dated(rows, day)
         slots = learn_slots(rows)
+        rows = [placed(row, slots[row.tool]) for row in rows]
         names = tuple(sorted({slot.name for own in slots.values() for slot in own if slot.kind == "span"}))
         numbers = {tool: {slot.name: names.index(slot.name) for slot in own if slot.kind == "span"}
                    for tool, own in slots.items()}  # fmt: skip
@@ -81,6 +86,7 @@ class CallLog:
                 values[slot] += [row.words[a:b] for a, b in places]
         return cls(
             rows=rows,
+            asked_on=day,
             slots=slots,
             span_slots=names,
             values=values,

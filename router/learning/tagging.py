@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch.nn import functional as F
 from router.calls.artifact import CallParts
 from router.calls.confidence import fit_call_confidence
 from router.calls.read import LearnedCall
-from router.calls.slots import read_row
+from router.calls.slots import Row
 from router.calls.tagger import CallModel
 from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
 from router.learning.data import folds
@@ -178,24 +179,25 @@ def _held_out(
 def _read_all(model: CallModel, examples: Sequence[Example]) -> _Held:
     """The calls that ``model`` reads once its tool probabilities are calibrated on the same examples."""
     model = CallModel(calibrate(model.router, examples), model.parts)
-    return _Held(model, examples, [model.call(example.question) for example in examples])
+    asked_on = datetime.fromisoformat(model.parts.asked_on)
+    return _Held(model, examples, [model.call(example.question, asked_on) for example in examples])
 
 
 def _folds(examples: Sequence[Example], config: CallTrainingConfig) -> Iterator[tuple[list[Example], list[Example]]]:
     """(the rest, a fold) for each fold that has rows; every tool is spread over them, each wording of it in one."""
     fillers = find_fillers(examples)
-    parts = folds(examples, config.folds, config.seed, lambda example: wording(example, fillers))
+    wordings = {id(e): wording(e, row, fillers) for e, row in zip(examples, CallLog.read(examples).rows)}
+    parts = folds(examples, config.folds, config.seed, lambda example: wordings[id(example)])
     for i, part in enumerate(parts):
         if part:
             yield [example for k, other in enumerate(parts) if k != i for example in other], part
 
 
-def wording(example: Example, fillers: Collection[str] = ()) -> str:
+def wording(example: Example, row: Row, fillers: Collection[str]) -> str:
     """What is left of a question without the values of its call and without ``fillers``: equal for questions that say
-    different things in the same words. For a synthetic one, its template."""
+    different things in the same words. For a synthetic one, its template. ``row`` is the example's."""
     if example.source.startswith("synthetic:"):
         return example.source
-    row = read_row(example)
     words: list[str] = [word if word.isalpha() and word not in fillers else "" for word in row.words]
     for slot, places in row.places.items():
         for start, end in places or ():
@@ -214,7 +216,9 @@ def train_network(
     network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.members, config.layers)
     _optimise(network, log, config, on_progress)
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
-    return network, CallParts(log.slots, log.span_slots, phrases, network.arrays()).of(log.known)
+    asked_on = log.asked_on.isoformat()
+    parts = CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on)
+    return network, parts.of(log.known)
 
 
 def _optimise(

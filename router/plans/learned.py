@@ -62,32 +62,49 @@ def unfit_for_any_call(question: Question, decision: Decision, tool: Tool) -> st
 
 
 def is_one_call(question: Question, first: Question, second: Question, desk: PlanDesk) -> bool:
-    """Whether the learned call of ``question`` takes in both parts of it: a value stands across the joint, or both parts
-    are for the same tool and do not name two values for one slot."""
+    """Whether the learned call of ``question`` takes in both parts of it: a value stands across the joint, or the parts
+    do not name two values for one slot and are for the same tool, or its log has said the second before."""
     call = desk.call(question)
     values = [question.text[start:end] for places in call.read.spans.values() for start, end in places]
     if any(value not in first.text and value not in second.text for value in values):
         return True
     one, other = desk.call(first), desk.call(second)
-    if not one.tool == other.tool == call.tool:
-        return False
-    both = one.read.spans.keys() & other.read.spans.keys()
-    return all(one.read.arguments[slot] == other.read.arguments[slot] for slot in both)
+    if one.tool == other.tool == call.tool:
+        both = one.read.spans.keys() & other.read.spans.keys()
+        return all(one.read.arguments[slot] == other.read.arguments[slot] for slot in both)
+    for value in values:
+        second = Question(second.text.replace(value, " "))
+    return _heard(second.text, call.tool, desk)
 
 
 def _unread(question: Question, call: LearnedCall, tool: Tool, desk: PlanDesk) -> str | None:
     """What stands in the question beside the values of ``call`` and no learned call answers; None where nothing does."""
     rest = Question(_without_values(question.text, call))
     learned = desk.router.label_words.get(tool.name, frozenset())
-    if said := negation(rest):
+    if (said := negation(rest)) and not _heard(_with_next_word(said, rest.text), tool.name, desk):
         return f"It says {said!r}, and what is not to be done is for the LLM to tell."
     if tool.effects and (mood := next((word for word in moods(rest) if word not in learned), None)):
         return f"It says {mood!r}: it may ask or suppose, and not request."
-    if tool.effects and (when := moment(rest)) and not set(tokenise(when)) <= learned:
+    if tool.effects and (when := moment(rest)) and not _heard(when, tool.name, desk):
         return f"It says {when!r}, and {tool.name} has no slot for a time."
     if number := next((piece.text for piece in pieces(rest) if piece.is_number), None):
         return f"{tool.name} does not take {number!r} in."
     return None
+
+
+def _heard(phrase: str, tool: str, desk: PlanDesk) -> bool:
+    """Whether an example of ``tool`` has the words of ``phrase`` one after the other, whatever numbers are between."""
+    words = _letters(phrase)
+    return bool(words.strip()) and any(words in _letters(said) for said, label in desk.router.memory if label == tool)
+
+
+def _letters(text: str) -> str:
+    return f" {' '.join(word for word in tokenise(text) if word.isalpha())} "
+
+
+def _with_next_word(word: str, text: str) -> str:
+    after = text[text.index(word) + len(word) :].split()
+    return f"{word} {after[0]}" if after else word
 
 
 def _without_values(text: str, call: LearnedCall) -> str:
