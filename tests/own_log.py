@@ -32,7 +32,11 @@ SCHEMAS: Mapping[str, tuple[str, dict[str, Any], list[str]]] = {
     ),
     "leave": (
         "Asks for days off.",
-        {"kind": {"type": "string", "enum": ["holiday", "sick"]}, "days": {"type": "integer"}, "first": {"type": "string"}},
+        {
+            "kind": {"type": "string", "enum": ["holiday", "sick"]},
+            "days": {"type": "integer"},
+            "first": {"type": "string"},
+        },
         ["kind"],
     ),
 }
@@ -189,7 +193,10 @@ def _drawn(pick: random.Random) -> dict[str, tuple[str, dict[str, Any]]]:
     }
     said = {name: (str(value), {name: value}) for name, value in plain.items()}
     meeting = pick.choice(MEETING)
-    return said | {"money": (pick.choice(MONEY[currency]), {"currency": currency}), "meeting": (meeting, {"room": meeting})}
+    return said | {
+        "money": (pick.choice(MONEY[currency]), {"currency": currency}),
+        "meeting": (meeting, {"room": meeting}),
+    }
 
 
 def _asked(wording: tuple[str, dict[str, Any]], tool: str, pick: random.Random) -> Example:

@@ -95,7 +95,11 @@ def test_numpy_says_what_torch_says() -> None:
         tool = torch.tensor([network.base.labels.index(example.tool)])
         said = torch.from_numpy(class_said(class_phrases(parts.slots, example.tool), words, len(network.class_bias)))
         batch = Batch(
-            [network.base.encode_words(words)], torch.from_numpy(bits)[None], said[None], torch.tensor([len(words)]), tool
+            [network.base.encode_words(words)],
+            torch.from_numpy(bits)[None],
+            said[None],
+            torch.tensor([len(words)]),
+            tool,
         )
         with torch.no_grad():
             scores = network(batch)

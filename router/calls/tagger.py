@@ -27,7 +27,7 @@ from router.calls.crf import BANNED, best_path, log_partition
 from router.calls.gazetteer import Gazetteer
 from router.calls.read import LearnedCall, Place, Read
 from router.calls.slots import Slot
-from router.network import Router
+from router.network import NewTool, Router
 from router.network.artifact import ArtifactError
 from router.network.features import tokens
 from router.tools import ToolSet
@@ -54,11 +54,12 @@ class _Layer:
 class CallModel:
     """A trained reader of calls with the router that it stands on. Immutable, safe to share between threads.
 
-    Raises ValueError where the parts do not fit each other.
+    ``others`` decides on what none of the router's tools serves. Raises ValueError where the parts do not fit each
+    other.
     """
 
-    def __init__(self, router: Router, parts: CallParts) -> None:
-        self.router, self.parts = router, parts
+    def __init__(self, router: Router, parts: CallParts, others: Router | None = None) -> None:
+        self.router, self.parts, self.others = router, parts, others
         self.gazetteer = Gazetteer(len(parts.span_slots), parts.phrases)
         _check(router, parts)
         self._layers = {tool: self._layer(tool) for tool in parts.slots}
@@ -126,7 +127,16 @@ class CallModel:
 
     def with_confidence(self, confidence: Confidence) -> CallModel:
         """The same network, calibrated otherwise."""
-        return CallModel(self.router, replace(self.parts, confidence=confidence))
+        return CallModel(self.router, replace(self.parts, confidence=confidence), self.others)
+
+    def beside(self, others: Router) -> CallModel:
+        """The same model for its tools, and ``others`` for the questions that it says need none of them."""
+        return CallModel(self.router, self.parts, others)
+
+    def add_tool(self, name: str, description: str, examples: Sequence[str] = (), past: Sequence[str] = ()) -> NewTool:
+        """``Router.add_tool``: the new tool is recognised, and its arguments are read without having been learned."""
+        new = self.router.add_tool(name, description, examples, past)
+        return replace(new, router=CallModel(new.router, self.parts, self.others))
 
     def _empty(self, tool: str) -> Read:
         missing = tuple(slot.name for slot in self.parts.slots[tool] if slot.always)

@@ -165,9 +165,7 @@ def folds(
     return parts
 
 
-def _groups(
-    examples: Iterable[Example], alike: Callable[[Example], str]
-) -> dict[str, dict[str, list[Example]]]:
+def _groups(examples: Iterable[Example], alike: Callable[[Example], str]) -> dict[str, dict[str, list[Example]]]:
     """Per label the examples that belong together."""
     groups: dict[str, dict[str, list[Example]]] = defaultdict(lambda: defaultdict(list))
     for example in examples:

@@ -25,7 +25,9 @@ def described(rows: Sequence[Example], known: Collection[str] = ()) -> ToolSet:
     by_tool: dict[str, list[Example]] = defaultdict(list)
     for row in rows:
         by_tool[row.tool].append(row)
-    shown = {name for name, own in by_tool.items() if NAME.fullmatch(name) and any(r.arguments is not None for r in own)}
+    shown = {
+        name for name, own in by_tool.items() if NAME.fullmatch(name) and any(r.arguments is not None for r in own)
+    }
     return ToolSet(_tool(name, own) for name, own in by_tool.items() if name in shown - set(known))
 
 

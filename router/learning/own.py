@@ -42,6 +42,10 @@ TARGET = AbstentionTarget("coverage", 0.96, floor=0.5)
 FEW = 1_000
 """Rows below which each is held out once, in FOLDS trainings: a tenth of them would be too few to judge by."""
 FOLDS = 5
+MANY = 5_000
+"""Rows of tools from which a tenth of them is enough to judge calls by."""
+LEAST_STEPS = 250
+"""Steps of a training of calls, so that FOLDS more of them are made within a minute."""
 NONE_ROWS = (400, 4_000)
 """At least and at most so many rows of ``none``; between these, twice as many as the tools have. Small talk: half."""
 LIKE = 0.5
@@ -119,15 +123,20 @@ def train_calls(
     """
     own = _own(rows)
     mixed = [*rows, *world(rows, aims.seed)]
-    length = {} if aims.epochs is None else {"epochs": aims.epochs, "least_steps": 1}
-    config = CallTrainingConfig.of(len(mixed), target=aims.target, abstention=TARGET, seed=aims.seed, **length)
+    config = CallTrainingConfig.of(
+        len(mixed),
+        target=aims.target,
+        abstention=TARGET,
+        seed=aims.seed,
+        validation=0.1 if len(own) >= MANY else 0.0,
+        **({"folds": FOLDS} if len(rows) < FEW else {}),
+        **({"least_steps": LEAST_STEPS} if aims.epochs is None else {"epochs": aims.epochs, "least_steps": 1}),
+    )
     model = fit_calls(mixed, config, on_progress)
     held, chosen = model.parts.provenance["held_out"], model.parts.confidence.chosen_on
     judged = [True] * held["right"] + [False] * (held["rows"] - held["right"])
     about = {"own_rows": len(rows), "warnings": [*_warnings(own, judged), *_call_warnings(chosen)]}
-    router = model.router.having(
-        provenance={**model.router.provenance, **about}, fillers=_fillers(mixed)
-    )
+    router = model.router.having(provenance={**model.router.provenance, **about}, fillers=_fillers(mixed))
     return CallModel(router, replace(model.parts, tools=tuple((tools | described(own, tools)).as_json())))
 
 

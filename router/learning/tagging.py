@@ -32,6 +32,7 @@ from router.learning.training import (
     hold_out,
     provenance,
     remember,
+    seeded,
     smoothed,
 )
 from router.network.calibration import AbstentionTarget
@@ -163,8 +164,7 @@ class _Held:
 def _fit(
     examples: Sequence[Example], config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
 ) -> CallModel:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with seeded(config.seed):
         network, parts = train_network(examples, config, on_progress)
     return CallModel(network.base.fold(), parts)
 
@@ -249,7 +249,9 @@ def _optimise(
             tags, weights, mask = tags[read], weights[read] / len(chosen), batch.mask[read]
             paths = ((network.path_loss(emissions, tags, mask) * weights).sum() for emissions in scores.tags)
             loss = loss + config.path_weight * sum(paths)
-            loss = loss + _class_loss(scores.classes, log.classes[chosen[read.numpy()]], network) * (len(read) / len(chosen))
+            loss = loss + _class_loss(scores.classes, log.classes[chosen[read.numpy()]], network) * (
+                len(read) / len(chosen)
+            )
         loss.backward()
         for optimizer in optimizers:
             optimizer.step()

@@ -16,7 +16,7 @@ from router.calls.tagger import CallModel
 from router.network import Router
 from router.tools import Tool
 from router.tools.reading import Reading, Reads
-from router.types import Decision, Question, Step, ToolResult
+from router.types import NON_TOOLS, Decision, Question, Step, ToolResult
 
 
 class Decides(Protocol):
@@ -37,8 +37,11 @@ class PlanDesk:
     def __init__(self, router: Decides | CallModel, tools: Mapping[str, Tool], threshold: float | None) -> None:
         self.calls = router if isinstance(router, CallModel) else None
         self.router = router.router if isinstance(router, CallModel) else router
+        self.others = router.others if isinstance(router, CallModel) else None
         self.tools, self.threshold = tools, threshold
-        self.readers: Reads | None = readers_of(self.router) if isinstance(self.router, Router) else None
+        self.readers: Reads | None = None
+        if isinstance(known := self.others or self.router, Router):
+            self.readers = readers_of(known)
         self._called: dict[str, LearnedCall] = {}
         self._decided: dict[str, Decision] = {}
         self._probed: dict[str, tuple[ToolResult, float]] = {}
@@ -53,11 +56,19 @@ class PlanDesk:
         """The router's decision on ``question``, under the threshold of this desk."""
         decision = self._decided.get(question.text)
         if decision is None:
-            decision = self.router.decide(question.text)
-            if self.threshold is not None:
-                decision = replace(decision, abstained=decision.confidence < self.threshold)
+            decision = self._decide(self.router, question)
+            if self.others is not None and (decision.abstained or decision.tool in NON_TOOLS):
+                other = self._decide(self.others, question)
+                sure = not other.abstained and other.tool not in NON_TOOLS
+                decision = other if sure or decision.tool in (*NON_TOOLS, None) else decision
             self._decided[question.text] = decision
         return decision
+
+    def _decide(self, router: Decides, question: Question) -> Decision:
+        decision = router.decide(question.text)
+        if self.threshold is None:
+            return decision
+        return replace(decision, abstained=decision.confidence < self.threshold)
 
     def learned(self, decision: Decision) -> bool:
         """Whether the calls of the decision's tool are learned, and no reading of its own comes first."""

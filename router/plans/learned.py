@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from router.builtin.english import moment, moods, negation
+from router.builtin.english import moment, moods, negation, points_back
 from router.calls.arguments import pieces
 from router.calls.read import LearnedCall
 from router.network.features import MAX_WORDS, tokenise
@@ -35,7 +35,9 @@ def learned_call(question: Question, decision: Decision, tool: Tool, desk: PlanD
     arguments = call.read.arguments
     unfit = [name for name, value in arguments.items() if name not in tool.slots or not tool.slots[name].fits(value)]
     required = [name for name, slot in tool.slots.items() if slot.required]
-    missing = [name for name in dict.fromkeys([*required, *call.read.missing]) if name not in arguments or name in unfit]
+    missing = [
+        name for name in dict.fromkeys([*required, *call.read.missing]) if name not in arguments or name in unfit
+    ]
     if call.confidence < desk.least(tool.name):
         if not missing:
             return handed_over(f"The router is not sure of the arguments of {tool.name}.")
@@ -45,7 +47,9 @@ def learned_call(question: Question, decision: Decision, tool: Tool, desk: PlanD
     arguments = {name: value for name, value in arguments.items() if name not in missing}
     if not missing and not tool.fits(arguments):
         return handed_over(f"What the question says does not make a call that fits {tool.name}'s schema.")
-    step = Step(ToolCall(tool.name, arguments), _sources(call, arguments, desk), question.text, _places(call, arguments))
+    step = Step(
+        ToolCall(tool.name, arguments), _sources(call, arguments, desk), question.text, _places(call, arguments)
+    )
     reason = f"Open slots: {', '.join(missing)}." if missing else ""
     return Plan(decision, (step,), tuple(missing), reason=reason, call_confidence=call.confidence)
 
@@ -87,6 +91,8 @@ def _unread(question: Question, call: LearnedCall, tool: Tool, desk: PlanDesk) -
         return f"It says {mood!r}: it may ask or suppose, and not request."
     if tool.effects and (when := moment(rest)) and not _heard(when, tool.name, desk):
         return f"It says {when!r}, and {tool.name} has no slot for a time."
+    if (back := points_back(rest.text)) and not set(tokenise(back)) <= learned:
+        return f"It says {back!r}, which speaks of something that was said before."
     if number := next((piece.text for piece in pieces(rest) if piece.is_number), None):
         return f"{tool.name} does not take {number!r} in."
     return None

@@ -172,8 +172,8 @@ def _named(question: Question, whole: Plan, desk: PlanDesk) -> str | None:
     words = {
         word for tool in general for word in words_of(tool) | (values_of(tool) if whole.outcome != "call" else set())
     }
-    known = _label_words(desk.router)
-    others = frozenset(getattr(desk.router, "fillers", ())).union(
+    known = _label_words(router := desk.others or desk.router)
+    others = frozenset(getattr(router, "fillers", ())).union(
         *(found for label, found in known.items() if label not in {*NON_TOOLS, *(tool.name for tool in general)})
     )
     named = {word for word in words - others if len(word) > SHORT}
