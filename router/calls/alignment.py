@@ -7,22 +7,29 @@ Learns the ``Form`` of a slot: all readers that explain its log equally well. Le
 from __future__ import annotations
 
 import itertools
+import json
 import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from math import comb
 from typing import Any
 
 from router.calls.values import (
-    CASES, FUTURE, LANGUAGE, MAX_LETTERS, NOTATIONS, PAST, WRITTEN, Form, Kind, Reader, may_say_moment,
-    may_say_number, moment,
+    CASES, FUTURE, LANGUAGE, MAX_LETTERS, NOTATIONS, PAST, WRITTEN, Form, Kind, Reader, may_be_moment,
+    may_say_moment, may_say_number, moment, normal,
 )  # fmt: skip
+from router.network.features import tokenise
 
 Place = tuple[int, int]
 MAX_SPAN = 14
 """Words and signs that a value other than a text is read from."""
+MAX_ALIAS = 4
+"""Words that stand for a value which they do not say."""
+CHANCE = 1e-3
+"""How likely words may be to go with one value by chance, and yet be taken to stand for it."""
 LATER = timedelta(days=403)
 """Words that mean the same day now, and another one later, do not say the same."""
 SOMEDAY = datetime(2001, 1, 1)
@@ -49,23 +56,62 @@ class Text:
         return self.text[self.places[start][0] : self.places[end - 1][1]]
 
 
-def learn_form(values: Sequence[tuple[Text, Any]], least: float) -> Form | None:
-    """The form that explains the share ``least`` or more of ``values``, each with its question; else None.
+@dataclass(frozen=True)
+class Shown:
+    """What a row of a tool shows of one slot. ``value`` is None where the slot is not there; ``taken`` are the places of
+    other slots' values; ``explained``: the value comes from words already."""
 
-    Numbers are read as numbers or as durations, texts as dates, times, moments, currencies or numbers: whichever
-    explains most.
+    text: Text
+    value: Any
+    taken: Sequence[Place]
+    explained: bool
+
+    @property
+    def phrases(self) -> dict[str, None]:
+        """Words that may stand for the value: few, begun and ended by a word, and none of ``taken``."""
+        used, words = {i for place in self.taken for i in range(*place)}, self.text.words
+        places = (
+            (start, end) for start in range(len(words)) for end in range(start + 1, min(start + MAX_ALIAS, len(words)) + 1)
+            if used.isdisjoint(range(start, end)) and _says_something(words[start]) and _says_something(words[end - 1])
+        )  # fmt: skip
+        return dict.fromkeys(normal(self.text.of(*place)) for place in places)
+
+
+def learn_form(values: Sequence[tuple[Text, Any]]) -> tuple[Form | None, float]:
+    """The form that explains the most of ``values``, each with its question, and the share that it does.
+
+    Numbers are read as numbers or as durations, texts as dates, times, moments, currencies or numbers. None where
+    these explain nothing.
     """
     best, form, values = 0, None, _sample(values)
     for kind in _kinds([value for _, value in values]):
         counts: Counter[Reader] = Counter()
-        for reader in _readers(kind, [value for _, value in values], least):
+        for reader in _readers(kind, [value for _, value in values]):
             counts[reader] = sum(bool(origins(text, value, Form((reader,)))) for text, value in values)
-        if not counts:
-            continue
-        most = max(counts.values())
-        if most > best and most >= least * len(values):
-            best, form = most, Form(tuple(reader for reader, n in counts.items() if n == most))
-    return form and Form(form.readers, tuple(sorted(_grains(values, form))))
+        if counts and max(counts.values()) > best:
+            best = max(counts.values())
+            form = Form(tuple(reader for reader, n in counts.items() if n == best))
+    return form and replace(form, grains=tuple(sorted(_grains(values, form)))), best / max(1, len(values))
+
+
+def learn_aliases(rows: Sequence[Shown], form: Form) -> Form:
+    """``form`` with the words that stand for values which no words explain, learned from all ``rows`` of a tool.
+
+    Words stand for a value where they are in no question with another one, and too often in those with it for chance.
+    """
+    heard: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        for phrase in row.phrases:
+            heard[phrase][_key(row.value)] += 1
+    counts = Counter(_key(row.value) for row in rows)
+    sure = {phrase: said for phrase, of in heard.items() for said, n in of.items()
+            if len(of) == 1 and comb(counts[said], n) < CHANCE * comb(len(rows), n)}  # fmt: skip
+    aliases: dict[str, Any] = {}
+    for row in rows:
+        own = [phrase for phrase in row.phrases if sure.get(phrase) == _key(row.value)]
+        if own and row.value is not None and not row.explained and aliases.keys().isdisjoint(own):
+            aliases[max(own, key=lambda phrase: (heard[phrase].total(), *_clarity(phrase, sure)))] = row.value
+    return replace(form, aliases=tuple(sorted(aliases.items())))
 
 
 def learn_case(said: Sequence[tuple[str, str]], least: float) -> Form:
@@ -79,8 +125,9 @@ def learn_case(said: Sequence[tuple[str, str]], least: float) -> Form:
 def origins(text: Text, value: Any, form: Form) -> list[Place]:
     """Where ``text`` says ``value``: words that ``form`` turns into it and that are not part of words which say
     another value. The likelier first: the shortest that say no less than the longest."""
-    says = {place: found for place in spans(text, form.readers[0]) if (found := _value(form, text, place, text.now))}
-    right = [place for place, found in says.items() if found[0] == value and type(found[0]) is type(value)]
+    places = itertools.chain(*(spans(text, reader) for reader in form.readers[:1]), _known(text, form))
+    says = {place: found for place in places if (found := _value(form, text, place, text.now))}
+    right = [place for place, found in says.items() if _key(found[0]) == _key(value)]
     whole = [place for place in right if not any(_within(place, other) and says[other] != says[place] for other in says)]
     whole.sort(key=lambda place: place[1] - place[0])
     if len(whole) < 2:
@@ -91,19 +138,42 @@ def origins(text: Text, value: Any, form: Form) -> list[Place]:
 
 def spans(text: Text, reader: Reader) -> Iterator[Place]:
     """Words of ``text`` that ``reader`` may read: neither begun nor ended amid a number, a date or a time."""
-    whole, edge, known = stands_alone, _says_something, [True] * len(text.words)
+    if reader.kind == "text":
+        return
+    whole, edge, known = is_whole(reader.kind), _says_something, [True] * len(text.words)
     if reader.kind == "number":
         edge = partial(may_say_number, language=reader.language)
     elif reader.kind != "currency code":
-        whole, known = _is_apart, [may_say_moment(word, reader.language) for word in text.words]
+        known = [may_say_moment(word, reader.language) for word in text.words]
     for start, word in enumerate(text.words):
         if not edge(word) and not (reader.kind == "number" and word in "+-"):
             continue
         for end in range(start + 1, min(start + MAX_SPAN, len(text.words)) + 1):
             if not known[end - 1] or text.places[end - 1][1] - text.places[start][0] > MAX_LETTERS:
                 break
-            if edge(text.words[end - 1]) and whole(text.text, text.places[start][0], text.places[end - 1][1]):
+            closes = edge(text.words[end - 1]) or (reader.kind == "number" and len(text.words[end - 1]) == 1)
+            if not closes or not whole(text.text, text.places[start][0], text.places[end - 1][1]):
+                continue
+            if reader.kind in ("number", "currency code") or may_be_moment(text.of(start, end).lower(), reader.language):
                 yield start, end
+
+
+def is_amid(text: Text, place: Place, form: Form) -> bool:
+    """Whether ``place`` is a part of words that say another value than it does: "25" of "125", "5" of "5k"."""
+    kind, (start, end) = form.kind, place
+    if kind in ("text", None):
+        return False
+    if not is_whole(kind)(text.text, text.places[start][0], text.places[end - 1][1]):
+        return True
+    around = [(start - 1, end), (start, end + 1)] if kind == "number" else []
+    more = (form.value(text.of(a, b), text.now) for a, b in around if a >= 0 and b <= len(text.words))
+    own = form.value(text.of(*place), text.now)
+    return any(value is not None and value != own for value in more)
+
+
+def is_whole(kind: Kind) -> Callable[[str, int, int], bool]:
+    """What says whether a part of a text from start to end is not cut off amid a number, a date or a time."""
+    return stands_alone if kind in ("text", "number", "currency code") else _is_apart
 
 
 def _is_apart(text: str, start: int, end: int) -> bool:
@@ -134,7 +204,8 @@ def day_of(values: Sequence[tuple[Text, Any]]) -> datetime:
     days, without times, has no such day, and what is relative in it is not learned.
     """
     said = Counter(
-        (text.of(*place).lower(), at) for text, value in _sample(values) for at in _days(value)
+        (text.of(*place).lower(), at) for text, value in _sample([one for one in values if is_moment(one[1])])
+        for at in _days(value)
         for place in spans(text, _DAY)
         if moment(text.of(*place), at, _DAY) is not None
     )  # fmt: skip
@@ -159,6 +230,33 @@ def _sample(values: Sequence[Any]) -> Sequence[Any]:
     return values[:: max(1, len(values) // SAMPLE)]
 
 
+def is_moment(value: Any) -> bool:
+    """Whether ``value`` is a day of a calendar in one of the notations known."""
+    return bool(_days(value))
+
+
+def _known(text: Text, form: Form) -> Iterator[Place]:
+    """Where the words of ``form``'s aliases stand."""
+    wanted = {tuple(tokenise(words)) for words in form.known}
+    for size in {len(words) for words in wanted}:
+        for start in range(len(text.words) - size + 1):
+            if text.words[start : start + size] in wanted:
+                yield start, start + size
+
+
+def _clarity(phrase: str, sure: Mapping[str, str]) -> tuple[bool, int]:
+    """Whether each word of ``phrase`` stands for its value by itself; then more words are better, else fewer."""
+    words = phrase.split()
+    clear = all(sure.get(word) == sure[phrase] for word in words)
+    return clear, len(words) if clear else -len(words)
+
+
+def _key(value: Any) -> str:
+    """Equal for equal values, whatever their types; true is no number."""
+    whole = isinstance(value, float) and value.is_integer()
+    return json.dumps(int(value) if whole else value, sort_keys=True, default=str)
+
+
 def _days(value: Any) -> set[datetime]:
     """The days that ``value`` may be."""
     if not isinstance(value, str):
@@ -173,12 +271,12 @@ def _kinds(values: Sequence[Any]) -> tuple[Kind, ...]:
     return (*MOMENTS, "currency code", "number") if all(isinstance(value, str) for value in values) else ()
 
 
-def _readers(kind: Kind, values: Sequence[Any], least: float) -> Iterator[Reader]:
-    """The readers of ``kind`` that could have written the share ``least`` of ``values``."""
+def _readers(kind: Kind, values: Sequence[Any]) -> Iterator[Reader]:
+    """The readers of ``kind`` that could have written most of ``values``."""
     for notation in WRITTEN[kind]:
         if kind in MOMENTS:
             known = NOTATIONS[notation]
-            if sum(known.moment(value) is not None for value in values) >= least * len(values):
+            if 2 * sum(known.moment(value) is not None for value in values) > len(values):
                 sides = [(ORDERS[0], FUTURE)] if kind == "time" else itertools.product(ORDERS, (FUTURE, PAST))
                 yield from (Reader(kind, notation, LANGUAGE, order, prefer) for order, prefer in sides)
         elif kind != "number" or notation == _number_notation(values):
@@ -195,7 +293,7 @@ def _number_notation(values: Sequence[Any]) -> str:
 
 def _grains(values: Sequence[tuple[Text, Any]], form: Form) -> set[str]:
     """The precisions of the moments in ``values`` that ``form`` explains."""
-    if form.readers[0].kind not in MOMENTS:
+    if form.kind not in MOMENTS:
         return set()
     found = set()
     for text, value in values:

@@ -124,4 +124,5 @@ def read(folder: Path) -> CallParts:
 
 
 def _form(config: Mapping[str, Any]) -> Form:
-    return Form(tuple(Reader(**reader) for reader in config["readers"]), tuple(config["grains"]))
+    aliases = tuple((str(words), value) for words, value in config["aliases"])
+    return Form(tuple(Reader(**reader) for reader in config["readers"]), tuple(config["grains"]), aliases)

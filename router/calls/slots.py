@@ -17,7 +17,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from router.calls.alignment import Place, Text, day_of, learn_case, learn_form, origins, stands_alone
+from router.calls.alignment import (
+    SOMEDAY, Place, Shown, Text, day_of, is_moment, learn_aliases, learn_case, learn_form, origins, stands_alone,
+)  # fmt: skip
 from router.calls.values import Form
 from router.network.features import tokenise, tokens
 from router.types import NON_TOOLS, Example
@@ -28,13 +30,17 @@ SPAN_SHARE = 0.9
 REPEATED_SHARE = 0.5
 """Share of a slot's rows whose value must occur again for its values to be classes."""
 MAX_CLASSES = 200
+LEAST_UNSAID = 3
+"""Rows that must have the same value, and no words for it, for it to be what is meant where nothing is said."""
+ROWS_A_CLASS = 8
+"""Rows a value from which few values are learned better as classes than by the words that stand for each."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One slot of one tool. ``values``: the classes of a class slot by frequency, or the constant. ``always``: every
-    row of the log has it; ``listed``: its values are always lists, ``several``: some are; ``one_word``: all are texts
-    without a space; ``form``: how a span becomes a value."""
+    """One slot of one tool. ``values``: the classes of a class slot by frequency, the constant, or what a span slot has
+    where no words say it. ``always``: every row of the log has it; ``listed``: its values are always lists, ``several``:
+    some are; ``one_word``: all are texts without a space; ``form``: how a span becomes a value."""
 
     name: str
     kind: Kind
@@ -64,7 +70,7 @@ class Row:
 def read_row(example: Example) -> Row:
     """The row of a log with its values found in the question. A row of no tool has no arguments."""
     words, spans = tokens(example.question)
-    text = Text(example.question, tuple(words), tuple(spans))
+    text = Text(example.question, tuple(words), tuple(spans), asked_at(example, SOMEDAY))
     arguments = {} if example.tool in NON_TOOLS else example.arguments
     if arguments is None:
         return Row(text, example.tool, None, {})
@@ -72,25 +78,31 @@ def read_row(example: Example) -> Row:
     return Row(text, example.tool, arguments, _find(text, arguments))
 
 
+def asked_at(example: Example, day: datetime) -> datetime:
+    """When ``example`` was asked, by its own clock; ``day`` where it does not say."""
+    return datetime.fromisoformat(example.at).replace(tzinfo=None) if example.at else day
+
+
 def asked_on(rows: Sequence[Row]) -> datetime:
-    """The one day on which most of ``rows`` would say the dates that their questions say (see ``day_of``)."""
-    return day_of([(row.text, one) for row in rows for name, places in row.places.items() if places is None
-                   for one in _scalars(row.arguments[name])])  # fmt: skip
+    """The one day on which most of the ``rows`` that do not say when they were asked would say their dates (see
+    ``day_of``)."""
+    return day_of([(row.text, one) for row in rows if row.text.now == SOMEDAY for name, places in row.places.items()
+                   if places is None for one in _scalars(row.arguments[name])])  # fmt: skip
 
 
 def dated(rows: Sequence[Row], day: datetime) -> list[Row]:
-    """``rows`` as asked on ``day``."""
-    return [replace(row, text=replace(row.text, now=day)) for row in rows]
+    """``rows``, as asked on ``day`` where they do not say when."""
+    return [replace(row, text=replace(row.text, now=day)) if row.text.now == SOMEDAY else row for row in rows]
 
 
 def placed(row: Row, slots: Sequence[Slot]) -> Row:
-    """``row`` with the words found that the forms of ``slots`` turn into its values, none used twice."""
-    forms = {slot.name: slot.form for slot in slots if slot.kind == "span" and not slot.form.is_text}
-    if not forms.keys() & row.places.keys():
-        return row
-    places = {name: found for name, found in row.places.items() if name not in forms}
+    """``row`` with the words found that the forms of ``slots`` turn into its values, none used twice. What a slot has
+    where nothing is said has no words."""
+    open_ = {slot.name: slot for slot in slots if slot.kind == "span" and slot.name in row.places
+             and not (slot.form.is_text and row.places[slot.name])}  # fmt: skip
+    places = {name: found for name, found in row.places.items() if name not in open_}
     taken = {i for found in places.values() for a, b in found or () for i in range(a, b)}
-    wanted = [(name, n, origins(row.text, one, forms[name])) for name in forms.keys() & row.places.keys()
+    wanted = [(name, n, origins(row.text, one, slot.form)) for name, slot in open_.items()
               for n, one in enumerate(_scalars(row.arguments[name]))]  # fmt: skip
     found: dict[tuple[str, int], Place] = {}
     for name, n, options in sorted(wanted, key=lambda want: (len(want[2]), want[:2])):
@@ -98,9 +110,10 @@ def placed(row: Row, slots: Sequence[Slot]) -> Row:
         if free:
             found[name, n] = free[0]
             taken |= set(range(*free[0]))
-    for name in forms.keys() & row.places.keys():
+    for name, slot in open_.items():
         own = [found.get((name, n)) for n in range(len(_scalars(row.arguments[name])))]
-        places[name] = None if None in own else tuple(own)
+        unsaid = () if row.arguments[name] in slot.values else None
+        places[name] = unsaid if None in own else tuple(own)
     return replace(row, places=places)
 
 
@@ -139,28 +152,72 @@ def _slot(name: str, rows: Sequence[Row]) -> Slot:
     listed = bool(values) and all(isinstance(value, list | tuple) for value in values)
     several = any(isinstance(value, list | tuple) for value in values)
     one_word = all(isinstance(one, str) and " " not in one.strip() for value in values for one in _scalars(value))
-    form = _form(name, [row for row in rows if name in row.arguments])
-    if form is not None:
-        return Slot(name, "span", (), always, listed, several, one_word, form)
+    form, share = _form(name, [row for row in rows if name in row.arguments])
+    if share >= SPAN_SHARE and form is not None:
+        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, several, one_word, form)
     counts = Counter(map(key, values))
-    if always and len(counts) == 1:
+    dates = any(map(is_moment, values))  # tomorrow they are others
+    if always and len(counts) == 1 and not dates:
         return Slot(name, "constant", (values[0],), always)
+    said = form is not None and not form.is_text and 2 * share > 1  # a class would be one of the numbers seen
     repeated = sum(n for n in counts.values() if n > 1)
-    if repeated >= REPEATED_SHARE * len(values):
+    classes = repeated >= REPEATED_SHARE * len(values) and not dates and not said
+    if not (classes and len(values) >= ROWS_A_CLASS * len(counts)):
+        spelled = _with_words(name, rows, form if form is not None and 2 * share > 1 else Form(()), always, listed)
+        if spelled is not None:
+            return spelled
+    if classes:
         common = tuple(json.loads(value) for value, _ in counts.most_common(MAX_CLASSES))
         return Slot(name, "class", common, always)
     return Slot(name, "open", (), always)
 
 
-def _form(name: str, rows: Sequence[Row]) -> Form | None:
-    """How words become the values of slot ``name``; None where they do not, in more than a few of ``rows``."""
+def _with_words(name: str, rows: Sequence[Row], form: Form, always: bool, listed: bool) -> Slot | None:
+    """The slot where words that stand for values, or one value where nothing is said, explain what ``form`` does not;
+    None where they do not either."""
+    if listed:
+        return None
+    shown = [Shown(row.text, row.arguments.get(name), _others(row, name), name in row.arguments
+                   and _explained(row, name, form)) for row in rows]  # fmt: skip
+    form = learn_aliases(shown, form)
+    usual = _unsaid(name, rows, form, always)
+    own = [row for row in rows if name in row.arguments]
+    left = _left(name, own, form)
+    told = len(own) - sum(row.arguments[name] not in usual for row in left)
+    enough = len(left) < len(own) and told >= SPAN_SHARE * len(own)
+    return Slot(name, "span", usual, always, listed, form) if enough else None
+
+
+def _unsaid(name: str, rows: Sequence[Row], form: Form, always: bool) -> tuple[Any, ...]:
+    """The one value of the rows whose words do not say it; none where they have several, or there may be no value."""
+    left = [row.arguments[name] for row in _left(name, rows, form)] if always else []
+    return (left[0],) if len(left) >= LEAST_UNSAID and len(set(map(key, left))) == 1 and not is_moment(left[0]) else ()
+
+
+def _left(name: str, rows: Sequence[Row], form: Form) -> list[Row]:
+    """The rows whose value ``form`` does not explain."""
+    return [row for row in rows if name in row.arguments and not _explained(row, name, form)]
+
+
+def _explained(row: Row, name: str, form: Form) -> bool:
+    if form.is_text and row.places[name] is not None:
+        return True
+    return all(origins(row.text, one, form) for one in _scalars(row.arguments[name]))
+
+
+def _others(row: Row, name: str) -> list[Place]:
+    return [place for other, places in row.places.items() if other != name for place in places or ()]
+
+
+def _form(name: str, rows: Sequence[Row]) -> tuple[Form | None, float]:
+    """How words become the values of slot ``name``, and for which share of ``rows`` they do."""
     values = [(row.text, one) for row in rows for one in _scalars(row.arguments[name])]
     found = [row for row in rows if row.places[name] is not None]
-    if len(found) >= SPAN_SHARE * len(rows) and any(isinstance(value, str) for _, value in values):
-        said = [(row.text.of(*place), one) for row in found
-                for place, one in zip(row.places[name], _scalars(row.arguments[name]))]  # fmt: skip
-        return learn_case(said, SPAN_SHARE)
-    return learn_form(values, SPAN_SHARE)
+    said = [(row.text.of(*place), one) for row in found
+            for place, one in zip(row.places[name], _scalars(row.arguments[name]))]  # fmt: skip
+    spelled = len(found) / max(1, len(rows)) if any(isinstance(value, str) for _, value in values) else 0.0
+    form, share = learn_form(values) if spelled < SPAN_SHARE else (None, 0.0)
+    return (learn_case(said, SPAN_SHARE), spelled) if spelled >= share else (form, share)
 
 
 def _find(text: Text, arguments: Mapping[str, Any]) -> dict[str, tuple[Place, ...] | None]:

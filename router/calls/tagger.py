@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from router.calls.alignment import Text, stands_alone
+from router.calls.alignment import Text, is_amid
 from router.calls.artifact import CallParts, forget, holds_calls, read, write
 from router.calls.confidence import Confidence
 from router.calls.crf import BANNED, best_path, log_partition
@@ -160,7 +160,7 @@ class CallModel:
         if layer.classes:
             log_p += self._classify(layer, x, features, text.words, arguments)
         for slot in layer.slots.values():
-            if slot.kind == "constant":
+            if slot.kind == "constant" or (slot.kind == "span" and slot.values and slot.name not in (*arguments, *unread)):
                 arguments[slot.name] = slot.values[0]
         missing = tuple(slot.name for slot in layer.slots.values() if slot.name in unread or (
             slot.always and slot.name not in arguments))  # fmt: skip
@@ -169,9 +169,9 @@ class CallModel:
     def _encode(self, words: Sequence[str], conv: np.ndarray) -> np.ndarray:
         """What is known of each word in its place, (m, n, u), after all convolutions."""
         w = self.parts.weights
-        rows, hints = self.gazetteer.columns(self.gazetteer.matches(words))
-        if rows:
-            np.add.at(conv, rows, w.hints[hints])
+        matches = self.gazetteer.matches(words)
+        if matches:
+            conv += self.gazetteer.bits(len(words), matches) @ w.hints
         m, u = w.hidden.shape[:2]
         x = np.maximum(conv, np.float32(0)).reshape(len(conv), m, u).transpose(1, 0, 2)
         for i, (weight, bias, norm) in enumerate(zip(w.convolutions, w.convolution_bias, w.norms)):
@@ -292,13 +292,11 @@ def class_said(phrases: Mapping[str, int], words: Sequence[str], n_columns: int)
 
 def _unlike(slot: Slot, text: Text, found: Sequence[Place]) -> bool:
     """Whether the words ``found`` are no value such as the log has for ``slot``: several where it has one, some words
-    where it has one word, or a part of a number."""
-    said = [(text.places[a][0], text.places[b - 1][1]) for a, b in found]
+    where it has one word, or a part of a number or a date."""
     return (
         (len(found) > 1 and not slot.several)
-        or (slot.one_word and any(" " in text.text[a:b] for a, b in said))
-        or not all(stands_alone(text.text, a, b) for a, b in said)
-        or (not slot.form.is_text and any(text.text[a - 1 : a] == "-" and text.text[a].isdigit() for a, b in said))
+        or (slot.one_word and slot.form.is_text and any(" " in text.of(*place) for place in found))
+        or any(is_amid(text, place, slot.form) for place in found)
     )
 
 

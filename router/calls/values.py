@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 Kind = Literal["text", "number", "date", "time", "datetime", "duration", "currency code"]
@@ -134,19 +134,33 @@ class Reader:
 
 @dataclass(frozen=True)
 class Form:
-    """How a slot's values come from words. ``readers`` explain the log equally well; ``grains``: the precisions of
-    moments that it shows ("day", "time", "week" …)."""
+    """How a slot's values come from words. ``readers`` explain the log equally well, none where it is by ``aliases``
+    alone; ``grains``: the precisions of
+    moments that it shows ("day", "time", "week" …); ``aliases``: (words, the value that the log has for them)."""
 
     readers: tuple[Reader, ...] = (Reader(),)
     grains: tuple[str, ...] = ()
+    aliases: tuple[tuple[str, Any], ...] = ()
+
+    @cached_property
+    def known(self) -> Mapping[str, Any]:
+        """``aliases`` by their words."""
+        return dict(self.aliases)
+
+    @property
+    def kind(self) -> Kind | None:
+        """What the words are read as; None where only ``aliases`` are known."""
+        return self.readers[0].kind if self.readers else None
 
     @property
     def is_text(self) -> bool:
         """Whether values are the words themselves."""
-        return self.readers[0].kind == "text"
+        return self.kind == "text"
 
     def value(self, text: str, now: datetime) -> Any:
         """The value of ``text`` at ``now``; None where no reader can read it, or two readers differ."""
+        if self.aliases and (words := normal(text)) in self.known:
+            return self.known[words]
         grains = frozenset(self.grains)
         found = [value for reader in self.readers if (value := reader.read(text, now, grains)) is not None]
         return found[0] if found and all(value == found[0] for value in found) else None
@@ -160,32 +174,39 @@ class Said:
     grain: str
 
 
+def normal(text: str) -> str:
+    """``text`` in lower case and with single spaces, as aliases are kept."""
+    return " ".join(text.lower().split())
+
+
 def number(text: str, language: str = LANGUAGE) -> int | float | None:
-    """The number that ``text`` is, in digits or words: "1,200.50", "twenty five", "three point five"; else None."""
+    """The number that ``text`` is, in digits or words: "1,200.50", "5k", "twenty five", "three point five"; or None."""
     text = " ".join(text.split())
-    return _digits(text, language) if _DIGITS.fullmatch(text) else _words(text, language)
+    digits = text.removesuffix(thousand).strip() if (thousand := _thousand(text[-1:], language)) else text
+    if not _DIGITS.fullmatch(digits):
+        return _words(text, language)
+    value = _digits(digits, language)
+    return value if value is None or not thousand else _whole(value * 1_000)
 
 
 def written_number(value: int | float | None, notation: str) -> int | float | str | None:
     """``value`` as an integer (None where it is not whole), a float, digits, or as what it is."""
     if value is None:
         return None
-    whole = int(value) if float(value).is_integer() else None
     if notation == "integer":
-        return whole
+        return int(value) if float(value).is_integer() else None
     if notation == "float":
         return float(value)
-    plain = value if whole is None else whole
-    return str(plain) if notation == "digits" else plain
+    return str(_whole(value)) if notation == "digits" else _whole(value)
 
 
 def moment(text: str, now: datetime, reader: Reader) -> Said | None:
     """The date, the time or both that ``text`` says at ``now``, as far as ``reader.kind`` asks for them."""
-    text, now = text.lower(), now.replace(tzinfo=None)
+    text, now = text.lower(), now.replace(tzinfo=None, second=0, microsecond=0)
     if reader.kind != "date":
         said = _moment(text, now, reader)
         return said if said is not None and said.grain in ("time", "part_of_day") else None
-    now = now.replace(hour=0, minute=0, second=0, microsecond=0)  # words of a day are read once a day
+    now = now.replace(hour=0, minute=0)  # words of a day are read once a day
     said = _moment(text, now, reader)
     vague = said is not None and said.grain in ("time", "month", "year")
     if said is None or (vague and _moment(text, now, reader, "day") is None):
@@ -197,7 +218,7 @@ def moment(text: str, now: datetime, reader: Reader) -> Said | None:
 @lru_cache(KEPT)
 def duration(text: str, language: str = LANGUAGE) -> float | None:
     """The seconds that ``text`` lasts ("90 min", "two hours"), or None."""
-    reader, start, later = Reader("duration", "seconds", language), datetime(2001, 1, 1, 12), timedelta(days=500)
+    reader, start, later = Reader("duration", "seconds", language), _SOME_DAY, timedelta(days=500, hours=5)
     if not _LETTER.search(text) or (first := _moment(text.lower(), start, reader)) is None:
         return None
     gap = first.at - start
@@ -208,7 +229,7 @@ def duration(text: str, language: str = LANGUAGE) -> float | None:
 
 def currency(text: str, language: str = LANGUAGE) -> str | None:
     """The ISO code of the one currency that ``text`` is a symbol, a name or the code of, or None."""
-    codes = _currencies(language).get(" ".join(text.lower().split()), frozenset())
+    codes = _currencies(language).get(normal(text), frozenset())
     return next(iter(codes)) if len(codes) == 1 else None
 
 
@@ -217,13 +238,34 @@ def may_say_moment(word: str, language: str = LANGUAGE) -> bool:
     return not word.isalpha() or _knows(word.lower(), language)
 
 
+@lru_cache(KEPT)
+def may_be_moment(text: str, language: str = LANGUAGE) -> bool:
+    """Whether ``text``, in lower case, is a date, a time or a duration on any day: most words are not, and need not be
+    read for each."""
+    return not _BARE.fullmatch(text) and _parsed(text, _SOME_DAY, language, "MDY", FUTURE, "") is not None
+
+
 def may_say_number(word: str, language: str = LANGUAGE) -> bool:
     """Whether ``word``, a word or a sign of a question, can begin or end a number."""
     return word.isdigit() or (word.isalpha() and _words(word.lower(), language) is not None)
 
 
+_SOME_DAY = datetime(2001, 1, 1, 12)
 _LETTER = re.compile(r"[^\W\d_]")
 _BARE = re.compile(r"\W*\d*\W*")
+
+
+@lru_cache(KEPT)
+def _thousand(sign: str, language: str) -> str:
+    """``sign`` where it is the letter for thousands ("5k"), else ""."""
+    from babel import Locale
+
+    short = str(Locale.parse(language).compact_decimal_formats["short"]["other"]["1000"].pattern)
+    return sign if sign.isalpha() and short.strip("0 \xa0").lower() == sign.lower() else ""
+
+
+def _whole(value: int | float) -> int | float:
+    return int(value) if float(value).is_integer() else value
 
 
 def _digits(text: str, language: str) -> int | float | None:
@@ -233,7 +275,7 @@ def _digits(text: str, language: str) -> int | float | None:
         value = parse_decimal(text, locale=language, strict=True)
     except NumberFormatError:
         return None
-    return int(value) if value == value.to_integral_value() and "." not in text else float(value)
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 @lru_cache(KEPT)
@@ -249,22 +291,16 @@ def _words(text: str, language: str) -> int | float | None:
     parts = [float(part) for part in said.split()] if said.count(".") <= said.count(" ") + 1 else []
     if len(parts) == 1 or (len(parts) == 2 and 0 < parts[0] < parts[1] and str(int(parts[1])).strip("0") == "1"):
         value = parts[0] * (parts[1] if len(parts) == 2 else 1)  # "2 million"
-        return int(value) if value.is_integer() and "." not in said else value
+        return _whole(value)
     return None
 
 
 def _moment(text: str, now: datetime, reader: Reader, part: str = "") -> Said | None:
     """``text`` by dateparser; None too where it says neither ``part`` ("day", "month") nor how far away it is. A bare
     number is no moment."""
-    if _BARE.fullmatch(text) or not _readable(text, reader.language):
+    if _BARE.fullmatch(text):
         return None
     return _parsed(text, now, reader.language, reader.order, reader.prefer, part)
-
-
-@lru_cache(KEPT)
-def _readable(text: str, language: str) -> bool:
-    """Whether ``text`` is a moment on any day: most words are not, and need not be read for each."""
-    return _parsed(text, datetime(2001, 1, 1), language, "MDY", FUTURE, "") is not None
 
 
 @lru_cache(KEPT)

@@ -88,7 +88,7 @@ class CallNetwork(nn.Module):
         self.class_said = nn.Parameter(torch.full((len(self.class_columns),), SAID))
         sizes = torch.tensor([end - start for start, end in self.class_columns], dtype=torch.long)
         self.register_buffer("class_slot", torch.repeat_interleave(torch.arange(len(sizes)), sizes))
-        for name, rule in zip(("allowed", "follows", "begins"), _rules(slots, span_slots)):
+        for name, rule in zip(("allowed", "follows", "begins"), rules(slots, span_slots)):
             self.register_buffer(name, rule)
         self.register_buffer("has_slots", torch.tensor([bool(own) for own in slots.values()]))
 
@@ -168,7 +168,7 @@ def path_score(
     return said + start.index_select(0, tags[:, 0]) + (moved * mask[:, 1:]).sum(1)
 
 
-def _rules(
+def rules(
     slots: Mapping[str, Sequence[Slot]], span_slots: Sequence[str]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What may be, as 0, and what may not, as BANNED: tags of a tool (tools, t), a tag after a tag (t, t), a first

@@ -121,8 +121,8 @@ def _without_values(text: str, call: LearnedCall) -> str:
 
 def _sources(call: LearnedCall, arguments: Mapping[str, object], desk: PlanDesk) -> dict[str, str]:
     kinds = {slot.name: slot.kind for slot in desk.calls.parts.slots[call.tool]}
-    named = {"span": QUESTION, "class": LEARNED, "constant": DEFAULT}
-    return {name: named[kinds[name]] for name in arguments}
+    learned = {"class": LEARNED}
+    return {name: QUESTION if name in call.read.spans else learned.get(kinds[name], DEFAULT) for name in arguments}
 
 
 def _places(call: LearnedCall, arguments: Mapping[str, object]) -> dict[str, tuple[tuple[int, int], ...]]:

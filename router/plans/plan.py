@@ -18,6 +18,7 @@ from router.calls.arguments import PARSE, SHORT, Filled, fill, pieces, takes_tex
 from router.calls.tagger import CallModel
 from router.plans.desk import Decides, PlanDesk
 from router.plans.learned import is_one_call, learned_call, unfit_for_any_call
+from router.plans.narrow import by_schema
 from router.tools import Tool, shorten
 from router.types import NON_TOOLS, SMALLTALK, Decision, Plan, Question, Step, ToolCall
 
@@ -61,6 +62,8 @@ def warm(router: Decides | CallModel, tools: Mapping[str, Tool]) -> None:
 def _planned(question: Question, decision: Decision, desk: PlanDesk) -> Plan:
     if desk.threshold == math.inf:
         return Plan(decision, abstained=True, reason="The threshold leaves every question to the LLM.")
+    if desk.strangers and (found := by_schema(question, decision, desk)):
+        return found
     if all(tool.reading is not None for tool in desk.tools.values()):
         return _one(question, desk)
     whole = _one(question, desk)
