@@ -28,6 +28,7 @@ from router.plans import plan
 from router.tools import Tool, ToolSet
 from router.types import NON_TOOLS, Example, Plan, Question
 
+pytestmark = pytest.mark.timeout(900)  # the first test trains
 ASSETS = Path(__file__).parents[1] / "assets"
 TOOLS = ToolSet(
     Tool(name, about, {"type": "object", "properties": slots, "required": required})

@@ -17,10 +17,12 @@ from router.calls.confidence import choose_call_threshold, fit_call_confidence, 
 from router.calls.read import LearnedCall, Read
 from router.calls.tagger import CallModel, class_phrases, class_ranges, class_said
 from router.learning.tagger import Batch, log_partition, path_score
+from router.learning.call_log import CallLog
 from router.learning.tagging import (
     CallProgress,
     fit_calls,
     train_network,
+    wording,
 )
 from router.network.calibration import wilson
 from router.network.features import tokens
@@ -169,6 +171,28 @@ def test_a_good_tool_does_not_hide_a_bad_one() -> None:
     confidence = fit_call_confidence(calls, examples, 0.97)
     assert confidence.least("good") <= confidence.of(0.9) < confidence.least("bad")
     assert "rare" not in confidence.thresholds and confidence.chosen_on["sure"] == 400
+
+
+def test_that_no_tool_is_needed_proves_nothing_of_calls() -> None:
+    examples = [Example("x", "none")] * 500 + [Example("x", "lamp", {"a": 1})] * 20
+    calls = [LearnedCall(e.tool, Read(dict(e.arguments or {})), 0.9, 0.9, False) for e in examples]
+    confidence = fit_call_confidence(calls, examples, 0.97)
+    assert confidence.least("lamp") > 1 and confidence.chosen_on["questions"] == 20
+
+
+def test_rows_in_the_same_words_are_held_out_together() -> None:
+    rows = [Example(f"{please}send a parcel of {n} kg to {who}", "parcel", {"weight": n, "to": who})
+            for n, who, please in ((4, "Ada", ""), (217, "Barbara Liskov", ""), (9, "Linus", "please "))]  # fmt: skip
+    other = Example("post 4 kg to Ada", "parcel", {"weight": 4, "to": "Ada"})
+    read = CallLog.read([*rows, other]).rows
+    said = [wording(example, row, {"please"}) for example, row in zip([*rows, other], read)]
+    assert said == ["send a parcel of <weight> kg to <to>"] * 3 + ["post <weight> kg to <to>"]
+
+
+def test_a_class_whose_value_the_question_says_is_told() -> None:
+    phrases = {"high": 1, "very low": 2, "2": 4}
+    assert class_said(phrases, "very low or not".split(), 5).tolist() == [0, 0, 1, 0, 0]
+    assert class_said(phrases, "highly 2 4".split(), 5).tolist() == [0, 0, 0, 0, 1]
 
 
 def test_a_small_log_is_calibrated_on_all_its_rows_by_others_of_its_models() -> None:

@@ -47,9 +47,9 @@ class Slot:
     values: tuple[Any, ...] = ()
     always: bool = False
     listed: bool = False
+    form: Form = Form()
     several: bool = False
     one_word: bool = False
-    form: Form = Form()
 
 
 @dataclass(frozen=True)
@@ -150,11 +150,9 @@ def _slot(name: str, rows: Sequence[Row]) -> Slot:
     values = [row.arguments[name] for row in rows if name in row.arguments]
     always = len(values) == len(rows)
     listed = bool(values) and all(isinstance(value, list | tuple) for value in values)
-    several = any(isinstance(value, list | tuple) for value in values)
-    one_word = all(isinstance(one, str) and " " not in one.strip() for value in values for one in _scalars(value))
     form, share = _form(name, [row for row in rows if name in row.arguments])
     if share >= SPAN_SHARE and form is not None:
-        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, several, one_word, form)
+        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, form, **_shape(values))
     counts = Counter(map(key, values))
     dates = any(map(is_moment, values))  # tomorrow they are others
     if always and len(counts) == 1 and not dates:
@@ -185,7 +183,17 @@ def _with_words(name: str, rows: Sequence[Row], form: Form, always: bool, listed
     left = _left(name, own, form)
     told = len(own) - sum(row.arguments[name] not in usual for row in left)
     enough = len(left) < len(own) and told >= SPAN_SHARE * len(own)
-    return Slot(name, "span", usual, always, listed, form) if enough else None
+    shape = _shape([row.arguments[name] for row in own])
+    return Slot(name, "span", usual, always, listed, form, **shape) if enough else None
+
+
+def _shape(values: Sequence[Any]) -> dict[str, bool]:
+    """``several`` and ``one_word`` of a slot with ``values``."""
+    texts = [one for value in values for one in _scalars(value)]
+    return {
+        "several": any(isinstance(value, list | tuple) for value in values),
+        "one_word": all(isinstance(text, str) and " " not in text.strip() for text in texts),
+    }
 
 
 def _unsaid(name: str, rows: Sequence[Row], form: Form, always: bool) -> tuple[Any, ...]:

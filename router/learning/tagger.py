@@ -20,7 +20,7 @@ from router.network.features import Vocabulary
 from router.network.module import NetworkConfig, RouterNetwork
 
 
-SAID = 2.0
+SAID = 4.0
 """What a class's value, where the question says it, adds to its score before anything is learned."""
 
 

@@ -50,8 +50,8 @@ class PlanDesk:
     @cached_property
     def strangers(self) -> frozenset[str]:
         """The tools on offer that the router was not trained for; none where it does not say which labels it has."""
-        labels = getattr(self.router, "labels", None)
-        return frozenset() if labels is None else frozenset(self.tools).difference(labels)
+        known = [getattr(router, "labels", None) for router in (self.router, self.others) if router is not None]
+        return frozenset() if None in known else frozenset(self.tools).difference(*known)
 
     def of(self, reading: Reading) -> PlanDesk:
         """The same desk, with the tools that share ``reading``."""
