@@ -132,7 +132,9 @@ MOOD = frozenset(
     "question".split()
 )
 """Words that make a question, a condition or a report of what would be a request."""
-_POLITE = re.compile(r"^\W*(?:(?:hey|hi|hello|ok(?:ay)?|please|pls)\b\W*)*(?:can|could|would|will) you\b", re.IGNORECASE)
+_POLITE = re.compile(
+    r"^\W*(?:(?:hey|hi|hello|ok(?:ay)?|please|pls)\b\W*)*(?:can|could|would|will) you\b", re.IGNORECASE
+)
 _WHEN = re.compile(
     r"\b(?:tomorrow|tonight|later|soon|daily|weekly|hourly|morning|afternoon|evening|noon|midnight"
     r"|(?:every|each|next)\s+\w+|(?:at|by|before|after|until|till|from|around)\s+(?:\d|noon|\w+day\b)"
@@ -172,9 +174,11 @@ def negation(question: Question) -> str | None:
     return match[0] if match else None
 
 
-def points_back(request: str) -> bool:
-    """Whether ``request`` speaks of something that an earlier one asked for ("how many seconds are those")."""
-    return _POINTS_BACK.search(QUOTED.sub(" ", request)) is not None
+def points_back(request: str) -> str | None:
+    """The words by which ``request`` speaks of something that an earlier one asked for ("how many seconds are those");
+    None where it does not."""
+    match = _POINTS_BACK.search(QUOTED.sub(" ", request))
+    return match[0] if match else None
 
 
 # ------------------------------------------------------------------ cues of tools

@@ -58,10 +58,13 @@ def fit_call_confidence(calls: Sequence[LearnedCall], examples: Sequence[Example
     """The confidence fitted on ``calls`` that were read from ``examples`` not trained on.
 
     A threshold is the lowest over which the lower bound of the share of right calls is ``target`` or more; where none
-    is, no call is sure. Tools of OWN_THRESHOLD rows have their own, so that a good one does not hide a bad one; the
-    rest share theirs. Examples whose arguments are not known do not count.
+    is, no call is sure. Tools of OWN_THRESHOLD calls have their own, so that a good one does not hide a bad one; the
+    rest share theirs. That no tool is needed is no call: it proves nothing of calls. Examples whose arguments are not
+    known do not count.
     """
     known = [(c, e) for c, e in zip(calls, examples) if e.arguments is not None or e.tool in NON_TOOLS]
+    asked = sum(example.tool not in NON_TOOLS for _, example in known)
+    known = [(call, example) for call, example in known if call.tool not in NON_TOOLS]
     calls = [call for call, _ in known]
     right = np.array([is_right(call, example) for call, example in known], bool)
     fitted = _fit_confidence(calls, right)
@@ -75,10 +78,12 @@ def fit_call_confidence(calls: Sequence[LearnedCall], examples: Sequence[Example
     sure = scores >= np.array([chosen.least(tool) for tool in tools])
     about = {
         "target": target,
-        "questions": len(calls),
+        "questions": asked,
+        "right": int(right.sum()),
         "sure": int(sure.sum()),
-        "coverage": float(sure.sum() / max(1, len(calls))),
+        "coverage": float(sure.sum() / max(1, asked)),
         "precision": float(right[sure].mean()) if sure.any() else None,
+        "lower_bound": wilson(int(right[sure].sum()), int(sure.sum()), ONE_SIDED)[0],
     }
     return replace(chosen, chosen_on=about)
 
