@@ -27,7 +27,7 @@ KEPT = 5
 FIRST, GROWTH, AFTER_PAUSE = 100, 1.5, 100
 """The learner begins at so many lessons, goes on when they have grown by this factor, and earlier, with so many new ones,
 where something was paused since."""
-WORSE = 0.05
+WORSE = 0.01
 """The chance under which a candidate that was right less often than the model that stands is not put in its place."""
 JOURNAL_VARIABLE = "SWITCHYARD_JOURNAL"
 """The environment variable that names the journal: a URL may hold a password, and arguments are for all to see."""

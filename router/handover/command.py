@@ -169,5 +169,5 @@ def _import(args: argparse.Namespace, journal: Journal) -> None:
 def _learn(args: argparse.Namespace, journal: Journal) -> None:
     if hasattr(os, "nice"):
         os.nice(15)
-    told = lambda done, of: print(f"model {done} of {of}", file=sys.stderr, flush=True)  # noqa: E731
+    told = lambda done, of: print(f"model {done} of {of}", file=sys.stderr, flush=True)
     print(json.dumps(background.learn(journal, args.models, _config(args), on_progress=told)))

@@ -34,7 +34,10 @@ DAY_S = 86_400
 _META = sa.MetaData()
 _SCHEMA = sa.Table("journal_schema", _META, sa.Column("version", sa.Integer, nullable=False))
 _TOOLS = sa.Table(
-    "journal_tools", _META, sa.Column("id", sa.String(16), primary_key=True), sa.Column("schemas", sa.JSON, nullable=False)
+    "journal_tools",
+    _META,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("schemas", sa.JSON, nullable=False),
 )
 _ROWS = sa.Table(
     "journal_rows",
@@ -278,13 +281,18 @@ class Journal:
                 if line.strip() and isinstance(own := json.loads(line).get("journal"), dict):
                     rows.append(_row(own))
             rows = rows or [
-                JournalRow(e.question, "collecting", llm_call=ToolCall(e.tool, e.arguments or {})) for e in read_log(path)
+                JournalRow(e.question, "collecting", llm_call=ToolCall(e.tool, e.arguments or {}))
+                for e in read_log(path)
             ]
         except (ValueError, KeyError, TypeError, AttributeError) as fault:
-            raise JournalError(f"{path.name}: line {number} is no row of a journal ({fault}). Export it again.") from fault
+            raise JournalError(
+                f"{path.name}: line {number} is no row of a journal ({fault}). Export it again."
+            ) from fault
         with self._engine.begin() as connection:
             for row in rows:
-                connection.execute(_ROWS.insert().values(**_columns(self._redacted(replace(row, at=row.at or time.time())))))
+                connection.execute(
+                    _ROWS.insert().values(**_columns(self._redacted(replace(row, at=row.at or time.time()))))
+                )
         return len(rows)
 
     def _offer(self, connection: sa.Connection, tools: ToolSet) -> None:
@@ -347,7 +355,9 @@ def _mapped(value: Any, clean: Callable[[str], str]) -> Any:
 
 def _columns(row: JournalRow) -> dict[str, Any]:
     calls = {name: _call_json(getattr(row, name)) for name in ("llm_call", "router_call", "corrected")}
-    return asdict(replace(row, llm_call=None, router_call=None, corrected=None)) | calls | {"history": list(row.history)}
+    return (
+        asdict(replace(row, llm_call=None, router_call=None, corrected=None)) | calls | {"history": list(row.history)}
+    )
 
 
 def _call_json(call: ToolCall | None) -> dict[str, Any] | None:

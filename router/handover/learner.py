@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -122,13 +123,12 @@ def train_candidate(
 
     Raises ValueError where there are too few of them to train on.
     """
-    from router.learning.data import folds
     from router.learning.tagging import CallTrainingConfig, fit_calls
 
     started = time.process_time()
     examples = [lesson.example for lesson in lessons]
     lesson_of = {id(lesson.example): lesson for lesson in lessons}
-    parts = [part for part in folds(examples, config.folds_for(len(examples))) if part]
+    parts = _folds(examples, config.folds_for(len(examples)))
     training = config.training or CallTrainingConfig.of(len(examples))
     held: list[tuple[Example, LearnedCall]] = []
     strange, temperatures = 0, []
@@ -148,11 +148,18 @@ def train_candidate(
     return Candidate(
         model=CallModel(router, replace(model.parts, confidence=confidence)),
         comparisons=tuple(
-            compare(lesson.row, call, example)
-            for example, call in held
-            if (lesson := lesson_of[id(example)]).proof
+            compare(lesson.row, call, example) for example, call in held if (lesson := lesson_of[id(example)]).proof
         ),
         usual=Usual(greatest_share(strange, len(held), 0.01)),
         rows=len(lessons),
         seconds=time.process_time() - started,
     )
+
+
+def _folds(examples: Sequence[Example], count: int) -> list[list[Example]]:
+    """``examples`` in ``count`` parts, every tool spread evenly. Equal questions are not kept together: that a question
+    comes again is as likely for the next request as it was for these."""
+    shuffled = list(examples)
+    random.Random(0).shuffle(shuffled)
+    shuffled.sort(key=lambda example: example.tool)
+    return [part for part in (shuffled[i::count] for i in range(count)) if part]

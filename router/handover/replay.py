@@ -151,7 +151,7 @@ class Replay:
         if folder and folder.exists():
             return Candidate.load(folder)
         self._say(f"learning from {len(lessons):,} requests")
-        told = lambda done, of: self._say(f"  model {done} of {of}")  # noqa: E731
+        told = lambda done, of: self._say(f"  model {done} of {of}")
         candidate = train_candidate(lessons, self.config.learner, told)
         if folder:
             partial = folder.with_suffix(".partial")

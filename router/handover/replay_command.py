@@ -69,7 +69,9 @@ def replay(argv: Sequence[str]) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "replay.jsonl").write_text("".join(json.dumps(about | p) + "\n" for p in points), encoding="utf-8")
     told = ", ".join(f"{name} {value}" for name, value in about.items() if value is not None)
-    chart = page(points, HEADERS, [_cells(Point(**{k: v for k, v in p.items() if k != "target"})) for p in points], told)
+    chart = page(
+        points, HEADERS, [_cells(Point(**{k: v for k, v in p.items() if k != "target"})) for p in points], told
+    )
     (args.out / "replay.html").write_text(chart, encoding="utf-8")
     print(json.dumps(document))
     return 0
@@ -111,7 +113,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _cells(point: Point) -> list[str]:
-    share = lambda value: "–" if value is None else f"{value:.1%}"  # noqa: E731
+    share = lambda value: "–" if value is None else f"{value:.1%}"
     return [
         f"{point.seen:,}", f"{point.lessons:,}",
         share(point.tool_coverage), share(point.tool_agreement), share(point.tool_truth),
