@@ -19,7 +19,7 @@ from router.delegation.teacher import Teacher
 from router.handover.desk import Opinion
 from router.handover.handover import SEVERAL, Handover
 from router.handover.journal import JournalRow
-from router.lms import MalformedReply, ask, ask_json, capabilities, metered, prompts
+from router.lms import MalformedReply, answered, ask, ask_json, capabilities, metered, prompts
 from router.lms.calling import answer_with_tools, first_call, handed_back, run_tool, tell
 from router.lms.prompts import Prompt
 from router.plans import Decides, plan
@@ -96,7 +96,7 @@ class RouterPipeline(dspy.Module):
         found = self._plan(question, trace)
         steps = self._filled(lm, question, found, trace)
         if found.abstained or steps is None:
-            return answer_with_tools(lm, question, self.tools, trace), None
+            return answer_with_tools(lm, question, self._shown(found), trace), None
         if results := run_steps(trace, self.tools, steps):
             return self._answer(lm, question, results, trace), None
         if found.decision.tool == SMALLTALK:
@@ -160,12 +160,19 @@ class RouterPipeline(dspy.Module):
             microseconds=found.decision_s * 1e6,
             reason=found.reason,
             missing=list(found.missing),
+            shortlist=list(found.shortlist),
         )
         return found
+
+    def _shown(self, found: Plan) -> Mapping[str, Tool]:
+        """The tools that the LLM chooses from: those of the shortlist, else all."""
+        return {name: self.tools[name] for name in found.shortlist} or self.tools
 
     def _filled(self, lm: dspy.LM, question: str, found: Plan, trace: Trace) -> tuple[Step, ...] | None:
         """The steps of a plan, the open slots of a partial one filled by the LLM, which sees one schema; None where what
         it says does not fit."""
+        if found.shortlist:
+            return None  # nothing but its schema speaks for the tool: the LLM makes the call, or none
         if found.outcome != "partial":
             return found.steps
         (step,) = found.steps
@@ -255,7 +262,7 @@ def write(lm: dspy.LM, question: str, results: list[ToolResult], trace: Trace) -
         prompt = prompts.write(question, results) if results else prompts.chat(question)
         return ask(lm, prompt, trace, stream=True)
     with metered(lm, trace, "write" if results else "chat", stream="answer"):
-        return dspy.Predict(WriteAnswer)(question=question, results=[r.text for r in results]).answer.strip()
+        return answered(dspy.Predict(WriteAnswer)(question=question, results=[r.text for r in results]).answer)
 
 
 def reply_and_teach(lm: dspy.LM, message: str, trace: Trace) -> Said:
@@ -269,6 +276,6 @@ def reply_and_teach(lm: dspy.LM, message: str, trace: Trace) -> Said:
         with metered(lm, trace, "teach"):
             reply = dspy.Predict(ReplyAndTeach)(message=message)
         instruction, note = parse_instruction(reply.learningInstruction)
-        said = Said(reply.userResponse.strip(), instruction, note)
+        said = Said(answered(reply.userResponse), instruction, note)
     trace.emit("token", step=trace.events[-1].data["step"], text=said.answer)
     return said
