@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import dspy
@@ -25,7 +26,15 @@ from router.handover.background import folder_of, learn, numbers, rollback, stan
 from router.handover.gate import SCOPES, GateConfig
 from router.handover.handover import SEVERAL, Handover, HandoverConfig
 from router.handover.journal import Journal, JournalRow, schemas_of
-from router.handover.learner import Candidate, LearnerConfig, Lesson, compare, confidences, train_candidate
+from router.handover.learner import (
+    Candidate,
+    LearnerConfig,
+    Lesson,
+    compare,
+    confidences,
+    read_as_of_then,
+    train_candidate,
+)
 from router.handover.replay import Recorded, Replay, ReplayConfig, erring
 from router.network import Router
 from router.pipeline import RouterPipeline
@@ -100,7 +109,8 @@ def test_a_candidate_comes_back_from_its_folder(candidate: Candidate, tmp_path: 
     candidate.save(tmp_path)
     again = Candidate.load(tmp_path)
     question = "send a parcel of 12 kg to Ada"
-    assert again.model.call(question) == candidate.model.call(question)
+    now = datetime(2026, 1, 1)
+    assert again.model.call(question, now) == candidate.model.call(question, now)
     assert again.comparisons == candidate.comparisons and again.usual == candidate.usual
 
 
@@ -229,7 +239,7 @@ def test_the_learner_puts_a_model_in_place_and_rolls_back(journal: Journal, tmp_
 
 def test_a_candidate_that_is_right_less_often_is_not_put_in_place(candidate: Candidate) -> None:
     fresh = [Lesson(1_000 + i, example) for i, example in enumerate(log(60, seed=9))]
-    read = [compare(one.row, candidate.model.call(one.example.question), one.example) for one in fresh]
+    read = [compare(one.row, read_as_of_then(candidate.model, one.example), one.example) for one in fresh]
     wrong = tuple(replace(one, agreed=dict.fromkeys(SCOPES, False)) for one in read)
     assert worse(replace(candidate, comparisons=wrong), candidate, fresh, 300)
     assert not worse(replace(candidate, comparisons=tuple(read)), candidate, fresh, 300)

@@ -20,7 +20,7 @@ from typing import Any
 
 from router.handover.gate import GateConfig, Gates, ceiling
 from router.handover.journal import Journal
-from router.handover.learner import Candidate, LearnerConfig, Lesson, compare, train_candidate
+from router.handover.learner import Candidate, LearnerConfig, Lesson, compare, read_as_of_then, train_candidate
 
 KEPT = 5
 """Models that are kept, the one that stands among them."""
@@ -122,7 +122,7 @@ def worse(candidate: Candidate, standing: Candidate | None, lessons: list[Lesson
     lost = won = 0
     for lesson in lessons:
         if lesson.row > learned_to and lesson.row in own:
-            before = compare(lesson.row, standing.model.call(lesson.example.question), lesson.example).agreed["call"]
+            before = compare(lesson.row, read_as_of_then(standing.model, lesson.example), lesson.example).agreed["call"]
             lost += before and not own[lesson.row]
             won += own[lesson.row] and not before
     differing = lost + won

@@ -77,12 +77,12 @@ class Handover:
         self._look()
         desk, standing = self._desk, self._desk.standing
         started = time.perf_counter()
-        call = desk.read(standing, question)
+        call = standing and standing.model.call(question)
         spent = time.perf_counter() - started
         with self._lock:
             if desk is not self._desk:  # exchanged while this was reading
                 desk, standing = self._desk, self._desk.standing
-                call = desk.read(standing, question)
+                call = standing and standing.model.call(question)
             before = self._paused(desk.gates)
             opinion = desk.decide(self._last, question, standing, call)
             changed = self._paused(desk.gates) != before

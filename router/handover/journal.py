@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +201,8 @@ class Journal:
             call = row.lesson
             then = offered.get(row.tools_id, {}).get(call.tool) if call else None
             if call is not None and then == schemas.get(call.tool, then):
-                example = Example(row.question, call.tool, dict(call.arguments), source=f"journal:{number}")
+                source = f"journal:{number}"
+                example = Example(row.question, call.tool, dict(call.arguments), source=source, at=_clock(row))
                 found.append(Lesson(number, example, row.proof))
         return found
 
@@ -261,7 +263,7 @@ class Journal:
         n = 0
         with open(path, "w", encoding="utf-8") as file:
             for _, row in self.rows():
-                lesson, told = row.lesson, {"question": row.question}
+                lesson, told = row.lesson, {"question": row.question, "at": _clock(row)}
                 if lesson is None and lessons_only:
                     continue
                 told |= {"tool": lesson.tool, "arguments": dict(lesson.arguments)} if lesson else {}
@@ -273,7 +275,7 @@ class Journal:
         """Append the rows of an exported file, or of any file of questions, tools and arguments, which count as calls of
         the LLM. Returns how many. Raises OSError, and JournalError where a line cannot be read; then none is appended.
         """
-        from router.handover.replay import read_log
+        from router.learning.data import read_each
 
         rows = []
         try:
@@ -282,7 +284,7 @@ class Journal:
                     rows.append(_row(own))
             rows = rows or [
                 JournalRow(e.question, "collecting", llm_call=ToolCall(e.tool, e.arguments or {}))
-                for e in read_log(path)
+                for e in read_each(path)
             ]
         except (ValueError, KeyError, TypeError, AttributeError) as fault:
             raise JournalError(
@@ -335,6 +337,11 @@ class Journal:
         for pattern in self._patterns:
             text = pattern.sub("[…]", text)
         return self.config.redactor(text) if self.config.redactor else text
+
+
+def _clock(row: JournalRow) -> str:
+    """When ``row`` was asked, by the clock of this place, which is the one that a model goes by."""
+    return datetime.fromtimestamp(row.at).isoformat()
 
 
 def schemas_of(tools: Mapping[str, Tool]) -> dict[str, str]:

@@ -14,11 +14,13 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from router.calls.confidence import fit_call_confidence, is_right
 from router.calls.read import LearnedCall
+from router.calls.slots import asked_at
 from router.calls.tagger import CallModel
 from router.handover.evidence import greatest_share
 from router.handover.gate import Comparison, Scope, Usual
@@ -98,6 +100,11 @@ def compare(row: int, call: LearnedCall, example: Example) -> Comparison:
     return Comparison(row, str(call.tool), confidences(call), agreed)
 
 
+def read_as_of_then(model: CallModel, example: Example) -> LearnedCall:
+    """What ``model`` reads in the question of ``example`` as of when it was asked: "tomorrow" was another day then."""
+    return model.call(example.question, asked_at(example, datetime.fromisoformat(model.parts.asked_on)))
+
+
 def words_of(model: CallModel) -> frozenset[str]:
     """The words that ``model`` has learned from."""
     return frozenset(model.router.vocabulary.words)
@@ -110,7 +117,10 @@ def unseen(words: frozenset[str], question: str) -> bool:
 
 def digest(lessons: Sequence[Lesson]) -> str:
     """A short name of what is learned from, equal in every process."""
-    rows = [[one.row, one.example.question, one.example.tool, one.example.arguments, one.proof] for one in lessons]
+    rows = [
+        [one.row, one.example.question, one.example.tool, one.example.arguments, one.example.at, one.proof]
+        for one in lessons
+    ]
     return hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -135,7 +145,7 @@ def train_candidate(
     for number, part in enumerate(parts):
         rest = [example for other in parts if other is not part for example in other]
         model = fit_calls(rest, training, validation=part)
-        held += [(example, model.call(example.question)) for example in part]
+        held += [(example, read_as_of_then(model, example)) for example in part]
         words = words_of(model)
         strange += sum(unseen(words, example.question) for example in part)
         temperatures.append(model.router.calibration.temperature)
