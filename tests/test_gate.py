@@ -166,9 +166,9 @@ def test_the_agreement_that_was_proven_does_not_pause() -> None:
 def test_before_it_pauses_the_audit_sample_becomes_everything() -> None:
     gates = ready()
     assert not gates.uneasy
-    for one in comparisons(1, 0.0, start=2_000):
+    for one in comparisons(2, 0.0, start=2_000):
         gates.compare(replace(one, confidence=dict.fromkeys(SCOPES, 1.0)), drawn=True)
-    assert gates.uneasy
+    assert gates.uneasy and all(live(gates).values())
 
 
 @pytest.mark.parametrize(("confidence", "unseen"), [(0.0, False), (1.0, True)])

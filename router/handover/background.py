@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +42,16 @@ def due(state: Mapping[str, Any], lessons: int) -> bool:
     return lessons >= learned * GROWTH or (paused and lessons >= learned + AFTER_PAUSE)
 
 
-def start(journal: Journal, models: Path, gate: GateConfig) -> subprocess.Popen[bytes]:
+def config_of(state: Mapping[str, Any]) -> GateConfig:
+    """What the hand-over that ``state`` is of asks for."""
+    return GateConfig(**state.get("gate", {}))
+
+
+def start(journal: Journal, models: Path) -> subprocess.Popen[bytes]:
     """Start ``python -m router handover learn`` in a process of its own."""
     root = str(Path(__file__).parents[2])
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "router", "handover", "learn", "--models", str(models)]
-    command += [part for name, value in asdict(gate).items() for part in (f"--{name.replace('_', '-')}", str(value))]
     environment = os.environ | {"PYTHONPATH": paths, JOURNAL_VARIABLE: journal.url, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

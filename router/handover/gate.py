@@ -129,7 +129,7 @@ class Gates:
     @property
     def uneasy(self) -> bool:
         """Whether the audit sample looks worse than what was proven, so that every request belongs into it."""
-        return any(self.alarms[scope].uneasy for scope in SCOPES if scope in self.alarms)
+        return any(self.alarms[name].uneasy for name in (*SCOPES, "left") if name in self.alarms)
 
     def judge(self, comparisons: Sequence[Comparison], at: int, ceiling: float = 1.0, usual: Usual = Usual()) -> None:
         """Look for proofs in ``comparisons`` at request ``at``, when a new model is there.
