@@ -18,6 +18,7 @@ from router.builtin.currency import lookup as currency_code
 from router.builtin.dates import find_dates
 from router.builtin.english import ASKS_INSIDE, REQUEST, cleaned, points_back, quantities
 from router.builtin.mentions import place_mentions
+from router.builtin.moments import name_days
 from router.builtin.numbers import plain
 from router.builtin.units import symbol_of
 from router.tools import Tool
@@ -92,9 +93,10 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
     if tools == {"calculator"}:
         derived = _other_measure(said)
     if tools == {"calendar"}:
+        said = name_days(said, _ANY_DAY).rest
         derived = derived or _other_span(said, calls[-1].arguments.get("operation"))
     if "clock" in tools and not tools & _COUNTS:
-        return derived or _found(_DURATION, said) or _second_time(said)
+        return derived
     return derived or _unused_number(said, calls) or _unused_measure(said, calls)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from router.builtin.chains import MAX_STEPS, Search, dangling, exact
 from router.builtin.english import composed, cues_in, embeds_fact, halves, points_back, requests
 from router.builtin.leftovers import cores, crowded, reckons, unused
-from router.builtin.slots import ASSUMED, as_said, fill
+from router.builtin.slots import ASSUMED, RESPELLED, as_said, fill
 from router.calls.arguments import PARSE, Filled
 from router.tools import Tool, shorten
 from router.tools.reading import Desk
@@ -20,6 +20,8 @@ from router.types import NON_TOOLS, Decision, Plan, Question, Step, ToolCall
 
 _READS_ONE = frozenset(("text", "unit_converter", "currency"))
 """Tools whose parsers are content with one request of two ("100 usd in gbp and 100 usd in jpy")."""
+_READS_WHOLE = frozenset(("calendar", "clock"))
+"""Tools whose own parsers account for every word: what these do not read is not read."""
 MAX_LENGTH = 300
 """Characters of a question that is searched for spans."""
 
@@ -133,6 +135,8 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
     filled = fill(question, tool, desk.readers)
     if filled.missing:
         filled = _core(question, tool) or filled
+    if tool.name in _READS_WHOLE and (filled.missing or not set(filled.sources.values()) <= {PARSE, RESPELLED}):
+        return handed_over(f"{tool.name} does not read all of it.")
     if filled.missing and crowded(question, tool):
         return handed_over(f"The question holds more than one call of {tool.name} takes in.")
     step = Step(ToolCall(tool.name, filled.arguments), filled.sources, question.text)

@@ -7,6 +7,7 @@ Leaves out the learning itself (``training.py``) and the questions (``data.py``)
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -42,6 +43,25 @@ def examples(seed: int = 0, per_label: int = PER_LABEL) -> list[Example]:
         for part in range(1, share)
         for e in synthetic.generate(label, per_label, seed + 1_000 * part)
     ]
+
+
+def said_words(labels: Iterable[str] = ("calendar", "clock")) -> dict[str, dict[str, list[str]]]:
+    """What ``builtin/said.json`` holds: for each tool and each kind of its calls (the value of its enum and the names of
+    its other slots), the words of the templates that give such a call, besides their fillers; under "" those of the
+    templates whose call is not known."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for label in labels:
+        for template in synthetic.templates(label):
+            arguments = template.arguments or {}
+            enum = next((value for slot, value in arguments.items() if slot in _KIND_SLOTS), "")
+            slots = sorted(slot.rstrip("?") for slot in arguments if slot not in _KIND_SLOTS)
+            words = re.findall(r"[^\W\d_]+", re.sub(r"\{[^}]*\}", " ", template.pattern.lower()))
+            found.setdefault(label, {}).setdefault(" ".join((enum, *slots)), set()).update(words)
+    return {label: {kind: sorted(words) for kind, words in kinds.items()} for label, kinds in found.items()}
+
+
+_KIND_SLOTS = ("operation", "ask")
+"""The slots whose value says what kind of call it is."""
 
 
 def train(seed: int = 0, epochs: int = 8, on_progress: Callable[[Progress], None] = nobody) -> Router:

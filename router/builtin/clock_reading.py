@@ -1,0 +1,195 @@
+"""What a question asks of the clock: the places and times that it names, how it asks, and no word left over.
+
+Leaves out telling the time (``clock.py``). What is named gives the kind of call; the words around must be such as
+questions of that kind are made of (``said.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from router.builtin.numbers import MAX_SHORT, clean, plain
+from router.builtin.places import Place, find
+from router.builtin.said import unread, words_of
+from router.builtin.times import Time, find_times, spoken
+from router.builtin.zones import ZONES, is_offset
+
+MAX_PLACE = 80
+SMALL = 300_000
+"""Inhabitants below which a name in lower case is a place only behind a word such as "in"."""
+_PLACE_SIGN, _TIME_SIGN = "\ue000", "\ue001"
+_TOKEN = re.compile(r"(?:utc|gmt)\s*[+-]\s*\d{1,2}(?::?\d\d)?|[^\W\d_][\w'’.-]*(?:/[A-Z]\w+)*", re.IGNORECASE)
+_BEFORE = re.compile(r"\b(?:in|at|for|of|to|from|between|and|over|near|vs\.?|is|are|than|phone|leaves)\s+(?:the\s+)?$|[,:/=>]\s*$")
+_HERE = re.compile(r"\b(?:here|for\s+(?:me|us)|my\s+(?:time|place|zone)|local(?:ly)?|at\s+home)\b")
+_DATE = re.compile(r"\b(?:date|day|today|month|year|weekday|tomorrow|yesterday|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b")
+_WEEKDAY = re.compile(r"\b(?P<day>(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b")
+_TIME = re.compile(r"\b(?:time|clock|o'?clock|hour|late|now|early|noon|midnight|morning|night|dark|evening|asleep|awake|open|call)\b")
+_DIFFERENCE = re.compile(
+    r"\b(?:difference|diff|gap|lag|offset|ahead|behind|earlier|later|same|compare|vs|versus|watch)\b"
+    r"|\b(?:hours?|zones?)\b.*\b(?:between|apart)\b|\b(?:between|apart)\b.*\bhours?\b"
+)
+_CHATTER = re.compile(
+    r"^(?:(?:please|pls|hey|hi|ok(?:ay)?|so|can|could|would|you|tell|me|give|show|i|need|want|to|know|do|quick(?:ly)?"
+    r"|um+)\b[\s,:]*)+|[\s,]*(?:please|pls|thanks|thank\s+you|atm|exactly|currently|right\s+now|at\s+the\s+moment)\W*$",
+    re.IGNORECASE,
+)
+_SHIFTED = re.compile(r"(?P<asked>\b(?:what(?:'s|s|\s+is|\s+was)?|which)?\s*(?:the\s+)?(?:time|hour)\s*(?:was|will|would|is)?\s*(?:it|that)?\s*(?:be)?)\b")
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """``text[start:end]`` is the place, zone or offset ``name``."""
+
+    start: int
+    end: int
+    name: str
+
+
+def parse(question: str) -> Arguments | None:
+    """What to tell the time of, or None where ``question`` says more than that, or something else."""
+    text = spoken(_CHATTER.sub("", clean(question, MAX_SHORT)).strip(" ?!."))
+    if not text:
+        return None
+    times = find_times(cased := _digits(text))
+    if any(time.minutes is None for time in times) or len(times) > 1:
+        return None
+    rest = _masked(cased, [(time.start, time.end) for time in times], _TIME_SIGN)
+    spots = list(_spots(rest))
+    rest = _masked(rest, [(spot.start, spot.end) for spot in spots], _PLACE_SIGN).lower()
+    names = list(dict.fromkeys(spot.name for spot in spots))
+    if len(names) > 2 or any(len(name) > MAX_PLACE for name in names):
+        return None
+    time = times[0] if times else None
+    if time and time.shift:
+        return _shifted(rest, time, names)
+    if time:
+        return _carried(rest, time, spots)
+    if len(names) == 2:
+        return _difference(rest, names)
+    return _told(rest, names)
+
+
+def _digits(text: str) -> str:
+    """``text`` with its numbers in digits and its capitals kept where it has no number in words."""
+    lowered = plain(text)
+    return text if lowered == text.lower() else lowered
+
+
+def _masked(text: str, spans: list[tuple[int, int]], sign: str) -> str:
+    for start, end in spans:
+        text = text[:start] + sign * (end - start) + text[end:]
+    return text
+
+
+def _spots(text: str) -> Iterator[Spot]:
+    """The places and zones of ``text``, the longest names first."""
+    tokens = list(_TOKEN.finditer(text))
+    at = 0
+    while at < len(tokens):
+        for size in range(min(4, len(tokens) - at), 0, -1):
+            start, end = tokens[at].start(), tokens[at + size - 1].end()
+            name = text[start:end].strip(".'’-")
+            between = text[start:end]
+            if re.search(r"[;:?!\ue001]", between) and not is_offset(name):
+                continue
+            if _is_place(name, text[:start], text[end:], size):
+                yield Spot(start, start + len(between.rstrip(".'’-")), name)
+                at += size - 1
+                break
+        at += 1
+
+
+def _is_place(name: str, before: str, after: str, size: int) -> bool:
+    key = " ".join(name.lower().split())
+    if is_offset(key):
+        return True
+    words, introduced = key.split(), _BEFORE.search(before.lower()) is not None
+    if key in ZONES and (len(words) > 1 or name.isupper() or key not in _ENGLISH or re.match(r"\s+time\b", after.lower())):
+        return True
+    known = words_of("clock")
+    if (words[0] in known and words[0] != "la") or (words[-1] in known and words[-1] not in ("us", "west", "new")):
+        return False
+    if size == 1 and len(key) < 4 and not (name.isupper() or introduced or re.match(r"\W+(?:time|vs)\b", after.lower())):
+        return False
+    place = find(name, fuzzy=False)
+    if place is None:
+        unknown = size == 1 and len(key) > 4 and (introduced or re.match(r"(?:'s)?\s+(?:local\s+)?time\b", after.lower()))
+        return bool(unknown) and _alike(name) is not None
+    lower = name == key and size == 1
+    return not lower or place.population >= SMALL or introduced or not before.strip() or not after.strip()
+
+
+_ENGLISH = frozenset("et ct pt z central mountain pacific eastern est greenwich wet zulu".split())
+"""Zone names that are also words or names of something else."""
+
+
+def _alike(name: str) -> Place | None:
+    return find(name)
+
+
+def _account(rest: str, *kinds: str, taken: re.Match[str] | None = None) -> bool:
+    """Whether every word of ``rest`` belongs to questions of ``kinds``."""
+    spans = [taken.span(group) for group in taken.groupdict() if taken[group]] if taken else []
+    return all(any(start <= place < end for start, end in spans) for place, _ in unread(rest, "clock", *kinds))
+
+
+def _shifted(rest: str, time: Time, names: list[str]) -> Arguments | None:
+    """The time so many minutes from now."""
+    asked = _SHIFTED.search(rest)
+    if len(names) > 1 or not asked or not _account(rest, "time", "time place", taken=asked):
+        return None
+    return {"ask": "time", **({"place": names[0]} if names else {}), "time": time.said}
+
+
+def _carried(rest: str, time: Time, spots: list[Spot]) -> Arguments | None:
+    """A time of one place in another: the time belongs to the place that stands nearest to it."""
+    names = list(dict.fromkeys(spot.name for spot in spots))
+    here = _HERE.search(rest)
+    if not names or len(names) + bool(here) != 2 or not re.search(r"\b(?:what|which|when|convert|change|to|in|as|how)\b|[=>→,]", rest):
+        return None
+    if not _account(rest, "time other_place place time", "time"):
+        return None
+    if len(names) == 1:
+        place, other = names[0], None
+        if abs(here.start() - time.start) < min(abs(spot.start - time.start) for spot in spots):
+            place, other = "here", names[0]
+    else:
+        near = min(spots, key=lambda spot: _distance(rest, spot, time))
+        place, other = near.name, next(name for name in names if name != near.name)
+    return {"ask": "time", "place": place, **({"other_place": other} if other else {}), "time": time.said}
+
+
+def _distance(rest: str, spot: Spot, time: Time) -> float:
+    """Words between a place and the time; a place behind the time is nearer than one as far before it, and a clause
+    between parts them."""
+    after = spot.start >= time.end
+    between = rest[time.end : spot.start] if after else rest[spot.end : time.start]
+    apart = re.search(r"[,;?]|\b(?:if|when|what|which)\b", between) is not None
+    return len(between.split()) + 5 * apart + (0 if after else 0.5)
+
+
+def _difference(rest: str, names: list[str]) -> Arguments | None:
+    bare = not re.search(r"\w", re.sub(r"\band\b|\ue000", "", rest))
+    if not bare and not (_DIFFERENCE.search(rest) and _account(rest, "difference")):
+        return None
+    return {"ask": "difference", "place": names[0], "other_place": names[1]}
+
+
+def _told(rest: str, names: list[str]) -> Arguments | None:
+    """The time or the date, here or in a place."""
+    place = {"place": names[0]} if names else {}
+    weekday = _WEEKDAY.search(rest)
+    slots = " place" if names else ""
+    if _DATE.search(rest) and not re.search(r"\btime\b(?!\s+zone)", rest) and _account(rest, f"date{slots}", "date", taken=weekday):
+        return {"ask": "date", **place}
+    if names and not re.search(r"\w", rest.replace(_PLACE_SIGN, "")):
+        return {"ask": "time", **place}
+    if names and re.search(r"\bdifference\b|\boffset\b", rest) and _account(rest, "difference"):
+        return {"ask": "difference", **place} if "difference" in rest else None
+    if (names or _TIME.search(rest)) and _account(rest, f"time{slots}", "time"):
+        return {"ask": "time", **place}
+    return None

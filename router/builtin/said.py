@@ -1,0 +1,98 @@
+"""The words that questions of one kind are made of, besides what they name: learned from questions with known calls.
+
+A question with another word says something that its call does not do, unless the word is told beside the question ("my
+visa runs out on 3 may, which day is that"), is a slip of the pen, or goes with any question at all. Leaves out where the
+words come from (``router.learning.shipped`` makes ``said.json``, training the fillers).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache, lru_cache
+from pathlib import Path
+
+from rapidfuzz.distance import OSA
+
+HERE = Path(__file__).parent
+SAID, ROUTER = HERE / "said.json", HERE / "weights" / "config.json"
+CHANGES = frozenset("next last this previous past coming half every not never".split())
+"""Words that turn what is named into another thing: whatever reads a name reads them with it, or they are unread."""
+_CLAUSE = re.compile(r"[,;:.?!]+(?=\s)")
+_TELLS = re.compile(r"\s*(?:(?:so|and|but|ok(?:ay)?)\s+)*(?:my|our|his|her|their|i|i'm|we|he|she|they|the|a|an|it|it's)\b")
+_ASKS = re.compile(r"\b(?:what|which|how|when|who|where|why|is\s+(?:it|that|there)|does|do|did|will|can)\b")
+_WORD = re.compile(r"[^\W\d_\ue000-\uefff]+|\d[\d.,:/]*|[%$€£¥+*/=<>^]")
+MIN_LETTERS = 4
+"""Letters of a word of which one may be wrong, or missing."""
+
+
+def unread(rest: str, tool: str, *kinds: str) -> list[tuple[int, str]]:
+    """(place, word) of what ``rest``, a question without what it names, says besides the words of ``kinds`` of calls of
+    ``tool``."""
+    known, told = said(tool, *kinds), [clause for clause in _clauses(rest)]
+    return [
+        (match.start(), match[0])
+        for match in _WORD.finditer(rest)
+        if not (_is_known(match[0], known) or _is_told(match, told, tool))
+    ]
+
+
+@cache
+def said(tool: str, *kinds: str) -> frozenset[str]:
+    """The words of questions whose call of ``tool`` is of one of ``kinds``: a value of its enum, perhaps with the names of
+    its slots behind it ("time place"), and words that go with any question."""
+    found = (words for name, words in _all()[tool].items() if any(f"{name} ".startswith(f"{kind} ") for kind in kinds))
+    return (_fillers() | {word for words in found for word in words}) - CHANGES
+
+
+@cache
+def words_of(tool: str) -> frozenset[str]:
+    """All words of the tool's questions."""
+    return frozenset(word for words in _all()[tool].values() for word in words)
+
+
+def _clauses(rest: str) -> list[tuple[int, int]]:
+    """Where ``rest`` tells something beside what it asks."""
+    ends = [*(match.start() for match in _CLAUSE.finditer(rest)), len(rest)]
+    spans = list(zip([0, *(end + 1 for end in ends[:-1])], ends))
+    if len(spans) < 2:
+        return []
+    return [(a, b) for a, b in spans if _TELLS.match(rest[a:b]) and not _ASKS.search(rest[a:b])]
+
+
+def _is_told(word: re.Match[str], told: list[tuple[int, int]], tool: str) -> bool:
+    """Whether ``word`` is told beside the question, and no word of the tool's trade that may change what is asked."""
+    if not word[0].isalpha() or word[0] in CHANGES or word[0] in _trade(tool):
+        return False
+    return any(start <= word.start() < end for start, end in told)
+
+
+@lru_cache(4096)
+def _is_known(word: str, known: frozenset[str]) -> bool:
+    if word in known:
+        return True
+    if len(word) < MIN_LETTERS - 1 or word in CHANGES or word in _words():
+        return False
+    return any(len(other) >= MIN_LETTERS and OSA.distance(word, other, score_cutoff=1) <= 1 for other in known)
+
+
+@cache
+def _trade(tool: str) -> frozenset[str]:
+    """Words of the tool's questions that no known call has."""
+    kinds = _all()[tool]
+    return frozenset(kinds[""]) - {word for name, words in kinds.items() if name for word in words} - _fillers()
+
+
+@cache
+def _words() -> frozenset[str]:
+    return frozenset(word for kinds in _all().values() for words in kinds.values() for word in words)
+
+
+@cache
+def _all() -> dict[str, dict[str, list[str]]]:
+    return json.loads(SAID.read_text(encoding="utf-8"))
+
+
+@cache
+def _fillers() -> frozenset[str]:
+    return frozenset(json.loads(ROUTER.read_text(encoding="utf-8"))["fillers"])
