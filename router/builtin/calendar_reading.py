@@ -19,8 +19,8 @@ from router.builtin.numbers import clean, plain
 from router.builtin.said import unread
 
 _CHATTER = re.compile(
-    r"[\s,]*\b(?:please|pls|thanks|thank you|thx)$|^(?:(?:please|pls|hey|hi|so|ok|quick|tell me|can you tell me"
-    r"|do you know)\b[\s,:]*)+"
+    r"[\s,]*\b(?:please|pls|thanks|thank you|thx)$|^(?:(?:please|pls|hey|hi|so|ok|quick|tell me|do you know"
+    r"|(?:can|could|would|will) you (?:\w+ )?tell me)\b[\s,:]*)+"
 )
 Arguments = dict[str, Any]
 
@@ -41,12 +41,13 @@ class Asked:
 @dataclass(frozen=True)
 class Form:
     """A way of asking: ``pattern`` is searched in the rest of a question with so many ``days``; what its groups take is
-    accounted for, and every other word must be one of those of ``kinds``."""
+    accounted for, and every other word must be one of those of ``kinds`` (for ``tells`` see ``unread``)."""
 
     kinds: tuple[str, ...]
     days: Sequence[int]
     pattern: re.Pattern[str]
     read: Callable[[Asked, re.Match[str]], Arguments | None]
+    tells: bool = False
 
 
 def parse(now: Callable[[], datetime], question: str) -> Arguments | None:
@@ -72,7 +73,7 @@ def _unread(asked: Asked, form: Form, match: re.Match[str]) -> list[str]:
     taken = [match.span(group) for group in range(1, form.pattern.groups + 1) if match[group]]
     return [
         word
-        for place, word in unread(asked.rest, "calendar", *form.kinds)
+        for place, word in unread(asked.rest, "calendar", *form.kinds, tells=form.tells)
         if not any(start <= place < end for start, end in taken)
     ]
 
@@ -248,8 +249,10 @@ _SOME_YEAR = r"(?:the\s+year\s+)?(?P<y>\d{4})|(?P<whose>this|next|last)\s+year"
 _BORN = r"\b(?:born|birthday|birth\s*date|date\s+of\s+birth|dob|b-?day|age|how\s+old)\b"
 
 
-def _form(kinds: str, days: Sequence[int], pattern: str, read: Callable[[Asked, re.Match[str]], Arguments | None]) -> Form:
-    return Form(tuple(kinds.split()), days, re.compile(pattern), read)
+def _form(
+    kinds: str, days: Sequence[int], pattern: str, read: Callable[[Asked, re.Match[str]], Arguments | None], tells: bool = False
+) -> Form:
+    return Form(tuple(kinds.split()), days, re.compile(pattern), read, tells)
 
 
 _FORMS = (
@@ -272,7 +275,7 @@ _FORMS = (
         r"(?P<asked>\b(?:(?:which|what)\s+)?(?:calendar\s+)?week\s*(?:number|no\.?|#)|\b(?:which|what)\s+week\b(?!\s*day)|\bcalendar\s+week\b|\bweek\s+of\s+the\s+year\b)",
         _week_number,
     ),
-    _form("age", (1, 2), rf"(?!.*\b(?:until|till?|to)\b).*{_BORN}", _age),
+    _form("age", (1, 2), rf"(?!.*\b(?:until|till?|to)\b).*{_BORN}", _age, tells=True),
     _form("age", (0,), rf"(?!.*\b(?:until|till?|to)\b)(?=.*{_BORN}).*?\b(?P<y>\d{{4}})\b", _age_by_year),
     _form(
         "days_between",
@@ -290,11 +293,12 @@ _FORMS = (
     _form(
         "days_until days_between",
         (1,),
-        r"(?=.*\b(?:until|till?|untill|before|to|go|left|away|from|since|ago|passed|countdown|up|in\s+how\s+many|how\s+(?:far|soon))\b)"
-        r".*\b(?P<asked>how\s+(?:many|long|far|much|soon)|number\s+of|days?|weeks?|countdown|time|nights|sleeps|months?|years?)\b",
+        r"(?=.*\b(?:until|till?|untill|before|to|go|left|away|from|since|ago|passed|countdown|up|in\s+how\s+many|soon|how\s+far)\b)"
+        r".*\b(?P<asked>how\s+(?:many|long|far|much)|soon|away|number\s+of|days?|weeks?|countdown|time|nights|sleeps|months?|years?)\b",
         _span,
     ),
     _form("add_days weekday", (1,), r"", _moved),
+    _form("weekday", (1,), r"\b(?:week\s*day|day\s+of\s+(?:the\s+)?week)\b", _weekday, tells=True),
     _form(
         "weekday",
         (1,),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from router.builtin.numbers import MAX_SHORT, clean, plain
-from router.builtin.places import Place, find
+from router.builtin.places import find
 from router.builtin.said import unread, words_of
 from router.builtin.times import Time, find_times, spoken
 from router.builtin.zones import ZONES, is_offset
@@ -25,18 +25,24 @@ _TOKEN = re.compile(r"(?:utc|gmt)\s*[+-]\s*\d{1,2}(?::?\d\d)?|[^\W\d_][\w'’.-]
 _BEFORE = re.compile(r"\b(?:in|at|for|of|to|from|between|and|over|near|vs\.?|is|are|than|phone|leaves)\s+(?:the\s+)?$|[,:/=>]\s*$")
 _HERE = re.compile(r"\b(?:here|for\s+(?:me|us)|my\s+(?:time|place|zone)|local(?:ly)?|at\s+home)\b")
 _DATE = re.compile(r"\b(?:date|day|today|month|year|weekday|tomorrow|yesterday|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b")
-_WEEKDAY = re.compile(r"\b(?P<day>(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b")
+_WEEKDAY = re.compile(r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b")
 _TIME = re.compile(r"\b(?:time|clock|o'?clock|hour|late|now|early|noon|midnight|morning|night|dark|evening|asleep|awake|open|call)\b")
 _DIFFERENCE = re.compile(
     r"\b(?:difference|diff|gap|lag|offset|ahead|behind|earlier|later|same|compare|vs|versus|watch)\b"
     r"|\b(?:hours?|zones?)\b.*\b(?:between|apart)\b|\b(?:between|apart)\b.*\bhours?\b"
 )
 _CHATTER = re.compile(
-    r"^(?:(?:please|pls|hey|hi|ok(?:ay)?|so|can|could|would|you|tell|me|give|show|i|need|want|to|know|do|quick(?:ly)?"
-    r"|um+)\b[\s,:]*)+|[\s,]*(?:please|pls|thanks|thank\s+you|atm|exactly|currently|right\s+now|at\s+the\s+moment)\W*$",
+    r"^(?:(?:please|pls|hey|hi|ok(?:ay)?|so|um+|quick(?:ly)?|do\s+you\s+know"
+    r"|(?:can|could|would|will)\s+you\s+(?:\w+\s+)?(?:tell|give|show)(?:\s+me)?|(?:tell|give|show)\s+me"
+    r"|i\s+(?:need|want)(?:\s+to\s+know)?)\b[\s,:]*)+"
+    r"|[\s,]*(?:please|pls|thanks|thank\s+you|atm|exactly|currently|right\s+now|at\s+the\s+moment)\W*$",
     re.IGNORECASE,
 )
-_SHIFTED = re.compile(r"(?P<asked>\b(?:what(?:'s|s|\s+is|\s+was)?|which)?\s*(?:the\s+)?(?:time|hour)\s*(?:was|will|would|is)?\s*(?:it|that)?\s*(?:be)?)\b")
+_THEN = re.compile(r"(?:\b(?:was|will|would|be)\b)")
+_NAMES_TIME = re.compile(r"(?:'s)?\s+(?:local\s+|current\s+)*(?:time|clock)\b|\W+vs\b")
+_EQUALS = re.compile(r"[=>→]|\bto\b")
+_AHEAD = re.compile(r"\b(?:ahead|behind|difference)\b")
+_SWAPPED = re.compile(rf"\b(?:behind|ahead\s+of)\s+{_PLACE_SIGN}+\s+is\s+{_PLACE_SIGN}")
 Arguments = dict[str, Any]
 
 
@@ -107,18 +113,17 @@ def _is_place(name: str, before: str, after: str, size: int) -> bool:
     key = " ".join(name.lower().split())
     if is_offset(key):
         return True
-    words, introduced = key.split(), _BEFORE.search(before.lower()) is not None
+    words = key.split()
+    introduced = (_BEFORE.search(before.lower()) or _NAMES_TIME.match(after.lower())) is not None
     if key in ZONES and (len(words) > 1 or name.isupper() or key not in _ENGLISH or re.match(r"\s+time\b", after.lower())):
         return True
-    known = words_of("clock")
-    if (words[0] in known and words[0] != "la") or (words[-1] in known and words[-1] not in ("us", "west", "new")):
+    if words[0] in words_of("clock") or words[-1] in words_of("clock") or "in" in words:
         return False
-    if size == 1 and len(key) < 4 and not (name.isupper() or introduced or re.match(r"\W+(?:time|vs)\b", after.lower())):
+    if size == 1 and len(key) < 4 and not (name.isupper() or introduced):
         return False
     place = find(name, fuzzy=False)
     if place is None:
-        unknown = size == 1 and len(key) > 4 and (introduced or re.match(r"(?:'s)?\s+(?:local\s+)?time\b", after.lower()))
-        return bool(unknown) and _alike(name) is not None
+        return size == 1 and len(key) > 4 and introduced and find(name) is not None
     lower = name == key and size == 1
     return not lower or place.population >= SMALL or introduced or not before.strip() or not after.strip()
 
@@ -127,20 +132,14 @@ _ENGLISH = frozenset("et ct pt z central mountain pacific eastern est greenwich 
 """Zone names that are also words or names of something else."""
 
 
-def _alike(name: str) -> Place | None:
-    return find(name)
-
-
-def _account(rest: str, *kinds: str, taken: re.Match[str] | None = None) -> bool:
-    """Whether every word of ``rest`` belongs to questions of ``kinds``."""
-    spans = [taken.span(group) for group in taken.groupdict() if taken[group]] if taken else []
-    return all(any(start <= place < end for start, end in spans) for place, _ in unread(rest, "clock", *kinds))
+def _account(rest: str, *kinds: str, besides: re.Pattern[str] | None = None) -> bool:
+    """Whether every word of ``rest`` belongs to questions of ``kinds``, or is one of ``besides``."""
+    return not unread(besides.sub("", rest) if besides else rest, "clock", *kinds)
 
 
 def _shifted(rest: str, time: Time, names: list[str]) -> Arguments | None:
     """The time so many minutes from now."""
-    asked = _SHIFTED.search(rest)
-    if len(names) > 1 or not asked or not _account(rest, "time", "time place", taken=asked):
+    if len(names) > 1 or not re.search(r"\b(?:time|hour|clock)\b", rest) or not _account(rest, "time", besides=_THEN):
         return None
     return {"ask": "time", **({"place": names[0]} if names else {}), "time": time.said}
 
@@ -151,7 +150,7 @@ def _carried(rest: str, time: Time, spots: list[Spot]) -> Arguments | None:
     here = _HERE.search(rest)
     if not names or len(names) + bool(here) != 2 or not re.search(r"\b(?:what|which|when|convert|change|to|in|as|how)\b|[=>→,]", rest):
         return None
-    if not _account(rest, "time other_place place time", "time"):
+    if not _account(rest, "time", besides=_EQUALS):
         return None
     if len(names) == 1:
         place, other = names[0], None
@@ -176,20 +175,22 @@ def _difference(rest: str, names: list[str]) -> Arguments | None:
     bare = not re.search(r"\w", re.sub(r"\band\b|\ue000", "", rest))
     if not bare and not (_DIFFERENCE.search(rest) and _account(rest, "difference")):
         return None
-    return {"ask": "difference", "place": names[0], "other_place": names[1]}
+    first, second = reversed(names) if _SWAPPED.search(rest) else names
+    return {"ask": "difference", "place": first, "other_place": second}
 
 
 def _told(rest: str, names: list[str]) -> Arguments | None:
     """The time or the date, here or in a place."""
     place = {"place": names[0]} if names else {}
-    weekday = _WEEKDAY.search(rest)
     slots = " place" if names else ""
-    if _DATE.search(rest) and not re.search(r"\btime\b(?!\s+zone)", rest) and _account(rest, f"date{slots}", "date", taken=weekday):
+    if _DATE.search(rest) and re.search(r"\btime\b(?!\s+zone)", rest) and _account(rest, "date", "time"):
+        return {"ask": "time", **place}  # which tells the date too
+    if _DATE.search(rest) and _account(rest, f"date{slots}", "date", besides=_WEEKDAY):
         return {"ask": "date", **place}
     if names and not re.search(r"\w", rest.replace(_PLACE_SIGN, "")):
         return {"ask": "time", **place}
-    if names and re.search(r"\bdifference\b|\boffset\b", rest) and _account(rest, "difference"):
-        return {"ask": "difference", **place} if "difference" in rest else None
+    if names and _AHEAD.search(rest):
+        return {"ask": "difference", **place} if _account(rest, "difference") else None
     if (names or _TIME.search(rest)) and _account(rest, f"time{slots}", "time"):
         return {"ask": "time", **place}
     return None

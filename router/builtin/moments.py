@@ -412,6 +412,6 @@ _RULES: list[tuple[re.Pattern[str], Callable[[re.Match[str], _Board], Moment | N
     (_rule(rf"(?:the\s+)?day\s+(?P<way>after|before|following)\s+{_BASE}"), _moved),
     (_rule(rf"{_BASE}\s*,?\s*(?:(?P<way>\+|-|plus|minus)|and\s+(?:wait|add))\s*{_SPAN}"), _moved),
     (_rule(rf"{_SPAN}\s+(?P<way>ago|hence|from\s+here)"), _moved),
-    (_rule(rf"(?P<into>in)\s+{_SPAN}(?:'?\s*(?:is\s+)?time)?"), _moved),
+    (_rule(rf"(?P<into>in|after)\s+{_SPAN}(?:'?\s*(?:is\s+)?time)?"), _moved),
 ]
 _COUNTED = re.compile(r"\b(?:days?|weeks?|months?|years?|hours?|minutes?|seconds?|nights?|many)\s+(?:are\s+|are\s+there\s+)?$")

@@ -120,7 +120,7 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
 
     tools, brief = desk.tools, len(question.text) <= MAX_LENGTH
     several = brief and composed(question)
-    if several and (chained := _chain(question, decision, desk)):
+    if several and not _read_whole(question, decision, desk) and (chained := _chain(question, decision, desk)):
         return chained
     if decision.abstained:
         return handed_over("The router is not sure which tool the question needs.")
@@ -150,6 +150,13 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
         fact = None if exact(probed.result) else Search(desk).closing_fact(question)
         return Plan(decision, (fact or probed,))
     return Plan(decision, (step,))
+
+
+def _read_whole(question: Question, decision: Decision, desk: Desk) -> bool:
+    """Whether the tool that the router is sure of accounts for every word, so that no other has a part in it."""
+    if decision.abstained or decision.tool not in _READS_WHOLE or decision.tool not in desk.tools:
+        return False
+    return as_said(question, desk.tools[decision.tool]) is not None
 
 
 def _chain(question: Question, decision: Decision, desk: Desk) -> Plan | None:

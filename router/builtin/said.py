@@ -16,20 +16,21 @@ from rapidfuzz.distance import OSA
 
 HERE = Path(__file__).parent
 SAID, ROUTER = HERE / "said.json", HERE / "weights" / "config.json"
-CHANGES = frozenset("next last this previous past coming half every not never".split())
+CHANGES = frozenset("next last this previous coming half every not".split())
 """Words that turn what is named into another thing: whatever reads a name reads them with it, or they are unread."""
 _CLAUSE = re.compile(r"[,;:.?!]+(?=\s)")
 _TELLS = re.compile(r"\s*(?:(?:so|and|but|ok(?:ay)?)\s+)*(?:my|our|his|her|their|i|i'm|we|he|she|they|the|a|an|it|it's)\b")
 _ASKS = re.compile(r"\b(?:what|which|how|when|who|where|why|is\s+(?:it|that|there)|does|do|did|will|can)\b")
 _WORD = re.compile(r"[^\W\d_\ue000-\uefff]+|\d[\d.,:/]*|[%$€£¥+*/=<>^]")
+_ENDING = re.compile(r"(?<=\w\w)(?:ing|ed|s)$")
 MIN_LETTERS = 4
 """Letters of a word of which one may be wrong, or missing."""
 
 
-def unread(rest: str, tool: str, *kinds: str) -> list[tuple[int, str]]:
+def unread(rest: str, tool: str, *kinds: str, tells: bool = False) -> list[tuple[int, str]]:
     """(place, word) of what ``rest``, a question without what it names, says besides the words of ``kinds`` of calls of
-    ``tool``."""
-    known, told = said(tool, *kinds), [clause for clause in _clauses(rest)]
+    ``tool``. ``tells``: such a call's answer says what it is about, so that only the tool's own words can change it."""
+    known, told = said(tool, *kinds), [(0, len(rest))] if tells else _clauses(rest)
     return [
         (match.start(), match[0])
         for match in _WORD.finditer(rest)
@@ -47,8 +48,8 @@ def said(tool: str, *kinds: str) -> frozenset[str]:
 
 @cache
 def words_of(tool: str) -> frozenset[str]:
-    """All words of the tool's questions."""
-    return frozenset(word for words in _all()[tool].values() for word in words)
+    """The words of all questions whose call of ``tool`` is known."""
+    return frozenset(word for kind, words in _all()[tool].items() if kind for word in words)
 
 
 def _clauses(rest: str) -> list[tuple[int, int]]:
@@ -69,7 +70,7 @@ def _is_told(word: re.Match[str], told: list[tuple[int, int]], tool: str) -> boo
 
 @lru_cache(4096)
 def _is_known(word: str, known: frozenset[str]) -> bool:
-    if word in known:
+    if word in known or _ENDING.sub("", word) in known:
         return True
     if len(word) < MIN_LETTERS - 1 or word in CHANGES or word in _words():
         return False
@@ -79,8 +80,7 @@ def _is_known(word: str, known: frozenset[str]) -> bool:
 @cache
 def _trade(tool: str) -> frozenset[str]:
     """Words of the tool's questions that no known call has."""
-    kinds = _all()[tool]
-    return frozenset(kinds[""]) - {word for name, words in kinds.items() if name for word in words} - _fillers()
+    return frozenset(_all()[tool][""]) - words_of(tool) - _fillers()
 
 
 @cache

@@ -25,7 +25,7 @@ _TIMES = [
         r"(?P<named>(?:12\s+)?(?:noon|midday|midnight))\b(?!-)",
         rf"(?P<hour>\d{{1,2}})\s?[:h.](?P<minute>\d\d)(?!\s*%){_END}",
         r"(?P<hour>[0-2]\d)(?P<minute>[0-5]\d)\s*(?:hours|hrs|h)\b",
-        rf"(?P<hour>\d{{1,2}})\s*(?:(?:o'?\s?clock)(?:\s*(?:{_AM_PM}|{_DAY_PART}))?|{_AM_PM}|h\b|{_DAY_PART})(?![\w:])",
+        rf"(?P<hour>\d{{1,2}})(?=\s*(?:o'?\s?clock|[ap]\.?\s?m\b|h\b|{_DAY_PART.replace('?P<part>', '?:')}))(?:h\b)?{_END}",
         r"(?P<hour>\d{1,2})(?=\s+in\s+(?:the\s+)?[^\W\d_]{2,})(?<!in\s\d)(?<!in\s\d\d)",
     )
 ]
