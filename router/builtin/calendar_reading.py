@@ -16,7 +16,7 @@ from typing import Any
 from router.builtin.dates import MONTHS
 from router.builtin.moments import WEEKDAY, Moment, Named, name_days
 from router.builtin.numbers import clean, plain
-from router.builtin.said import unread
+from router.builtin.said import foreign, unread
 
 _CHATTER = re.compile(
     r"[\s,]*\b(?:please|pls|thanks|thank you|thx)$|^(?:(?:please|pls|hey|hi|so|ok|quick|tell me|do you know"
@@ -53,8 +53,7 @@ class Form:
 def parse(now: Callable[[], datetime], question: str) -> Arguments | None:
     """What ``question`` asks of the calendar, or None."""
     today = now().date()
-    text = plain(clean(question)).strip(" ?!.").replace("'s", " is").replace("’", "'")
-    named = name_days(_CHATTER.sub("", text), today)
+    named = _named(question, today)
     days = {(moment.day, moment.holiday): moment for moment in reversed(named.moments)}
     asked = Asked(named.rest, tuple(list(days.values())[::-1]), named, today)
     if any(moment.ambiguous for moment in asked.days):
@@ -66,6 +65,16 @@ def parse(now: Callable[[], datetime], question: str) -> Arguments | None:
         if match and (arguments := form.read(asked, match)) and not _unread(asked, form, match):
             return arguments
     return None
+
+
+def left_over(question: str) -> str | None:
+    """A word of ``question`` that no question to the calendar has."""
+    return foreign(_named(question, date(2000, 1, 1)).rest, "calendar")
+
+
+def _named(question: str, today: date) -> Named:
+    text = plain(clean(question)).strip(" ?!.").replace("'s", " is").replace("’", "'")
+    return name_days(_CHATTER.sub("", text), today)
 
 
 def _unread(asked: Asked, form: Form, match: re.Match[str]) -> list[str]:
@@ -298,7 +307,7 @@ _FORMS = (
         _span,
     ),
     _form("add_days weekday", (1,), r"", _moved),
-    _form("weekday", (1,), r"\b(?:week\s*day|day\s+of\s+(?:the\s+)?week)\b", _weekday, tells=True),
+    _form("weekday", (1,), r"^(?!.*\bhow\s+m)(?=.*\b(?:week\s*day|day\s+of\s+(?:the\s+)?week)\b)", _weekday, tells=True),
     _form(
         "weekday",
         (1,),

@@ -13,7 +13,7 @@ from typing import Any
 
 from router.builtin.numbers import MAX_SHORT, clean, plain
 from router.builtin.places import find
-from router.builtin.said import unread, words_of
+from router.builtin.said import foreign, unread, words_of
 from router.builtin.times import Time, find_times, spoken
 from router.builtin.zones import ZONES, is_offset
 
@@ -55,28 +55,47 @@ class Spot:
     name: str
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A question to the clock: ``rest`` is its text with a run of one sign for each of its ``times`` and ``spots``."""
+
+    rest: str
+    times: list[Time]
+    spots: list[Spot]
+
+    @property
+    def names(self) -> list[str]:
+        return list(dict.fromkeys(spot.name for spot in self.spots))
+
+
 def parse(question: str) -> Arguments | None:
     """What to tell the time of, or None where ``question`` says more than that, or something else."""
-    text = spoken(_CHATTER.sub("", clean(question, MAX_SHORT)).strip(" ?!."))
-    if not text:
+    asked = _asked(question)
+    names, time = asked.names, asked.times[0] if asked.times else None
+    if not asked.rest or len(asked.times) > 1 or len(names) > 2 or any(len(name) > MAX_PLACE for name in names):
         return None
-    times = find_times(cased := _digits(text))
-    if any(time.minutes is None for time in times) or len(times) > 1:
+    if time and time.minutes is None:
         return None
-    rest = _masked(cased, [(time.start, time.end) for time in times], _TIME_SIGN)
-    spots = list(_spots(rest))
-    rest = _masked(rest, [(spot.start, spot.end) for spot in spots], _PLACE_SIGN).lower()
-    names = list(dict.fromkeys(spot.name for spot in spots))
-    if len(names) > 2 or any(len(name) > MAX_PLACE for name in names):
-        return None
-    time = times[0] if times else None
     if time and time.shift:
-        return _shifted(rest, time, names)
+        return _shifted(asked.rest, time, names)
     if time:
-        return _carried(rest, time, spots)
+        return _carried(asked.rest, time, asked.spots)
     if len(names) == 2:
-        return _difference(rest, names)
-    return _told(rest, names)
+        return _difference(asked.rest, names)
+    return _told(asked.rest, names)
+
+
+def left_over(question: str) -> str | None:
+    """A word of ``question`` that no question to the clock has."""
+    return foreign(_asked(question).rest, "clock")
+
+
+def _asked(question: str) -> Asked:
+    text = _digits(spoken(_CHATTER.sub("", clean(question, MAX_SHORT)).strip(" ?!.")))
+    times = find_times(text)
+    rest = _masked(text, [(time.start, time.end) for time in times], _TIME_SIGN)
+    spots = list(_spots(rest))
+    return Asked(_masked(rest, [(spot.start, spot.end) for spot in spots], _PLACE_SIGN).lower(), times, spots)
 
 
 def _digits(text: str) -> str:

@@ -66,7 +66,7 @@ _ISO = re.compile(r"\b(\d{4})-(\d\d-\d\d)\b")
 _PARTS = {"days": (1, 7, 14), "months": (1, 12, 120)}
 """A number of days may have been said as weeks or fortnights, one of months as years or decades."""
 _TOLD_BEFORE = re.compile(
-    r"(?:\b(?:knows?|asks?|asked|wonder(?:ed|s|ing)?|tell\s+me)\b[\s,:]*|[,:;.]\s+(?:so\s+|and\s+|but\s+)?)"
+    r"(?:\b(?:knows?|asks?|asked|wonder(?:ed|s|ing)?|tell\s+me)\b[\s,:]*|[,:;.]\s+(?:so\s+|and\s+|but\s+|now\s+)?)"
     rf"(?={REQUEST})",
     re.IGNORECASE,
 )

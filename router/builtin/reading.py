@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from router.builtin import calendar_reading, clock_reading
 from router.builtin.chains import MAX_STEPS, Search, dangling, exact
 from router.builtin.english import composed, cues_in, embeds_fact, halves, points_back, requests
 from router.builtin.leftovers import cores, crowded, reckons, unused
@@ -20,8 +21,8 @@ from router.types import NON_TOOLS, Decision, Plan, Question, Step, ToolCall
 
 _READS_ONE = frozenset(("text", "unit_converter", "currency"))
 """Tools whose parsers are content with one request of two ("100 usd in gbp and 100 usd in jpy")."""
-_READS_WHOLE = frozenset(("calendar", "clock"))
-"""Tools whose own parsers account for every word: what these do not read is not read."""
+_READS_WHOLE = {"calendar": calendar_reading.left_over, "clock": clock_reading.left_over}
+"""Tools whose own parsers account for every word (what these do not read is not read), and how each tells of a word."""
 MAX_LENGTH = 300
 """Characters of a question that is searched for spans."""
 
@@ -133,10 +134,11 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
         return handed_over("The question needs several tools, and one of the steps is not sure.")
     tool = tools[decision.tool]
     filled = fill(question, tool, desk.readers)
-    if filled.missing:
+    if filled.missing or not _by_parser(filled, tool):
         filled = _core(question, tool) or filled
-    if tool.name in _READS_WHOLE and (filled.missing or not set(filled.sources.values()) <= {PARSE, RESPELLED}):
-        return handed_over(f"{tool.name} does not read all of it.")
+    if not _by_parser(filled, tool):
+        left = _READS_WHOLE[tool.name](question.text)
+        return handed_over(f"{tool.name} does not take {left!r} in." if left else f"{tool.name} has no such question.")
     if filled.missing and crowded(question, tool):
         return handed_over(f"The question holds more than one call of {tool.name} takes in.")
     step = Step(ToolCall(tool.name, filled.arguments), filled.sources, question.text)
@@ -150,6 +152,11 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
         fact = None if exact(probed.result) else Search(desk).closing_fact(question)
         return Plan(decision, (fact or probed,))
     return Plan(decision, (step,))
+
+
+def _by_parser(filled: Filled, tool: Tool) -> bool:
+    """Whether ``filled`` is what the tool's own parser reads, where that alone accounts for every word."""
+    return tool.name not in _READS_WHOLE or (not filled.missing and set(filled.sources.values()) <= {PARSE, RESPELLED})
 
 
 def _read_whole(question: Question, decision: Decision, desk: Desk) -> bool:

@@ -16,7 +16,7 @@ from rapidfuzz.distance import OSA
 
 HERE = Path(__file__).parent
 SAID, ROUTER = HERE / "said.json", HERE / "weights" / "config.json"
-CHANGES = frozenset("next last this previous coming half every not".split())
+CHANGES = frozenset("next last this previous coming half every".split())
 """Words that turn what is named into another thing: whatever reads a name reads them with it, or they are unread."""
 _CLAUSE = re.compile(r"[,;:.?!]+(?=\s)")
 _TELLS = re.compile(r"\s*(?:(?:so|and|but|ok(?:ay)?)\s+)*(?:my|our|his|her|their|i|i'm|we|he|she|they|the|a|an|it|it's)\b")
@@ -30,11 +30,11 @@ MIN_LETTERS = 4
 def unread(rest: str, tool: str, *kinds: str, tells: bool = False) -> list[tuple[int, str]]:
     """(place, word) of what ``rest``, a question without what it names, says besides the words of ``kinds`` of calls of
     ``tool``. ``tells``: such a call's answer says what it is about, so that only the tool's own words can change it."""
-    known, told = said(tool, *kinds), [(0, len(rest))] if tells else _clauses(rest)
+    known, told = said(tool, *kinds), _clauses(rest)
     return [
         (match.start(), match[0])
         for match in _WORD.finditer(rest)
-        if not (_is_known(match[0], known) or _is_told(match, told, tool))
+        if not (_is_known(match[0], known) or _is_told(match, told) or (tells and _is_foreign(match[0], tool)))
     ]
 
 
@@ -44,6 +44,18 @@ def said(tool: str, *kinds: str) -> frozenset[str]:
     its slots behind it ("time place"), and words that go with any question."""
     found = (words for name, words in _all()[tool].items() if any(f"{name} ".startswith(f"{kind} ") for kind in kinds))
     return (_fillers() | {word for words in found for word in words}) - CHANGES
+
+
+def foreign(rest: str, tool: str) -> str | None:
+    """A number or a word of ``rest`` that no question with a known call of ``tool`` has; a number before a word."""
+    words = [word for _, word in unread(rest, tool, *kinds_of(tool))]
+    return min(words, key=str.isalpha, default=None)
+
+
+@cache
+def kinds_of(tool: str) -> tuple[str, ...]:
+    """The kinds of known calls of ``tool``."""
+    return tuple(kind for kind in _all()[tool] if kind)
 
 
 @cache
@@ -61,11 +73,18 @@ def _clauses(rest: str) -> list[tuple[int, int]]:
     return [(a, b) for a, b in spans if _TELLS.match(rest[a:b]) and not _ASKS.search(rest[a:b])]
 
 
-def _is_told(word: re.Match[str], told: list[tuple[int, int]], tool: str) -> bool:
-    """Whether ``word`` is told beside the question, and no word of the tool's trade that may change what is asked."""
-    if not word[0].isalpha() or word[0] in CHANGES or word[0] in _trade(tool):
-        return False
-    return any(start <= word.start() < end for start, end in told)
+def _is_told(word: re.Match[str], told: list[tuple[int, int]]) -> bool:
+    """Whether ``word`` is told beside the question."""
+    return _may_be_idle(word[0]) and any(start <= word.start() < end for start, end in told)
+
+
+def _is_foreign(word: str, tool: str) -> bool:
+    """Whether ``word`` is none of those by which questions to ``tool`` ask for what no known call gives."""
+    return _may_be_idle(word) and word not in _trade(tool)
+
+
+def _may_be_idle(word: str) -> bool:
+    return word.isalpha() and word not in CHANGES and word != "not"
 
 
 @lru_cache(4096)

@@ -45,23 +45,20 @@ def examples(seed: int = 0, per_label: int = PER_LABEL) -> list[Example]:
     ]
 
 
-def said_words(labels: Iterable[str] = ("calendar", "clock")) -> dict[str, dict[str, list[str]]]:
-    """What ``builtin/said.json`` holds: for each tool and each kind of its calls (the value of its enum and the names of
-    its other slots), the words of the templates that give such a call, besides their fillers; under "" those of the
-    templates whose call is not known."""
+def said_words(tools: Mapping[str, Tool]) -> dict[str, dict[str, list[str]]]:
+    """What ``builtin/said.json`` holds: for each of ``tools`` with a required enum, and each kind of its calls (the value
+    of the enum and the names of the other slots), the words of the templates that give such a call, besides their fillers;
+    under "" those of the templates whose call is not known."""
     found: dict[str, dict[str, set[str]]] = {}
-    for label in labels:
-        for template in synthetic.templates(label):
+    for label, tool in tools.items():
+        asks = next((name for name, slot in tool.slots.items() if slot.required and "enum" in slot.schema), None)
+        for template in synthetic.templates(label) if asks else ():
             arguments = template.arguments or {}
-            enum = next((value for slot, value in arguments.items() if slot in _KIND_SLOTS), "")
-            slots = sorted(slot.rstrip("?") for slot in arguments if slot not in _KIND_SLOTS)
+            slots = sorted(slot.rstrip("?") for slot in arguments if slot != asks)
             words = re.findall(r"[^\W\d_]+", re.sub(r"\{[^}]*\}", " ", template.pattern.lower()))
-            found.setdefault(label, {}).setdefault(" ".join((enum, *slots)), set()).update(words)
+            kind = " ".join((arguments.get(asks, ""), *slots))
+            found.setdefault(label, {}).setdefault(kind, set()).update(words)
     return {label: {kind: sorted(words) for kind, words in kinds.items()} for label, kinds in found.items()}
-
-
-_KIND_SLOTS = ("operation", "ask")
-"""The slots whose value says what kind of call it is."""
 
 
 def train(seed: int = 0, epochs: int = 8, on_progress: Callable[[Progress], None] = nobody) -> Router:
