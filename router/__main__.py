@@ -170,6 +170,7 @@ def _explain(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     from router.builtin.readers import fit_readers
+    from router.delegation.teacher import known_phrases
     from router.learning import own, shipped
     from router.learning.data import read_examples
 
@@ -183,7 +184,9 @@ def _train(args: argparse.Namespace) -> int:
         rows += examples
     started = time.perf_counter()
     trained = (
-        own.train(rows, args.seed, args.epochs, _show) if args.files else shipped.train(args.seed, args.epochs, _show)
+        own.train(rows, args.seed, args.epochs, _show)
+        if args.files
+        else shipped.train(args.seed, args.epochs, _show, known_phrases())
     )
     router = fit_readers(trained, rows, tools)
     router.save_pretrained(args.out)

@@ -124,7 +124,7 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
     if several and not _read_whole(question, decision, desk) and (chained := _chain(question, decision, desk)):
         return chained
     if decision.abstained:
-        return handed_over("The router is not sure which tool the question needs.")
+        return handed_over(decision.doubt)
     if decision.tool in NON_TOOLS:
         doubt = brief and reckons(question)
         return handed_over("Quantities are to be converted, and no tool is sure of it.") if doubt else Plan(decision)

@@ -72,7 +72,7 @@ def _one(question: Question, desk: PlanDesk) -> Plan:
     if readings and (tool or decision.tool in NON_TOOLS or decision.tool is None):
         return readings[0].plan(question, decision, desk.of(readings[0]))
     if decision.abstained:
-        return _handed_over(decision, "The router is not sure which tool the question needs.")
+        return _handed_over(decision, decision.doubt)
     if decision.tool in NON_TOOLS:
         return Plan(decision)
     return _handed_over(decision, f"The router chose {decision.tool!r}, which is not among the tools given.")
@@ -81,7 +81,7 @@ def _one(question: Question, desk: PlanDesk) -> Plan:
 def _general(question: Question, decision: Decision, tool: Tool, desk: PlanDesk) -> Plan:
     """One request for a tool without a reading of its own."""
     if decision.abstained:
-        return _handed_over(decision, "The router is not sure which tool the question needs.")
+        return _handed_over(decision, decision.doubt)
     if len(tokenise(question.text)) >= MAX_WORDS:
         return _handed_over(decision, f"The router reads the first {MAX_WORDS} words of a question, and this has more.")
     if tool.destructive:
