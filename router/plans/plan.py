@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from router.builtin.english import MOOD, halves, moment, moods, negation, points_back, polite, takes_time
+from router.builtin.english import MOOD, halves, moment, moods, negation, points_back, polite, refers_back, takes_time
 from router.calls.arguments import PARSE, SHORT, Filled, fill, pieces, takes_text, unread, values_of, words_of
 from router.network.features import MAX_WORDS, tokenise
 from router.plans.desk import Decides, PlanDesk
@@ -48,6 +48,8 @@ def warm(router: Decides, tools: Mapping[str, Tool]) -> None:
 def _planned(question: Question, decision: Decision, desk: PlanDesk) -> Plan:
     if desk.threshold == math.inf:
         return Plan(decision, abstained=True, reason="The threshold leaves every question to the LLM.")
+    if said := refers_back(question):
+        return _handed_over(decision, f"{said!r} speaks of a turn before this one, which the router does not read.")
     if all(tool.reading is not None for tool in desk.tools.values()):
         return _one(question, desk)
     whole = _one(question, desk)
