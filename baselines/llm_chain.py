@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 import dspy
 
-from router.lms import ask, ask_json, capabilities, metered, prompts
+from router.lms import answered, ask, ask_json, capabilities, metered, prompts
 from router.lms.calling import handed_back, run_tool
 from router.lms.prompts import ChainStep, Prompt
 from router.tools import Tool
@@ -164,7 +164,7 @@ class _Signed:
 
     def conclude(self, steps: Sequence[ChainStep]) -> str:
         with metered(self._lm, self._trace, "conclude", stream="answer"):
-            return self._conclude(question=self._question, steps=_told(steps)).answer.strip()
+            return answered(self._conclude(question=self._question, steps=_told(steps)).answer)
 
 
 def _told(steps: Sequence[ChainStep]) -> list[str]:

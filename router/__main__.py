@@ -11,16 +11,24 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from router.network import DEFAULT_ROUTER, Router
 from router.network.artifact import ArtifactError
 from router.tools import ToolSet, sentence
-from router.types import NON_TOOLS
+from router.types import NON_TOOLS, Example
 
 ASSETS = Path(__file__).parent.parent / "assets"
 CHAINS = ASSETS / "chains.jsonl"
+APART = {
+    "bench": ("router.bench.command", "main"),
+    "replay": ("router.handover.replay_command", "replay"),
+    "handover": ("router.handover.command", "handover"),
+    "serve": ("router.serve.command", "main"),
+}
+"""Commands with options of their own, and what loads only for them."""
 CLINC_HELP = "CLINC150's data_full.json (Larson et al. 2019)"
 
 
@@ -28,10 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, or 2 where the input was at fault."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        if argv[:1] == ["bench"]:
-            from router.bench.command import main as bench  # torch and every peer load only for this
-
-            return bench(argv[1:])
+        if argv[:1] and argv[0] in APART:
+            module, name = APART[argv[0]]
+            return getattr(import_module(module), name)(argv[1:])
         args = _parser().parse_args(argv)
         return args.run(args)
     except (OSError, ValueError, ArtifactError) as fault:
@@ -43,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m router", description=__doc__.splitlines()[0])
-    commands = top.add_subparsers(required=True, metavar="route | explain | train | check | bench | synthesize")
+    known = "route | explain | train | check | bench | replay | handover | serve | synthesize"
+    commands = top.add_subparsers(required=True, metavar=known)
     route = commands.add_parser("route", help="one question a line in, one JSON line out")
     route.add_argument(
         "file", nargs="?", default="-", metavar="FILE|-", help="questions, one a line (default: standard input)"
@@ -59,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.set_defaults(run=_explain)
     train = commands.add_parser("train", help="train a router; without FILE, the one that ships")
     train.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help="examples: JSONL, CSV, traces, runs, chat logs"
+        "files", nargs="*", type=Path, metavar="FILE", help="examples: JSONL, CSV, traces, logs of models"
     )
     train.add_argument("--out", type=Path, required=True, help="folder for the weights")
     train.add_argument("--with-templates", action="store_true", help="the shipped template questions beside FILE")
@@ -74,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_router(check)
     check.set_defaults(run=_check)
     commands.add_parser("bench", help="the router against its peers (--help lists its options)", add_help=False)
+    commands.add_parser("serve", help="an endpoint between an agent and its LLM (--help lists its options)", add_help=False)
+    commands.add_parser("replay", help="what a hand-over would have done with a log (--help)", add_help=False)
+    commands.add_parser("handover", help="how a hand-over stands; pause, promote, roll back", add_help=False)
     write = commands.add_parser("synthesize", help="examples written by a language model")
     write.add_argument("--lm", required=True, help="embedded, a .gguf file, or provider/model")
     write.add_argument("--out", type=Path, required=True, help="JSONL to write")
@@ -174,6 +185,9 @@ def _train(args: argparse.Namespace) -> int:
     from router.learning import own, shipped
     from router.learning.data import read_examples
 
+    if args.out.exists() and not args.out.is_dir():
+        raise ValueError(f"--out {args.out} is a file. Give a folder, or a name that is free.")
+    args.out.mkdir(parents=True, exist_ok=True)  # what cannot be saved is not trained
     tools = _tools(args)
     rows = shipped.examples(args.seed) if args.with_templates or not args.files else []
     for path in args.files:
@@ -182,6 +196,7 @@ def _train(args: argparse.Namespace) -> int:
             print(f"{path}:{problem.line}: {problem.message}", file=sys.stderr)
         print(f"{path}: {len(examples)} examples, {len(problems)} bad rows", file=sys.stderr)
         rows += examples
+    _tell_origins([*rows, *(own.world(rows, args.seed) if args.files else ())])
     started = time.perf_counter()
     trained = (
         own.train(rows, args.seed, args.epochs, _show)
@@ -205,6 +220,14 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _tell_origins(rows: Sequence[Example]) -> None:
+    """Per label where its rows come from, those that are mixed in among them."""
+    from router.learning.data import origins
+
+    for label, found in origins(rows).items():
+        print(f"{label}: {', '.join(f'{n} from {origin}' for origin, n in found.items())}", file=sys.stderr)
+
+
 def _show(progress: Any) -> None:
     held_out = "on all rows"
     if progress.validation_loss is not None:
@@ -224,7 +247,7 @@ def _check(args: argparse.Namespace) -> int:
     if not args.questions.exists():
         raise ValueError(f"{args.questions} is not there. Give labelled questions with --questions FILE.")
     router, tools = _load(args.router), default_tools()
-    examples, problems = read_examples(args.questions)
+    examples, problems = read_examples(args.questions, question_set=True)
     report: dict[str, Any] = {"questions": shipped.check_questions(router, examples), "bad_rows": len(problems)}
     report["latency"] = shipped.check_latency(router, tools, [e.question for e in examples])
     if args.chains.exists() or args.chains != CHAINS:
@@ -243,7 +266,7 @@ def _synthesize(args: argparse.Namespace) -> int:
 
     held_out: list[str] = []
     for path in args.held_out or [p for p in (ASSETS / "questions.jsonl", CHAINS) if p.exists()]:
-        examples, _ = read_examples(path)
+        examples, _ = read_examples(path, question_set=True)
         held_out += [e.question for e in examples]
     config = SynthesisConfig(per_label=args.per_label, seed=args.seed)
     router = _load(args.router)

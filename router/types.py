@@ -129,7 +129,8 @@ class Plan:
 
     ``decision`` is the router's on the question as asked, ``steps`` the calls in the order of running. ``missing`` names
     the slots that are open in the one step of a partial plan. ``abstained``: the language model has to choose. ``reason``
-    says why a plan is partial or abstained. ``decision_s``: seconds that the decision took.
+    says why a plan is partial or abstained. ``shortlist``: where tools were chosen by their schemas alone, those that the
+    language model needs to see, in the order in which they are offered. ``decision_s``: seconds that the decision took.
     """
 
     decision: Decision
@@ -137,6 +138,7 @@ class Plan:
     missing: tuple[str, ...] = ()
     abstained: bool = False
     reason: str = ""
+    shortlist: tuple[str, ...] = ()
     decision_s: float = 0.0
 
     @property
@@ -155,6 +157,8 @@ class Usage:
     ``input_tokens``, ``cached_tokens`` (the part of the input that the provider read from its prompt cache) and
     ``output_tokens`` are the model's own counts; ``o200k_*`` count the same texts with OpenAI's o200k_base, so that
     models compare on one tokenizer. The two are never added together. ``cost_usd`` is None when no price is known.
+    ``counted_calls``: those of the calls whose tokens the provider did not say, or not all, so that o200k's count stands
+    for its own.
     """
 
     calls: int = 0
@@ -164,6 +168,7 @@ class Usage:
     o200k_input: int = 0
     o200k_output: int = 0
     cost_usd: float | None = None
+    counted_calls: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         if not self.calls or not other.calls:
@@ -177,6 +182,7 @@ class Usage:
             o200k_input=self.o200k_input + other.o200k_input,
             o200k_output=self.o200k_output + other.o200k_output,
             cost_usd=self.cost_usd + other.cost_usd if known else None,
+            counted_calls=self.counted_calls + other.counted_calls,
         )
 
 
@@ -189,9 +195,10 @@ class TraceEvent:
     ====== ==================================================================================================
     start  question
     route  outcome, tool, confidence, abstained, threshold, probabilities, microseconds (of the decision), reason,
-           missing
+           missing, shortlist
     lm     phase "begin": step, role · phase "end": the same and seconds (model time), wait_s (in the queue of
-           a local model), first_token_s, reply, usage (the fields of Usage), error when it failed
+           a local model), first_token_s, reply, thoughts (where the model told some), usage (the fields of Usage),
+           error when it failed
     token  step, text (a piece of the final answer)
     tool   phase "begin": step, tool, arguments, sources (slot → "question" | "llm") · phase "end": the same
            and output, error, seconds
@@ -229,7 +236,8 @@ class Example:
     """A question with the label it should be routed to.
 
     ``reward`` is None for a labelled example and the observed reward for a logged decision; ``source`` says where it
-    comes from ("synthetic:calculator:17", "trace:runs.jsonl:12", ...).
+    comes from ("synthetic:calculator:17", "trace:runs.jsonl:12", ...). ``at``: when it was asked (ISO 8601), "" where
+    that is not known.
     """
 
     question: str
@@ -237,6 +245,7 @@ class Example:
     arguments: Mapping[str, Any] | None = None
     reward: float | None = None
     source: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True)

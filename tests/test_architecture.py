@@ -20,8 +20,10 @@ ROOMS = (
     "router.plans",
     "router.lms",
     "router.learning",
+    "router.handover",
     "router.delegation",
     "router.pipeline",
+    "router.serve",
     "router.bench",
     "router.__main__",
     "baselines.llm_chain",
@@ -41,6 +43,7 @@ HOMES = {
         "router.network.module",
         "router.network.minilm",
         "router.learning",
+        "router.bench.joint",
         "router.bench.peers",
         "baselines.adapter",
     ),
@@ -49,6 +52,7 @@ HOMES = {
     "litellm": ("router.lms",),
     "mcp": ("router.tools.mcp",),
     "docstring_parser": ("router.tools.functions",),
+    "sqlalchemy": ("router.handover.journal",),
     "plotly": ("baselines.figures",),
     "gradio": ("pages", "app"),
 }
@@ -106,7 +110,7 @@ def test_the_library_imports_neither_gradio_nor_plotly_nor_baselines() -> None:
         assert not {t.split(".")[0] for t in imports(path)} & {"gradio", "plotly", "baselines", "pages"}, path
 
 
-LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS, MOST_NAMES = 450, 60, 6, 12
+LONGEST_FILE, LONGEST_FUNCTION, MOST_PARAMETERS, MOST_NAMES = 450, 60, 6, 14
 # Who may know a tool that ships, a unit or a month by name: those tools, what is learned for them, and the benchmarks'
 # own questions.
 KNOW_THE_TOOLS = (

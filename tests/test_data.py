@@ -41,7 +41,7 @@ def test_columns_go_by_their_common_names(tmp_path: Path) -> None:
         "a.jsonl",
         {"text": "hi", "label": "smalltalk"},
         {"query": "why", "intent": "none"},
-        {"prompt": "x", "tools": []},
+        {"prompt": "x", "category": "none"},
     )
     assert pairs(read_examples(path)[0]) == [("hi", "smalltalk"), ("why", "none"), ("x", "none")]
 

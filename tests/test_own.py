@@ -19,7 +19,9 @@ from router.learning.own import ENOUGH, LIKE, NONE_ROWS, TARGET, Likeness, train
 from router.network import Router
 from router.types import NON_TOOLS, NONE, SMALLTALK, Example
 
-QUESTIONS = [e.question for e in read_examples(Path(__file__).parents[1] / "assets" / "questions.jsonl")[0]]
+QUESTIONS = [
+    e.question for e in read_examples(Path(__file__).parents[1] / "assets" / "questions.jsonl", question_set=True)[0]
+]
 
 
 @cache
@@ -111,3 +113,26 @@ def test_too_few_rows_are_told_with_the_figure_and_the_remedy(
 def test_rows_without_a_tool_are_refused() -> None:
     with pytest.raises(ValueError, match="name no tool"):
         train([Example("hello", SMALLTALK), Example("why", NONE)])
+
+
+def test_a_training_is_checked_before_and_saved_whatever_a_label_or_a_character_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, folder = tmp_path / "odd.jsonl", tmp_path / "router"
+    odd = ["where is my money?", "a/b \U0001f984", "x" * 300]
+    lines = [json.dumps({"question": e.question, "label": odd[i % 3]}) for i, e in enumerate(rows(4))]
+    data.write_text("\n".join([*lines, '{"question": "cut \\ud83d here", "label": "a/b"}', "{"]), "utf-8")
+    assert main(["train", str(data), "--out", str(folder), "--epochs", "1"]) == 0
+    assert set(odd) <= set(Router.from_pretrained(folder).labels)
+    told = capsys.readouterr().err
+    assert "odd.jsonl:14: not JSON" in told and "a/b: 1 from odd.jsonl\n" in told
+    assert f"{odd[0]}: 4 from odd.jsonl\n" in told and f"{NONE}: " in told.split("epoch 1/1")[0]
+
+
+def test_a_training_that_cannot_be_saved_does_not_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, taken = tmp_path / "a.jsonl", tmp_path / "taken"
+    data.write_text("\n".join(json.dumps({"question": e.question, "tool": e.tool}) for e in rows(4)), "utf-8")
+    taken.touch()
+    assert main(["train", str(data), "--out", str(taken)]) == 2
+    told = capsys.readouterr().err
+    assert "taken is a file. Give a folder" in told and "epoch" not in told

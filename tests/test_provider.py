@@ -23,7 +23,8 @@ KEY = "sk-loopback-secret-key"
 
 
 class Provider:
-    """Replies in order: a list of deltas to stream, or (status, headers, body) to fail with, or a callable."""
+    """Replies in order: a list of chunks to stream, or (status, headers, body) to fail with, or what makes one of these
+    of a request."""
 
     def __init__(self) -> None:
         self.replies: list = []
@@ -33,8 +34,10 @@ class Provider:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                provider.requests.append(json.loads(body) | {"authorization": self.headers["Authorization"]})
-                provider.serve(self, provider.replies.pop(0))
+                asked = json.loads(body)
+                provider.requests.append(asked | {"authorization": self.headers["Authorization"]})
+                reply = provider.replies.pop(0)
+                provider.serve(self, reply(asked) if callable(reply) else reply)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -92,7 +95,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     provider = Provider()
     monkeypatch.setenv("OPENAI_BASE_URL", provider.url)
     monkeypatch.setenv("OPENAI_API_BASE", provider.url)
-    monkeypatch.setattr("router.lms.meter.MAX_PAUSE_S", 0.05)
+    monkeypatch.setattr("router.lms.meter.PAUSE_S", 0.05)
     yield provider
     provider.server.shutdown()
     provider.server.server_close()

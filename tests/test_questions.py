@@ -90,7 +90,7 @@ TRACE = [to_json(event) for event in events("router", "2+2", Act({"calculator": 
     ("name", "text"),
     [
         ("labels.jsonl", '{"text": "2+2", "label": "calculator"}\n{"query": "hi", "intent": "smalltalk"}\n'),
-        ("labels.json", '[{"prompt": "2+2", "tool": "calculator"}, {"prompt": "x", "tools": []}]'),
+        ("labels.json", '[{"prompt": "2+2", "tool": "calculator"}, {"prompt": "x", "tool": "none"}]'),
         ("semicolons.csv", "Text;Category\n2,5+2;calculator\nhi;smalltalk\n"),
         ("tabs.tsv", "question\ttool\n2+2\tcalculator\n"),
         ("chat.jsonl", json.dumps(CHAT) + "\n"),

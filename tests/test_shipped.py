@@ -22,7 +22,7 @@ ROUTER = Router.from_pretrained()
 
 
 def test_tools_of_the_hand_written_questions() -> None:
-    examples, problems = read_examples(ASSETS / "questions.jsonl")
+    examples, problems = read_examples(ASSETS / "questions.jsonl", question_set=True)
     report = check_questions(ROUTER, examples)
     assert problems == [] and report["questions"] >= 100
     assert report["accuracy"] >= 0.95
@@ -37,7 +37,9 @@ def test_the_weights_are_small_and_know_the_ten_labels() -> None:
 
 def test_no_evaluation_question_is_among_the_remembered_training_questions() -> None:
     questions = {
-        e.question.lower() for name in ("questions", "chains") for e in read_examples(ASSETS / f"{name}.jsonl")[0]
+        e.question.lower()
+        for name in ("questions", "chains")
+        for e in read_examples(ASSETS / f"{name}.jsonl", question_set=True)[0]
     }
     assert questions.isdisjoint(question.lower() for question, _ in ROUTER.memory)
 
@@ -220,7 +222,7 @@ def test_three_new_tools_are_recognised_and_take_no_question_of_the_eight() -> N
         new = grown.add_tool(name, description, given)
         assert new.changes == () and new.recognised == 1
         grown = new.router
-    asked = [e.question for e in read_examples(ASSETS / "questions.jsonl")[0]]
+    asked = [e.question for e in read_examples(ASSETS / "questions.jsonl", question_set=True)[0]]
     before, after = ROUTER.decide_batch(asked), grown.decide_batch(asked)
     assert [q for q, a, b in zip(asked, before, after) if (a.tool, a.abstained) != (b.tool, b.abstained)] == []
     own = own_rows(30, seed=1)

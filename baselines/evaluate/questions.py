@@ -1,7 +1,7 @@
 """Question sets: whatever a router is trained from, in; Questions and what was wrong with the rest, out.
 
-Leaves out reading a file's format (``router.learning.data``), and guessing: a row that cannot be read is reported with its line
-and left out; the others are kept.
+Leaves out reading a file's format (``router.learning.logs``), and guessing: a row that cannot be read is reported with
+its line and left out; the others are kept.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from router.learning.data import Labelled, Problem, label_row, read_labelled, read_text
+from router.learning.logs import Labelled, Problem, label_row, read_labelled, read_text
 from router.types import NON_TOOLS
 
 MAX_QUESTION = 2_000
@@ -55,7 +55,7 @@ class QuestionSet:
 
 
 def read_questions(path: str | Path, tools: Collection[str] = ()) -> QuestionSet:
-    """The questions of a file, in any format that ``router.learning.data`` reads: tables, chat logs, traces, runs.
+    """The questions of a file, in any format that ``router.learning.logs`` reads: tables, chat logs, traces, runs.
 
     A table may have ``answer``, a text, number or list of them; in CSV, ``;`` stands between several tools or answers.
     ``["smalltalk"]``, ``["none"]`` and ``[]`` all say that no tool is needed. Where the names in ``tools`` are given,

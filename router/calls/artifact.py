@@ -15,10 +15,11 @@ import numpy as np
 
 from router.calls.confidence import Confidence
 from router.calls.slots import Slot
+from router.calls.values import Form, Reader
 from router.network.artifact import ArtifactError, Container, decode, encode
 
 _REMEDY = "Train it with `python -m router train`, or restore the folder."
-CALL_FILES = Container("switchyard-calls", 1, "calls.safetensors", "calls.json", _REMEDY)
+CALL_FILES = Container("switchyard-calls", 2, "calls.safetensors", "calls.json", _REMEDY)
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,15 @@ class CallWeights:
 @dataclass(frozen=True)
 class CallParts:
     """All of a call model but its router. ``slots``: those of each tool; ``span_slots``: the names that have tags, in
-    their order; ``phrases``: the gazetteer's; ``provenance`` says how it was trained."""
+    their order; ``phrases``: the gazetteer's; ``asked_on``: the day (ISO 8601) on which the log's questions were asked,
+    as far as its dates show; ``provenance`` says how it was trained."""
 
     slots: Mapping[str, tuple[Slot, ...]]
     span_slots: tuple[str, ...]
     phrases: Mapping[str, Mapping[int, int]]
     weights: CallWeights
     confidence: Confidence = Confidence()
+    asked_on: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -65,6 +68,7 @@ def write(parts: CallParts, folder: Path) -> None:
         "slots": {tool: [asdict(slot) for slot in slots] for tool, slots in parts.slots.items()},
         "span_slots": list(parts.span_slots),
         "confidence": asdict(parts.confidence),
+        "asked_on": parts.asked_on,
         "provenance": dict(parts.provenance),
     }
     CALL_FILES.write(folder, json.loads(json.dumps(config)), arrays)
@@ -79,7 +83,7 @@ def read(folder: Path) -> CallParts:
         for phrase, slot, n in arrays.pop("phrase_slots").tolist():
             phrases[texts[phrase]][slot] = n
         slots = {
-            tool: tuple(Slot(**slot | {"values": tuple(slot["values"])}) for slot in own)
+            tool: tuple(Slot(**slot | {"values": tuple(slot["values"]), "form": _form(slot["form"])}) for slot in own)
             for tool, own in config["slots"].items()
         }
         return CallParts(
@@ -88,9 +92,15 @@ def read(folder: Path) -> CallParts:
             phrases=phrases,
             weights=CallWeights(**{f.name: arrays.pop(f.name) for f in fields(CallWeights)}),
             confidence=Confidence(**config["confidence"]),
+            asked_on=str(config["asked_on"]),
             provenance=dict(config["provenance"]),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as fault:
         raise ArtifactError(
             f"{folder} does not hold a whole call model ({type(fault).__name__}: {fault}). {_REMEDY}"
         ) from fault
+
+
+def _form(config: Mapping[str, Any]) -> Form:
+    aliases = tuple((str(words), value) for words, value in config["aliases"])
+    return Form(tuple(Reader(**reader) for reader in config["readers"]), tuple(config["grains"]), aliases)

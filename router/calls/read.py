@@ -13,7 +13,7 @@ Place = tuple[int, int]
 class Read:
     """The arguments read for one tool. ``spans``: slot → where its values stand in the question, ``text[a:b]`` each;
     slots without one are learned values. ``posterior``: the probability of all of it, given the tool. ``missing``:
-    slots that the log always has, and that are open here."""
+    slots that are open though the log always has them, or though the question has words for them."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     spans: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)

@@ -1,9 +1,10 @@
 """What a log shows about each slot of each tool: where its values come from, and where they stand in the question.
 
-A value either stands in the question (a span), is one of a few that the log repeats (a class), is always the same (a
-constant), or is none of these: then it cannot be learned from here, and the slot stays open.
+A value either comes from words of the question (a span: it stands there, or a ``Form`` turns them into it), is one of
+a few that the log repeats (a class), is always the same (a constant), or is none of these: then it cannot be learned
+from here, and the slot stays open.
 
-Leaves out converting a span to the slot's type, beyond digits that the log has as numbers.
+Leaves out how words become a value (``values.py``), and how that is learned (``alignment.py``).
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ import json
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
+from router.calls.alignment import (
+    SOMEDAY, Place, Shown, Text, day_of, is_moment, learn_aliases, learn_case, learn_form, origins, stands_alone,
+)  # fmt: skip
+from router.calls.values import Form
 from router.network.features import tokenise, tokens
 from router.types import NON_TOOLS, Example
 
@@ -24,19 +30,23 @@ SPAN_SHARE = 0.9
 REPEATED_SHARE = 0.5
 """Share of a slot's rows whose value must occur again for its values to be classes."""
 MAX_CLASSES = 200
+LEAST_UNSAID = 3
+"""Rows that must have the same value, and no words for it, for it to be what is meant where nothing is said."""
+ROWS_A_CLASS = 8
+"""Rows a value from which few values are learned better as classes than by the words that stand for each."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One slot of one tool. ``values``: the classes of a class slot by frequency, or the constant. ``always``: every
-    row of the log has it; ``listed``: its values are always lists; ``number``: its values are always numbers."""
+    """One slot of one tool. ``values``: the classes of a class slot by frequency, the constant, or what a span slot has
+    where no words say it. ``always``: every row of the log has it; ``listed``: its values are always lists; ``form``: how a span becomes a value."""
 
     name: str
     kind: Kind
     values: tuple[Any, ...] = ()
     always: bool = False
     listed: bool = False
-    number: bool = False
+    form: Form = Form()
 
 
 @dataclass(frozen=True)
@@ -44,20 +54,64 @@ class Row:
     """One call of a log. ``arguments`` is None where the log does not say them; ``places`` has for each slot the token
     spans of its values, None where one is not found."""
 
-    words: tuple[str, ...]
+    text: Text
     tool: str
     arguments: Mapping[str, Any] | None
-    places: Mapping[str, tuple[tuple[int, int], ...] | None]
+    places: Mapping[str, tuple[Place, ...] | None]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.text.words
 
 
 def read_row(example: Example) -> Row:
     """The row of a log with its values found in the question. A row of no tool has no arguments."""
     words, spans = tokens(example.question)
+    text = Text(example.question, tuple(words), tuple(spans), asked_at(example, SOMEDAY))
     arguments = {} if example.tool in NON_TOOLS else example.arguments
     if arguments is None:
-        return Row(tuple(words), example.tool, None, {})
+        return Row(text, example.tool, None, {})
     arguments = stated(arguments)
-    return Row(tuple(words), example.tool, arguments, _find(example.question, words, spans, arguments))
+    return Row(text, example.tool, arguments, _find(text, arguments))
+
+
+def asked_at(example: Example, day: datetime) -> datetime:
+    """When ``example`` was asked, by its own clock; ``day`` where it does not say."""
+    return datetime.fromisoformat(example.at).replace(tzinfo=None) if example.at else day
+
+
+def asked_on(rows: Sequence[Row]) -> datetime:
+    """The one day on which most of the ``rows`` that do not say when they were asked would say their dates (see
+    ``day_of``)."""
+    return day_of([(row.text, one) for row in rows if row.text.now == SOMEDAY for name, places in row.places.items()
+                   if places is None for one in _scalars(row.arguments[name])])  # fmt: skip
+
+
+def dated(rows: Sequence[Row], day: datetime) -> list[Row]:
+    """``rows``, as asked on ``day`` where they do not say when."""
+    return [replace(row, text=replace(row.text, now=day)) if row.text.now == SOMEDAY else row for row in rows]
+
+
+def placed(row: Row, slots: Sequence[Slot]) -> Row:
+    """``row`` with the words found that the forms of ``slots`` turn into its values, none used twice. What a slot has
+    where nothing is said has no words."""
+    open_ = {slot.name: slot for slot in slots if slot.kind == "span" and slot.name in row.places
+             and not (slot.form.is_text and row.places[slot.name])}  # fmt: skip
+    places = {name: found for name, found in row.places.items() if name not in open_}
+    taken = {i for found in places.values() for a, b in found or () for i in range(a, b)}
+    wanted = [(name, n, origins(row.text, one, slot.form)) for name, slot in open_.items()
+              for n, one in enumerate(_scalars(row.arguments[name]))]  # fmt: skip
+    found: dict[tuple[str, int], Place] = {}
+    for name, n, options in sorted(wanted, key=lambda want: (len(want[2]), want[:2])):
+        free = [place for place in options if not taken & set(range(*place))]
+        if free:
+            found[name, n] = free[0]
+            taken |= set(range(*free[0]))
+    for name, slot in open_.items():
+        own = [found.get((name, n)) for n in range(len(_scalars(row.arguments[name])))]
+        unsaid = () if row.arguments[name] in slot.values else None
+        places[name] = unsaid if None in own else tuple(own)
+    return replace(row, places=places)
 
 
 def stated(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,19 +137,6 @@ def key(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
-def as_number(text: str) -> int | float | str:
-    """Digits as a number ("12", "-3", "2.5"); any other text as it is."""
-    compact = "".join(text.split())
-    for convert in (int, float):
-        try:
-            value = convert(compact)
-        except ValueError:
-            continue
-        if compact.isascii() and compact.strip("+-").replace(".", "", 1).isdigit():
-            return value
-    return text
-
-
 def plain(text: str) -> str:
     """Text for comparison: NFKC, lower case, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).lower().split())
@@ -104,27 +145,78 @@ def plain(text: str) -> str:
 def _slot(name: str, rows: Sequence[Row]) -> Slot:
     rows = [row for row in rows if row.arguments is not None]
     values = [row.arguments[name] for row in rows if name in row.arguments]
-    found = sum(row.places[name] is not None for row in rows if name in row.arguments)
     always = len(values) == len(rows)
-    if found >= SPAN_SHARE * len(values):
-        scalars = [one for value in values for one in _scalars(value)]
-        listed = all(isinstance(value, list | tuple) for value in values)
-        number = all(isinstance(one, int | float) for one in scalars)
-        return Slot(name, "span", (), always, listed, number)
+    listed = bool(values) and all(isinstance(value, list | tuple) for value in values)
+    form, share = _form(name, [row for row in rows if name in row.arguments])
+    if share >= SPAN_SHARE and form is not None:
+        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, form)
     counts = Counter(map(key, values))
-    if always and len(counts) == 1:
+    dates = any(map(is_moment, values))  # tomorrow they are others
+    if always and len(counts) == 1 and not dates:
         return Slot(name, "constant", (values[0],), always)
+    said = form is not None and not form.is_text and 2 * share > 1  # a class would be one of the numbers seen
     repeated = sum(n for n in counts.values() if n > 1)
-    if repeated >= REPEATED_SHARE * len(values):
+    classes = repeated >= REPEATED_SHARE * len(values) and not dates and not said
+    if not (classes and len(values) >= ROWS_A_CLASS * len(counts)):
+        spelled = _with_words(name, rows, form if form is not None and 2 * share > 1 else Form(()), always, listed)
+        if spelled is not None:
+            return spelled
+    if classes:
         common = tuple(json.loads(value) for value, _ in counts.most_common(MAX_CLASSES))
         return Slot(name, "class", common, always)
     return Slot(name, "open", (), always)
 
 
-def _find(
-    text: str, words: Sequence[str], spans: Sequence[tuple[int, int]], arguments: Mapping[str, Any]
-) -> dict[str, tuple[tuple[int, int], ...] | None]:
-    """Token spans of all values, long values first, so that no two share a token."""
+def _with_words(name: str, rows: Sequence[Row], form: Form, always: bool, listed: bool) -> Slot | None:
+    """The slot where words that stand for values, or one value where nothing is said, explain what ``form`` does not;
+    None where they do not either."""
+    if listed:
+        return None
+    shown = [Shown(row.text, row.arguments.get(name), _others(row, name), name in row.arguments
+                   and _explained(row, name, form)) for row in rows]  # fmt: skip
+    form = learn_aliases(shown, form)
+    usual = _unsaid(name, rows, form, always)
+    own = [row for row in rows if name in row.arguments]
+    left = _left(name, own, form)
+    told = len(own) - sum(row.arguments[name] not in usual for row in left)
+    enough = len(left) < len(own) and told >= SPAN_SHARE * len(own)
+    return Slot(name, "span", usual, always, listed, form) if enough else None
+
+
+def _unsaid(name: str, rows: Sequence[Row], form: Form, always: bool) -> tuple[Any, ...]:
+    """The one value of the rows whose words do not say it; none where they have several, or there may be no value."""
+    left = [row.arguments[name] for row in _left(name, rows, form)] if always else []
+    return (left[0],) if len(left) >= LEAST_UNSAID and len(set(map(key, left))) == 1 and not is_moment(left[0]) else ()
+
+
+def _left(name: str, rows: Sequence[Row], form: Form) -> list[Row]:
+    """The rows whose value ``form`` does not explain."""
+    return [row for row in rows if name in row.arguments and not _explained(row, name, form)]
+
+
+def _explained(row: Row, name: str, form: Form) -> bool:
+    if form.is_text and row.places[name] is not None:
+        return True
+    return all(origins(row.text, one, form) for one in _scalars(row.arguments[name]))
+
+
+def _others(row: Row, name: str) -> list[Place]:
+    return [place for other, places in row.places.items() if other != name for place in places or ()]
+
+
+def _form(name: str, rows: Sequence[Row]) -> tuple[Form | None, float]:
+    """How words become the values of slot ``name``, and for which share of ``rows`` they do."""
+    values = [(row.text, one) for row in rows for one in _scalars(row.arguments[name])]
+    found = [row for row in rows if row.places[name] is not None]
+    said = [(row.text.of(*place), one) for row in found
+            for place, one in zip(row.places[name], _scalars(row.arguments[name]))]  # fmt: skip
+    spelled = len(found) / max(1, len(rows)) if any(isinstance(value, str) for _, value in values) else 0.0
+    form, share = learn_form(values) if spelled < SPAN_SHARE else (None, 0.0)
+    return (learn_case(said, SPAN_SHARE), spelled) if spelled >= share else (form, share)
+
+
+def _find(text: Text, arguments: Mapping[str, Any]) -> dict[str, tuple[Place, ...] | None]:
+    """Token spans of all values that stand in ``text``, long values first, so that no two share a token."""
     wanted = [
         (slot, place, forms)
         for slot, value in arguments.items()
@@ -132,15 +224,16 @@ def _find(
         for forms in [[tokenise(form) for form in _forms(one)]]
     ]
     wanted.sort(key=lambda want: -max((len(form) for form in want[2]), default=0))
-    taken = [False] * len(words)
-    found: dict[str, dict[int, tuple[int, int]]] = {slot: {} for slot in arguments}
+    taken = [False] * len(text.words)
+    found: dict[str, dict[int, Place]] = {slot: {} for slot in arguments}
     for slot, place, forms in wanted:
         exact = {plain(form) for form in _forms(_scalars(arguments[slot])[place])}
         for form in forms:
-            for at in _occurrences(form, words):
+            for at in _occurrences(form, text.words):
                 end = at + len(form)
-                said = plain(text[spans[at][0] : spans[end - 1][1]])
-                if said in exact and not any(taken[at:end]) and _stands_alone(text, spans[at][0], spans[end - 1][1]):
+                start, stop = text.places[at][0], text.places[end - 1][1]
+                free = not any(taken[at:end]) and stands_alone(text.text, start, stop)
+                if free and plain(text.of(at, end)) in exact:
                     taken[at:end] = [True] * len(form)
                     found[slot][place] = (at, end)
                     break
@@ -155,19 +248,6 @@ def _find(
 def _occurrences(form: Sequence[str], words: Sequence[str]) -> Iterable[int]:
     form = list(form)
     return (i for i in range(len(words) - len(form) + 1) if form and list(words[i : i + len(form)]) == form)
-
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Whether no digit of a longer number touches ``text[start:end]``."""
-    if text[start].isdigit():
-        before = text[max(0, start - 2) : start]
-        if before[-1:].isdigit() or (before[-1:] in (".", ",") and before[:1].isdigit()):
-            return False
-    if text[end - 1].isdigit():
-        after = text[end : end + 2]
-        if after[:1].isdigit() or (after[:1] in (".", ",") and after[1:].isdigit()):
-            return False
-    return True
 
 
 def _scalars(value: Any) -> list[Any]:

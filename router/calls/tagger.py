@@ -5,7 +5,7 @@ Context Aggregation by Dilated Convolutions") and a conditional random field ove
 each slot, told which tool it reads for (as in Chen et al. 2019, "BERT for Joint Intent Classification and Slot
 Filling", without the BERT). Slots whose values do not stand in the question are classes or constants (``slots.py``).
 
-Leaves out training (``router.learning.tagging``), files (``artifact.py``) and types: a value is the question's text.
+Leaves out training (``router.learning.tagging``), files (``artifact.py``) and what words mean (``values.py``).
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from router.calls.alignment import Text, is_amid
 from router.calls.artifact import CallParts, read, write
 from router.calls.confidence import Confidence
 from router.calls.crf import BANNED, best_path, log_partition
 from router.calls.gazetteer import Gazetteer
 from router.calls.read import LearnedCall, Place, Read
-from router.calls.slots import Slot, as_number
+from router.calls.slots import Slot
 from router.network import Router
 from router.network.artifact import ArtifactError
 from router.network.features import tokens
@@ -63,18 +65,19 @@ class CallModel:
         """Labels whose arguments can be read, those without arguments included."""
         return tuple(self.parts.slots)
 
-    def read(self, question: str, tool: str) -> Read:
-        """The arguments for ``tool``. Raises ValueError where the log had no call of it."""
+    def read(self, question: str, tool: str, now: datetime | None = None) -> Read:
+        """The arguments for ``tool``; days and times are read as at ``now``, else as at this moment. Raises ValueError where the log had no call of it."""
         if tool not in self._layers:
             known = ", ".join(self._layers)
             raise ValueError(f"Tool {tool!r} is not in the log that this was trained on ({known}). Train it again.")
         words, places = tokens(question)
         if not words:
             return self._empty(tool)
-        return self._read(question, places, tool, words, *self.router.contextual(words))
+        text = Text(question, tuple(words), tuple(places), now or datetime.now())
+        return self._read(text, tool, *self.router.contextual(words))
 
-    def call(self, question: str) -> LearnedCall:
-        """The whole call: the router's first tool, its arguments and the confidence in both."""
+    def call(self, question: str, now: datetime | None = None) -> LearnedCall:
+        """The whole call: the router's first tool, its arguments (as ``read`` reads them) and the confidence in both."""
         words, places = tokens(question)
         if not words:
             return LearnedCall(None, Read(), 0.0, 0.0, False)
@@ -83,7 +86,8 @@ class CallModel:
         best = int(logits.argmax())
         share = 1.0 / float(np.exp(logits - logits[best]).sum())
         tool = self.router.labels[best]
-        read = self._read(question, places, tool, words, features, conv)
+        text = Text(question, tuple(words), tuple(places), now or datetime.now())
+        read = self._read(text, tool, features, conv)
         probability = share * read.posterior
         confidence = self.parts.confidence.of(probability)
         sure = not read.missing and confidence >= self.parts.confidence.least(tool)
@@ -111,33 +115,36 @@ class CallModel:
         missing = tuple(slot.name for slot in self.parts.slots[tool] if slot.always)
         return Read(missing=missing, posterior=0.0 if missing else 1.0)
 
-    def _read(
-        self, question: str, places: Sequence[Place], tool: str, words: Sequence[str], features: np.ndarray,
-        conv: np.ndarray,
-    ) -> Read:  # fmt: skip
+    def _read(self, text: Text, tool: str, features: np.ndarray, conv: np.ndarray) -> Read:
         layer = self._layers[tool]
-        x = self._encode(words, conv)
+        x = self._encode(text.words, conv)
         tags, log_p = self._tag(layer, x, features)
         arguments: dict[str, Any] = {}
         spans: dict[str, tuple[Place, ...]] = {}
+        unread = []
         for number, found in spans_of(tags).items():
-            name = self.parts.span_slots[number]
-            spans[name] = tuple((places[a][0], places[b - 1][1]) for a, b in found)
-            arguments[name] = _value(layer.slots[name], [question[a:b] for a, b in spans[name]])
+            slot = layer.slots[self.parts.span_slots[number]]
+            values = [slot.form.value(text.of(a, b), text.now) for a, b in found]
+            if None in values or any(is_amid(text, place, slot.form) for place in found):
+                unread.append(slot.name)
+                continue
+            spans[slot.name] = tuple((text.places[a][0], text.places[b - 1][1]) for a, b in found)
+            arguments[slot.name] = values if slot.listed or len(values) > 1 else values[0]
         if layer.classes:
             log_p += self._classify(layer, x, features, arguments)
         for slot in layer.slots.values():
-            if slot.kind == "constant":
+            if slot.kind == "constant" or (slot.kind == "span" and slot.values and slot.name not in (*arguments, *unread)):
                 arguments[slot.name] = slot.values[0]
-        missing = tuple(slot.name for slot in layer.slots.values() if slot.always and slot.name not in arguments)
+        missing = tuple(slot.name for slot in layer.slots.values() if slot.name in unread or (
+            slot.always and slot.name not in arguments))  # fmt: skip
         return Read(arguments, spans, min(1.0, math.exp(log_p)), missing)
 
     def _encode(self, words: Sequence[str], conv: np.ndarray) -> np.ndarray:
         """What is known of each word in its place, (m, n, u), after all convolutions."""
         w = self.parts.weights
-        rows, hints = self.gazetteer.columns(self.gazetteer.matches(words))
-        if rows:
-            np.add.at(conv, rows, w.hints[hints])
+        matches = self.gazetteer.matches(words)
+        if matches:
+            conv += self.gazetteer.bits(len(words), matches) @ w.hints
         m, u = w.hidden.shape[:2]
         x = np.maximum(conv, np.float32(0)).reshape(len(conv), m, u).transpose(1, 0, 2)
         for i, (weight, bias, norm) in enumerate(zip(w.convolutions, w.convolution_bias, w.norms)):
@@ -240,11 +247,6 @@ def spans_of(tags: Sequence[int]) -> dict[int, list[Place]]:
                 i += 1
             found.setdefault((tag - 1) // 2, []).append((start, i))
     return found
-
-
-def _value(slot: Slot, texts: Sequence[str]) -> Any:
-    values = [as_number(text) if slot.number else text for text in texts]
-    return values if slot.listed or len(values) > 1 else values[0]
 
 
 def _check(router: Router, parts: CallParts) -> None:

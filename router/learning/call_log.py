@@ -10,12 +10,13 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import torch
 
 from router.calls.gazetteer import Gazetteer
-from router.calls.slots import Row, Slot, key, learn_slots, read_row
+from router.calls.slots import Row, Slot, asked_on, dated, key, learn_slots, placed, read_row
 from router.calls.tagger import class_ranges, spans_of
 from router.learning.tagger import Batch
 from router.network.calibration import label_numbers
@@ -40,18 +41,19 @@ class Drawing:
     """
 
     batch_size: int = 64
-    swapped: float = 0.9
-    swap: float = 0.8
+    swapped: float = 0.5
+    swap: float = 0.6
     hint_dropout: float = 0.2
 
 
 @dataclass(frozen=True)
 class CallLog:
-    """The rows of a log as numbers. ``values``: the words of all values of each span slot. ``tools`` (rows,) label
+    """The rows of a log as numbers. ``asked_on``: the day that its dates go by. ``values``: the words of all values of each span slot. ``tools`` (rows,) label
     numbers. ``tags``: those of each row, None where a value is not known or not found. ``classes``: (rows, class slots)
     the number of the value in its slot, 0 where it is open, UNLABELLED where the slot is another tool's."""
 
     rows: Sequence[Row]
+    asked_on: datetime
     slots: Mapping[str, tuple[Slot, ...]]
     span_slots: tuple[str, ...]
     values: Sequence[Sequence[tuple[str, ...]]]
@@ -64,7 +66,10 @@ class CallLog:
     def read(cls, examples: Sequence[Example]) -> CallLog:
         """What ``examples`` show."""
         rows = [read_row(example) for example in examples]
+        day = asked_on(rows)
+        rows = dated(rows, day)
         slots = learn_slots(rows)
+        rows = [placed(row, slots[row.tool]) for row in rows]
         names = tuple(sorted({slot.name for own in slots.values() for slot in own if slot.kind == "span"}))
         numbers = {tool: {slot.name: names.index(slot.name) for slot in own if slot.kind == "span"}
                    for tool, own in slots.items()}  # fmt: skip
@@ -75,6 +80,7 @@ class CallLog:
                 values[slot] += [row.words[a:b] for a, b in places]
         return cls(
             rows=rows,
+            asked_on=day,
             slots=slots,
             span_slots=names,
             values=values,
@@ -85,15 +91,19 @@ class CallLog:
         )
 
 
+Drawn = tuple[Sequence[str], Sequence[int] | None]
+"""Words and tags of a row, perhaps with other values in its slots; None where a value is not known or not found."""
+
+
 class Batches:
     """Draws training batches without end: rows of like length together."""
 
-    def __init__(self, network: RouterNetwork, log: CallLog, drawing: Drawing, seed: int) -> None:
-        self.network, self.log, self.drawing, self.random = network, log, drawing, random.Random(seed)
+    def __init__(self, log: CallLog, drawing: Drawing, seed: int) -> None:
+        self.log, self.drawing, self.random = log, drawing, random.Random(seed)
         self.size = min(drawing.batch_size, max(LEAST_BATCH, len(log.rows) // 16))
 
-    def __iter__(self) -> Iterator[tuple[Batch, torch.Tensor, torch.Tensor, np.ndarray]]:
-        """Batches without end: (Batch, tags, tag weights, row numbers)."""
+    def __iter__(self) -> Iterator[tuple[list[int], list[Drawn]]]:
+        """Batches without end: row numbers, and what is drawn of each."""
         order, size = [i for i, row in enumerate(self.log.rows) if row.words], self.size
         while order:
             self.random.shuffle(order)
@@ -101,10 +111,13 @@ class Batches:
                      for a in range(0, len(order), 8 * size))  # fmt: skip
             batches = [pool[a : a + size] for pool in pools for a in range(0, len(pool), size)]
             self.random.shuffle(batches)
-            yield from map(self._batch, batches)
+            for chosen in batches:
+                yield chosen, [self._drawn(i) for i in chosen]
 
-    def _batch(self, chosen: Sequence[int]) -> tuple[Batch, torch.Tensor, torch.Tensor, np.ndarray]:
-        drawn = [self._drawn(i) for i in chosen]
+    def read(
+        self, chosen: Sequence[int], drawn: Sequence[Drawn], network: RouterNetwork
+    ) -> tuple[Batch, torch.Tensor, torch.Tensor]:
+        """What ``network`` reads of rows drawn; their tags (n, longest), and whether these are known (n,), 1 or 0."""
         longest = max(len(words) for words, _ in drawn)
         tags = np.zeros((len(drawn), longest), np.int64)
         hints = np.zeros((len(drawn), longest, 2 * len(self.log.span_slots)), np.float32)
@@ -114,16 +127,15 @@ class Batches:
                 matches = self.log.gazetteer.matches(words, self._brought(words, own or []))
                 hints[n, : len(words)] = self.log.gazetteer.bits(len(words), matches)
         batch = Batch(
-            [self.network.encode_words(words) for words, _ in drawn],
+            [network.encode_words(words) for words, _ in drawn],
             torch.from_numpy(hints),
             torch.tensor([len(words) for words, _ in drawn]),
             torch.from_numpy(self.log.tools[chosen]),
         )
-        weights = torch.tensor([float(own is not None) for _, own in drawn])
-        return batch, torch.from_numpy(tags), weights, np.asarray(chosen)
+        known = torch.tensor([float(own is not None) for _, own in drawn])
+        return batch, torch.from_numpy(tags), known
 
-    def _drawn(self, i: int) -> tuple[Sequence[str], list[int] | None]:
-        """Words and tags of row ``i``, perhaps with other values in its slots."""
+    def _drawn(self, i: int) -> Drawn:
         words, tags = self.log.rows[i].words, self.log.tags[i]
         if not tags or not any(tags) or self.random.random() >= self.drawing.swapped:
             return words, tags

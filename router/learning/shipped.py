@@ -198,9 +198,7 @@ def check_chains(router: Router, tools: Mapping[str, Tool], path: str | Path) ->
         ok = tools_fit if row["answer"] is None else _holds(last, str(row["answer"]))
         right, same_tools, abstained = right + ok, same_tools + tools_fit, abstained + found.abstained
         if not ok:
-            wrong.append(
-                {"question": row["question"], "tools": used, "result": last, "abstained": found.abstained}
-            )
+            wrong.append({"question": row["question"], "tools": used, "result": last, "abstained": found.abstained})
     return {
         "questions": len(rows),
         "right": right / max(1, len(rows)),

@@ -79,7 +79,7 @@ class CallNetwork(nn.Module):
         self.start = nn.Parameter(torch.zeros(n_tags))
         self.classes = nn.Parameter(_uniform(d + 2 * h, n_classes, fan_in=d + 2 * h))
         self.class_bias = nn.Parameter(torch.zeros(n_classes))
-        for name, rule in zip(("allowed", "follows", "begins"), _rules(slots, span_slots)):
+        for name, rule in zip(("allowed", "follows", "begins"), rules(slots, span_slots)):
             self.register_buffer(name, rule)
 
     def forward(self, batch: Batch) -> Scores:
@@ -152,7 +152,7 @@ def path_score(
     return said + start.index_select(0, tags[:, 0]) + (moved * mask[:, 1:]).sum(1)
 
 
-def _rules(
+def rules(
     slots: Mapping[str, Sequence[Slot]], span_slots: Sequence[str]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What may be, as 0, and what may not, as BANNED: tags of a tool (tools, t), a tag after a tag (t, t), a first

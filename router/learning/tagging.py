@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,13 @@ from torch.nn import functional as F
 from router.calls.artifact import CallParts
 from router.calls.confidence import fit_call_confidence
 from router.calls.read import LearnedCall
+from router.calls.slots import asked_at
 from router.calls.tagger import CallModel
 from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
 from router.learning.tagger import CallNetwork
 from router.learning.training import (
+    Descent,
+    DescentConfig,
     balance,
     calibrate,
     fit_calibration,
@@ -43,8 +47,8 @@ LEAST_HELD_OUT = 500
 
 
 @dataclass(frozen=True)
-class CallTrainingConfig:
-    """How a call model is trained: AdamW for dense parameters, SparseAdam for tables, cosine decay after a warm-up.
+class CallTrainingConfig(DescentConfig):
+    """How a call model is trained.
 
     ``layers`` dilated convolutions stand on the router's, whose channels are divided among ``members``: see
     ``CallNetwork``. ``least_steps`` are made however short the log. ``validation`` is the share of each tool that is
@@ -52,16 +56,12 @@ class CallTrainingConfig:
     calls that a threshold must hold on its lower bound.
     """
 
-    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(256, 256, dropout=0.3, word_dropout=0.1))
-    members: int = 2
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(256, 128, dropout=0.3, word_dropout=0.1))
+    members: int = 1
     layers: int = 2
     epochs: int = 14
     least_steps: int = 350
-    learning_rate: float = 2e-3
-    table_learning_rate: float = 5e-4
-    weight_decay: float = 0.01
     label_smoothing: float = 0.05
-    warmup: float = 0.05
     path_weight: float = 0.5
     drawing: Drawing = Drawing()
     validation: float = 0.1
@@ -71,13 +71,18 @@ class CallTrainingConfig:
 
     @classmethod
     def of(cls, rows: int, **settings: Any) -> CallTrainingConfig:
-        """What is measured to be best for a log of so many rows: a small one is trained for few steps, which want less
-        dropout and a higher rate for the tables.
+        """What is measured to be best for a log of so many rows. A small one is trained for few steps, which want less
+        dropout and a higher rate for the tables, and makes two taggers differ enough for a vote to be worth its time.
         """
         if rows > SMALL_LOG:
             return cls(**settings)
-        quick = NetworkConfig(256, 256, dropout=0.1, word_dropout=0.1)
-        return cls(**{"network": quick, "table_learning_rate": 5e-3, **settings})
+        small = {
+            "network": NetworkConfig(256, 256, dropout=0.1, word_dropout=0.1),
+            "members": 2,
+            "table_learning_rate": 5e-3,
+            "drawing": Drawing(swapped=0.9, swap=0.8),
+        }
+        return cls(**small | settings)
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,8 @@ def _held_out(
 def _read_all(model: CallModel, examples: Sequence[Example]) -> _Held:
     """The calls that ``model`` reads once its tool probabilities are calibrated on the same examples."""
     model = CallModel(calibrate(model.router, examples), model.parts)
-    return _Held(model, examples, [model.call(example.question) for example in examples])
+    day = datetime.fromisoformat(model.parts.asked_on)
+    return _Held(model, examples, [model.call(example.question, asked_at(example, day)) for example in examples])
 
 
 def _folds(examples: Sequence[Example], config: CallTrainingConfig) -> Iterator[tuple[list[Example], list[Example]]]:
@@ -200,40 +206,30 @@ def train_network(
     network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.members, config.layers)
     _optimise(network, log, config, on_progress)
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
-    return network, CallParts(log.slots, log.span_slots, phrases, network.arrays())
+    asked_on = log.asked_on.isoformat()
+    return network, CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on)
 
 
 def _optimise(
     network: CallNetwork, log: CallLog, config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
 ) -> None:
-    batches = Batches(network.base, log, config.drawing, config.seed)
-    tables = {id(p) for p in network.base.tables}
-    dense = [p for p in network.parameters() if id(p) not in tables]
-    optimizers = (
-        torch.optim.AdamW(dense, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
-        torch.optim.SparseAdam(network.base.tables, lr=config.table_learning_rate),
-    )
-    peaks = (config.learning_rate, config.table_learning_rate)
+    batches = Batches(log, config.drawing, config.seed)
     n_tools = len(network.base.labels)
     targets = torch.from_numpy(smoothed(log.tools, n_tools, config.label_smoothing))
     shares = torch.from_numpy(balance(log.tools, n_tools))
     steps = max(config.least_steps, -(-config.epochs * len(log.rows) // batches.size))
+    descent = Descent(network, network.base.tables, config, steps)
     report, total, started = max(1, steps // 20), 0.0, time.perf_counter()
     network.train()
-    for step, (batch, tags, weights, chosen) in zip(range(steps), batches):
-        factor = min(1.0, (step + 1) / (config.warmup * steps + 1)) * 0.5 * (1 + np.cos(np.pi * step / steps))
-        for optimizer, peak in zip(optimizers, peaks):
-            optimizer.param_groups[0]["lr"] = peak * factor + 1e-6
-            optimizer.zero_grad(set_to_none=True)
+    for step, (chosen, drawn) in zip(range(steps), batches):
+        batch, tags, known = batches.read(chosen, drawn, network.base)
         scores = network(batch)
         loss = -((targets[chosen] * F.log_softmax(scores.tools, 1)).sum(1) * shares[chosen]).mean()
         loss = loss + config.path_weight * sum(
-            (network.path_loss(emissions, tags, batch.mask) * weights).mean() for emissions in scores.tags
+            (network.path_loss(emissions, tags, batch.mask) * known).mean() for emissions in scores.tags
         )
         loss = loss + _class_loss(scores.classes, log.classes[chosen], network)
-        loss.backward()
-        for optimizer in optimizers:
-            optimizer.step()
+        descent.step(loss)
         total += float(loss.detach())
         if (step + 1) % report == 0:
             on_progress(CallProgress(1, 1, step + 1, steps, total / report, time.perf_counter() - started))

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from router.network import Calibration, Router
@@ -57,8 +58,45 @@ FILLER_ENTROPY = 0.85
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """How a network is trained: AdamW for dense parameters, SparseAdam for tables, cosine decay after a warm-up.
+class DescentConfig:
+    """AdamW for dense parameters, SparseAdam for tables; ``warmup`` is the share of steps in which the rates rise to
+    these peaks, before a cosine decay to nothing."""
+
+    learning_rate: float = 2e-3
+    table_learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+
+
+class Descent:
+    """Makes ``steps`` steps down a loss of ``network``, all parameters of which are trained; those of ``tables`` have
+    sparse gradients."""
+
+    def __init__(self, network: nn.Module, tables: Sequence[nn.Parameter], config: DescentConfig, steps: int) -> None:
+        sparse = {id(p) for p in tables}
+        dense = [p for p in network.parameters() if id(p) not in sparse]
+        self._optimizers = (
+            (torch.optim.AdamW(dense, weight_decay=config.weight_decay, fused=True), config.learning_rate),
+            (torch.optim.SparseAdam(tables), config.table_learning_rate),
+        )
+        self._warmup, self._steps, self._step = config.warmup * steps, steps, 0
+
+    def step(self, loss: torch.Tensor) -> None:
+        """One step along the gradient of ``loss``."""
+        decay = 0.5 * (1 + math.cos(math.pi * self._step / self._steps))
+        factor = min(1.0, (self._step + 1) / (self._warmup + 1)) * decay
+        for optimizer, peak in self._optimizers:
+            optimizer.param_groups[0]["lr"] = peak * factor + 1e-6
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        for optimizer, _ in self._optimizers:
+            optimizer.step()
+        self._step += 1
+
+
+@dataclass(frozen=True)
+class TrainingConfig(DescentConfig):
+    """How a network is trained.
 
     ``validation`` is the share of each label that is held out (at least one question where a label has two or more);
     it stops training after ``patience`` epochs without a lower loss (None: never, and the last epoch's weights stay),
@@ -68,11 +106,7 @@ class TrainingConfig:
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig(dropout=0.4, word_dropout=0.2))
     epochs: int = 8
     batch_size: int = 128
-    learning_rate: float = 2e-3
-    table_learning_rate: float = 5e-4
-    weight_decay: float = 0.01
     label_smoothing: float = 0.1
-    warmup: float = 0.05
     patience: int | None = 4
     validation: float = 0.1
     target: AbstentionTarget = AbstentionTarget()
@@ -269,32 +303,22 @@ def optimise(
     """Train ``network`` in place and leave it at the epoch with the lowest validation loss, or at the last one where
     ``config`` has no patience.
     """
-    optimizers = (
-        torch.optim.AdamW(network.dense, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
-        torch.optim.SparseAdam(network.tables, lr=config.table_learning_rate),
-    )
-    peaks = (config.learning_rate, config.table_learning_rate)
     ids = network.encode(data.texts)
     targets, weights = torch.from_numpy(data.targets), torch.from_numpy(data.weights)
     numbers = label_numbers(network.labels, [example.tool for example in validation])
     questions = [example.question for example in validation]
     steps_an_epoch = -(-len(ids) // config.batch_size)
-    steps, step, started = config.epochs * steps_an_epoch, 0, time.perf_counter()
+    descent = Descent(network, network.tables, config, config.epochs * steps_an_epoch)
+    started = time.perf_counter()
     best, best_loss, best_epoch = None, float("inf"), 0
     for epoch in range(1, config.epochs + 1):
         network.train()
         total = 0.0
         for chosen in torch.randperm(len(ids)).split(config.batch_size):
-            factor = min(1.0, (step + 1) / (config.warmup * steps + 1)) * 0.5 * (1 + np.cos(np.pi * step / steps))
-            for optimizer, peak in zip(optimizers, peaks):
-                optimizer.param_groups[0]["lr"] = peak * factor + 1e-6
-                optimizer.zero_grad(set_to_none=True)
             log_p = F.log_softmax(network([ids[i] for i in chosen.tolist()]), 1)
             loss = -((targets[chosen] * log_p).sum(1) * weights[chosen]).mean()
-            loss.backward()
-            for optimizer in optimizers:
-                optimizer.step()
-            step, total = step + 1, total + float(loss.detach())
+            descent.step(loss)
+            total += float(loss.detach())
         held_out, accuracy = _validate(network, questions, numbers)
         seconds = time.perf_counter() - started
         on_progress(Progress(epoch, config.epochs, total / steps_an_epoch, held_out, accuracy, seconds))

@@ -21,19 +21,20 @@ from dspy.clients.backend_selection import CLIENT_KEYS
 from dspy.utils.exceptions import LMConfigurationError
 
 from router.lms.embedded import ENGINES, LlamaEngine, slot_of
-from router.lms.errors import MalformedReply, explain, redact
+from router.lms.errors import MalformedReply, NoAnswer, explain, redact
 from router.lms.meter import Meter
 from router.lms.metering import count_tokens, price
 from router.lms.model_file import ADAPTER, ModelFileError, embedded_model, gguf
 from router.lms.prompts import MAX_REPLY, Prompt
 from router.lms.provider import ProviderEngine, check_provider
+from router.lms.replies import answered
 from router.lms.untrained import choice, with_examples
 from router.tools import shorten
 from router.trace import Trace
 
 __all__ = [
-    "Capabilities", "MalformedReply", "ModelFileError", "ask", "ask_json", "capabilities", "count_tokens", "explain",
-    "make_lm", "metered", "price", "read_json", "ready", "redact", "score",
+    "Capabilities", "MalformedReply", "ModelFileError", "NoAnswer", "answered", "ask", "ask_json", "capabilities",
+    "count_tokens", "explain", "make_lm", "metered", "price", "read_json", "ready", "redact", "score",
 ]  # fmt: skip
 
 EMBEDDED = "embedded"
@@ -109,7 +110,7 @@ def metered(lm: dspy.LM, trace: Trace, role: str, stream: bool | str = False) ->
     """Make ``lm`` the LM of this block, each call of it an ``lm`` step of ``trace``.
 
     ``stream``: send the reply as ``token`` events too; a string names the field of a DSPy signature to send.
-    Raises what the calls raise, and Cancelled if the run was stopped.
+    Raises what the calls raise, NoAnswer where a reply is none, and Cancelled if the run was stopped.
     """
     engine = lm.engine if not isinstance(lm.engine, str) else _provider_engine(lm)
     meter = Meter(engine, lm.model, trace, role, stream)
@@ -118,15 +119,18 @@ def metered(lm: dspy.LM, trace: Trace, role: str, stream: bool | str = False) ->
     with dspy.context(lm=copy, adapter=dspy.ChatAdapter(), disable_history=True, trace=[]):
         try:
             yield copy
-        except Exception:
+        except Exception as error:
             trace.check()  # DSPy wraps what an engine raises, a wish to stop too
+            if isinstance(error.__cause__, NoAnswer):
+                raise error.__cause__ from None
             raise
 
 
 def ask(lm: dspy.LM, prompt: Prompt, trace: Trace, stream: bool = False) -> str:
     """The reply to one prompt: one ``lm`` step of ``trace``, and ``token`` events when ``stream``.
 
-    Where the LM allows, the reply is bound to the prompt's schema. Raises dspy's LMError, and Cancelled.
+    Where the LM allows, the reply is bound to the prompt's schema. Raises dspy's LMError, NoAnswer where the reply is
+    none, and Cancelled.
     """
     with metered(lm, trace, prompt.role, stream) as metered_lm:
         return (metered_lm(_request(lm, prompt)).text or "").strip()

@@ -18,14 +18,17 @@ from typing import Any, Protocol
 import dspy
 from dspy import lm15
 
-from router.lms import ask, capabilities, metered, prompts, read_json
-from router.tools import Tool
+from router.lms import NoAnswer, ask, capabilities, metered, prompts, read_json
+from router.lms.replies import REMEDY
+from router.tools import Tool, shorten
 from router.trace import Trace
-from router.types import Step, ToolCall, ToolResult
+from router.types import NONE, Step, ToolCall, ToolResult
 
 NATIVE_ROLE = "native_call"
 MAX_ROUNDS = 4
 """Rounds of tool calls after which the model must answer."""
+BROKEN = "partial_json"
+"""Under which lm15 keeps arguments that are no JSON."""
 MAX_WIRE = 64
 """Characters of a tool's name that OpenAI's and Anthropic's APIs take."""
 _WIRE = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_WIRE}}}")
@@ -37,7 +40,7 @@ def answer_with_tools(
     """The model's answer, after at most ``rounds`` rounds of tool calls; or, where it calls a described tool, that call
     as JSON: ``{"tool": ..., "arguments": {...}}``.
 
-    Raises dspy's LMError, MalformedReply, Cancelled.
+    Raises dspy's LMError, MalformedReply, Cancelled, and NoAnswer where the model goes on calling tools.
     """
     kind = _Native if capabilities(lm).native_tools else _Emulated
     talk: _Talk = kind(lm, question, tools, trace)
@@ -51,8 +54,17 @@ def answer_with_tools(
             if handed_back(tools, results[-1]):
                 return results[-1].text
         talk.tell(results)
-    talk.turn(final=True)
+    if talk.turn(final=True):
+        raise NoAnswer(f"The model called tools in each of {rounds + 1} rounds and gave no answer. {REMEDY}")
     return talk.text
+
+
+def first_call(lm: dspy.LM, question: str, tools: Mapping[str, Tool]) -> ToolCall:
+    """The first tool that the model would call for ``question``, which is not run; the tool "none" where it would call
+    none. Raises as ``answer_with_tools``."""
+    kind = _Native if capabilities(lm).native_tools else _Emulated
+    calls = kind(lm, question, tools, Trace("again", question)).turn()
+    return calls[0] if calls else ToolCall(NONE, {})
 
 
 def run_tool(trace: Trace, tools: Mapping[str, Tool], call: ToolCall, sources: Mapping[str, str]) -> ToolResult:
@@ -61,6 +73,9 @@ def run_tool(trace: Trace, tools: Mapping[str, Tool], call: ToolCall, sources: M
         tool = tools.get(call.tool)
         if tool is None:
             fault = f"There is no tool {call.tool!r}. Choose one of: {', '.join(tools)}."
+            result = ToolResult(call, None, fault, 0.0)
+        elif list(call.arguments) == [BROKEN]:
+            fault = f"The arguments are no JSON object: {shorten(str(call.arguments[BROKEN]), 80)!r}. Write them again."
             result = ToolResult(call, None, fault, 0.0)
         else:
             result = tool.call(call.arguments)
@@ -127,8 +142,6 @@ class _Native:
         self._messages.append(response.message)
         self._ids = [call.id for call in response.tool_calls]
         self.text = (response.text or "").strip()
-        if final:
-            return []
         return [ToolCall(self._names.get(call.name, call.name), dict(call.input)) for call in response.tool_calls]
 
     def tell(self, results: list[ToolResult]) -> None:
@@ -150,7 +163,7 @@ class _Emulated:
         if final:
             prompt = replace(prompt, schema=None, or_text=False)
         self.text = ask(self._lm, prompt, self._trace, stream=True)
-        if final or not self.text.removeprefix("```json").lstrip().startswith("{"):
+        if not self.text.removeprefix("```json").lstrip().startswith("{"):
             return []
         request: dict[str, Any] = read_json(self.text, _CALL)
         return [ToolCall(request["name"], request["arguments"])]

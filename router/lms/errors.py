@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 
@@ -15,12 +16,18 @@ _SECRET = re.compile(
     r"\b(?:sk|pk|rk|hf|gsk|xai|key)[-_][A-Za-z0-9*_.-]{6,}|\bAIza[\w-]{10,}|(?i:bearer\s+)[\w.~+/=*-]{6,}"
 )
 _NO_KEY = re.compile(r"missing (?:\w+ )?(?:api key|credentials)", re.IGNORECASE)
+_MASKED = re.compile(r"\S*[\w-](?:\*{2,}|\.{3,}|…)[\w-]\S*|\S*\*{3,}\S*")
+"""A key of which the provider shows an end or two."""
 _MIN_SECRET = 8
 _TRY = "Try again or choose a more capable model."
 
 
 class MalformedReply(ValueError):
     """A model's reply does not have the form that the prompt asks for."""
+
+
+class NoAnswer(MalformedReply):
+    """A model's reply is none: it is empty, withheld, cut off, nothing but thoughts, or calls without end."""
 
 
 def explain(error: BaseException) -> str:
@@ -37,7 +44,9 @@ def explain(error: BaseException) -> str:
         found = _kind(cause)
         for kind, sentence in _SENTENCES:
             if issubclass(found, kind):
-                return redact(sentence.format(detail=_detail(cause), wait=_wait(cause)))
+                status = cause.status or 401
+                told = sentence.format(detail=_detail(cause), wait=_wait(cause), said=_said(cause), status=status)
+                return redact(told)
         return redact(f"The model failed: {_detail(cause)}")
     return redact(f"{type(cause).__name__}: {_first_line(str(cause))}")
 
@@ -57,9 +66,9 @@ _UNREACHED = (
 _SENTENCES: tuple[tuple[type[Exception], str], ...] = (  # subclasses stand before their parents
     (lm15.ContextLengthError, "The context is too long for the model: {detail}"),
     (lm15.NotConfiguredError, "No API key is set for this model. Set it in the environment or enter it on the page."),
-    (lm15.AuthError, "The provider refused the API key (401). Check the key and its rights."),
-    (lm15.BillingError, "The provider says that the account has no credit left. Check its billing."),
-    (lm15.RateLimitError, "The provider limits the rate of requests (429). Wait{wait} and ask again."),
+    (lm15.AuthError, "The provider refused the API key ({status}). Check the key and its rights.{said}"),
+    (lm15.BillingError, "The provider says that the account has no credit left. Check its billing.{said}"),
+    (lm15.RateLimitError, "The provider limits the rate of requests (429). Wait{wait} and ask again.{said}"),
     (lm15.UnsupportedModelError, "The provider does not know this model (404). Check its name: {detail}"),
     (lm15.TimeoutError, "The model did not answer in time. Try again, or choose another model."),
     (lm15.ServerError, "The provider failed: {detail}. Try again in a moment."),
@@ -94,12 +103,31 @@ def _kind(error: lm15.LM15Error) -> type[Exception]:
 
 def _detail(error: lm15.LM15Error) -> str:
     status = f" (status {error.status})" if error.status else ""
+    return f"{_message(error) or type(error).__name__}{status}".rstrip(". ")
+
+
+def _said(error: lm15.LM15Error) -> str:
+    """What the provider says, after a sentence of ours."""
+    message = _message(error).rstrip(". ")
+    return f" It says: {message}." if message else ""
+
+
+def _message(error: lm15.LM15Error) -> str:
+    """The provider's words, without the names of exceptions and parts that hide most of a key."""
     said = re.sub(r"\b(?:litellm\.)?\w*(?:Error|Exception)(?::| -)\s*", "", error.message)
-    return f"{_first_line(said) or type(error).__name__}{status}".rstrip(". ")
+    return _first_line(_MASKED.sub("…", said))
 
 
 def _wait(error: lm15.LM15Error) -> str:
-    return f" {error.retry_after:.0f} s" if error.retry_after else ""
+    return f" {in_words(error.retry_after)}" if error.retry_after else ""
+
+
+def in_words(seconds: float) -> str:
+    """A time to wait: ``7 s``, ``2 h``."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size or (seconds >= size and not seconds % size):
+            return f"{math.ceil(seconds / size):,} {unit}"
+    return f"{seconds:.1f} s" if seconds < 1 else f"{math.ceil(seconds)} s"
 
 
 def _first_line(text: str) -> str:

@@ -1,7 +1,8 @@
 """Meter: an engine around an engine that turns each LLM call into a step of a Trace.
 
 It times the call (the queue of a local model apart), notes the first token, counts tokens, prices them, retries once
-what is worth it, streams the reply and ends promptly when the run is stopped. Leaves out what is asked and why.
+what is worth it, streams the reply without its thoughts, refuses one that is no answer, and ends promptly when the run
+is stopped. Leaves out what is asked and why.
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ from typing import Any
 
 from dspy import lm15
 
-from router.lms.errors import explain
+from router.lms.errors import NoAnswer, explain, in_words
 from router.lms.metering import count_tokens, price
+from router.lms.replies import fault_of, settled, thoughts_apart, thoughts_of, written
 from router.trace import Cancelled, Trace
 from router.types import Usage, to_json
 
 RETRIES = 1
 """Attempts after the first. Each is a step of its own, so its time and tokens are counted."""
-MAX_PAUSE_S = 5.0
+PAUSE_S = 0.5
+"""Before another attempt, where the provider does not say how long."""
+MAX_PAUSE_S = 30.0
+"""What a provider may ask to wait for; where it asks for more, the call has failed."""
 POLL_S = 0.05
 """How long a stopped run may go on."""
 FIELD_MARK = "[[ ##"
@@ -36,17 +41,22 @@ class Meter:
     def __init__(self, engine: Any, model: str, trace: Trace, role: str, stream: bool | str = False) -> None:
         self._engine, self._model, self._trace, self._role, self._stream = engine, model, trace, role, stream
         self._local = getattr(engine, "runs_here", False)
+        self._cuts = getattr(engine, "untrained", False)  # does not know where to stop, so that we say where
         for hint in ("supports_function_calling", "supports_reasoning", "supports_response_schema"):
             setattr(self, hint, bool(getattr(engine, hint, False)))
         self.supported_params = frozenset(getattr(engine, "supported_params", ()) or ())
 
     def complete(self, request: lm15.Request) -> lm15.Response:
-        """One reply; what may pass (429, 5xx, a broken line) is tried once more. Raises lm15 errors, Cancelled."""
+        """One reply; what may pass (429, 5xx, a broken line) is tried once more, after the pause that the provider asks
+        for, up to MAX_PAUSE_S. Raises lm15 errors, NoAnswer, Cancelled."""
         for _ in range(RETRIES):
             try:
-                return self._attempt(request)
+                return self._attempt(request, again=True)
             except lm15.RETRYABLE_ERRORS as error:
-                self._pause(min(error.retry_after or 0.5, MAX_PAUSE_S))
+                pause = _pause_after(error)
+                if pause is None:
+                    raise
+                self._pause(pause)
         return self._attempt(request)
 
     def stream(self, request: lm15.Request) -> Iterator[lm15.StreamEvent]:
@@ -65,22 +75,28 @@ class Meter:
             outcome |= {"wait_s": 0.0, "first_token_s": None, "reply": reply, "usage": to_json(usage)}
         return scores
 
-    def _attempt(self, request: lm15.Request) -> lm15.Response:
+    def _attempt(self, request: lm15.Request, again: bool = False) -> lm15.Response:
+        """One attempt, as a step; ``again``: whether there is another, which the step then says."""
         watch = _Watch(self._trace, self._stream)
         asked = count_tokens(_text_of(request))
         with self._trace.step("lm", role=self._role) as outcome:
             watch.begin()
             try:
-                response = lm15.materialize_response(watch.note(self._events(request)), request)
+                events = watch.note(thoughts_apart(self._events(request)))
+                response = settled(lm15.materialize_response(events, request))
             except Exception as error:
                 spent = self._spent(error, asked, watch)
-                outcome |= {"error": explain(error), "reply": watch.text, "usage": to_json(spent)}
+                outcome |= {"error": _told(error, again), "reply": watch.text, "usage": to_json(spent)}
                 raise
             finally:
                 wait_s = watch.wait_s
                 first = watch.first_token_s and max(0.0, watch.first_token_s - wait_s)
                 outcome |= {"wait_s": wait_s, "first_token_s": first, "seconds": max(0.0, watch.elapsed_s - wait_s)}
-            outcome |= {"reply": _reply(response), "usage": to_json(self._usage(response, asked))}
+            outcome |= {"reply": written(response), "usage": to_json(self._usage(response, asked))}
+            if thoughts := thoughts_of(response):
+                outcome["thoughts"] = thoughts
+            if not self._cuts and (fault := fault_of(response, request)):
+                raise NoAnswer(fault)
         return response
 
     def _events(self, request: lm15.Request) -> Iterator[lm15.StreamEvent]:
@@ -129,7 +145,7 @@ class Meter:
             time.sleep(min(POLL_S, left))
 
     def _usage(self, response: lm15.Response, asked: int) -> Usage:
-        own, said = response.usage, count_tokens(_reply(response))
+        own, said = response.usage, count_tokens("\n".join(filter(None, (thoughts_of(response), written(response)))))
         usage = Usage(
             calls=1,
             input_tokens=asked if own.input_tokens is None else own.input_tokens,
@@ -137,6 +153,7 @@ class Meter:
             cached_tokens=own.cache_read_tokens or 0,
             o200k_input=asked,
             o200k_output=said,
+            counted_calls=int(own.input_tokens is None or own.output_tokens is None),
         )
         return self._priced(usage)
 
@@ -145,7 +162,7 @@ class Meter:
         if not watch.started and not isinstance(error, (lm15.TimeoutError, Cancelled)):
             return self._priced(Usage(calls=1))
         said = count_tokens(watch.text)
-        return self._priced(Usage(1, asked, said, o200k_input=asked, o200k_output=said))
+        return self._priced(Usage(1, asked, said, o200k_input=asked, o200k_output=said, counted_calls=1))
 
     def _priced(self, usage: Usage) -> Usage:
         cost = None if self._local else price(usage, self._model, own=True)
@@ -214,10 +231,18 @@ def _overlap(text: str) -> int:
     return next((n for n in range(len(FIELD_MARK) - 1, 0, -1) if text.endswith(FIELD_MARK[:n])), 0)
 
 
-def _reply(response: lm15.Response) -> str:
-    """The reply's text, and its tool calls as JSON."""
-    calls = [json.dumps({"name": c.name, "arguments": c.input}, ensure_ascii=False) for c in response.tool_calls]
-    return "\n".join([*([response.text] if response.text else []), *calls])
+def _pause_after(error: Exception) -> float | None:
+    """Seconds until another attempt may succeed; None where there is none, or where it would take too long."""
+    if not isinstance(error, lm15.RETRYABLE_ERRORS):
+        return None
+    asked = error.retry_after or min(PAUSE_S, MAX_PAUSE_S)
+    return asked if asked <= MAX_PAUSE_S else None
+
+
+def _told(error: Exception, again: bool) -> str:
+    """What went wrong, and what happens now."""
+    pause = _pause_after(error) if again else None
+    return explain(error) + (f" It is tried again in {in_words(pause)}." if pause else "")
 
 
 def _text_of(request: lm15.Request) -> str:

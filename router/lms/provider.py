@@ -6,19 +6,30 @@ Leaves out retries, metering and prices (``meter``, ``metering``). The API key s
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from dspy import lm15
+from dspy.clients._http import finite_seconds, retry_after_seconds
 from dspy.clients.engines.lifecycle import closing_stream
 from dspy.clients.engines.litellm_engine import LiteLLMEngine, _ChatStream
 from dspy.clients.engines.litellm_errors import litellm_errors
 
+CUT = ("length", "content_filter")
+"""Reasons to end that no reply is whole with."""
+ADORNMENTS = ("reasoning_details", "thinking_blocks", "annotations")
+"""Fields of a streamed piece that say again, or more richly, what others do."""
+LEAST_KEY = 8
+"""Characters from which a text is a key that can be told from others."""
 CHOICES = "Write embedded, a .gguf file, or provider/model such as openai/gpt-4o-mini."
 
 
 class ProviderEngine(LiteLLMEngine):
-    """DSPy's LiteLLM engine, stricter with streams: one that ends without a reason to end has broken off.
+    """DSPy's LiteLLM engine, stricter with streams: one that ends without a reason to end has broken off, and tokens
+    are reported only where the provider did. Its errors say how long to wait, and never the key.
 
     Raises ValueError when LiteLLM knows no such provider.
     """
@@ -31,23 +42,56 @@ class ProviderEngine(LiteLLMEngine):
         """The reply, piece by piece. Raises lm15 errors, StreamAssemblyError where it breaks off."""
         import litellm
 
-        codec = _ChatStream(request)
-        with litellm_errors(model=request.model):
+        with self._faults(request.model):
             source = litellm.completion(**self._arguments(request, streaming=True))
         source._restore_consumer_correlation_context = _leave_context
         with closing_stream(source):
-            chunks = iter(source)
-            while True:
-                with litellm_errors(model=request.model):
-                    chunk = next(chunks, None)
+            yield from self._read(source, request)
+
+    def _read(self, source: Any, request: lm15.Request) -> Iterator[lm15.StreamEvent]:
+        import litellm
+
+        codec, chunks = _ChatStream(request), iter(source)
+        while True:
+            with self._faults(request.model):
+                chunk = next(chunks, None)
                 if chunk is None:
                     break
                 if source.received_finish_reason is None and any(c.finish_reason for c in chunk.choices):
                     break  # LiteLLM made this ending up
-                yield from codec.feed(chunk)
-            if source.received_finish_reason is None:
-                raise lm15.StreamAssemblyError("The reply ended without a finish reason.")
-            yield codec.finish(litellm)
+                events = list(codec.feed(_plain(chunk)))
+            yield from events
+        if source.received_finish_reason is None:
+            raise lm15.StreamAssemblyError("The reply ended without a finish reason.")
+        with self._faults(request.model):
+            end = codec.finish(litellm)
+        reason = source.received_finish_reason
+        yield replace(
+            end,
+            finish_reason=reason if reason in CUT else end.finish_reason,  # also where calls are in the reply
+            usage=_reported(end.usage, source.chunks),
+        )
+
+    @contextmanager
+    def _faults(self, model: str) -> Iterator[None]:
+        """What the provider says is wrong, as lm15 errors: with the time to wait, without the key."""
+        try:
+            with litellm_errors(model=model):
+                yield
+        except Exception as error:
+            error.args = tuple(self._hidden(a) if isinstance(a, str) else a for a in error.args)
+            if isinstance(error, lm15.LM15Error):
+                error.message = self._hidden(error.message)
+                error.retry_after = _retry_after(error)
+            raise
+
+    def _hidden(self, text: str) -> str:
+        """``text`` without the key, and without the ends of it that a provider may show."""
+        key = self.client_options.get("api_key") or ""
+        if len(key) < LEAST_KEY:
+            return text
+        first, last = re.escape(key[:4]), re.escape(key[-4:])
+        return re.sub(rf"{re.escape(key)}|\b{first}\S*|\S*{last}\b", "…", text)
 
     def _arguments(self, request: lm15.Request, *, streaming: bool = False) -> dict[str, Any]:
         # LiteLLM's MCP gateway would be looked for with every request that has tools, and needs a package of its own.
@@ -60,6 +104,44 @@ def _leave_context(*, guarded: bool = False) -> None:
     They are never set for a stream that is read without asyncio. But to set a context variable in a finalizer crashes
     CPython before 3.12, where a collection may run within ContextVar.set (python/cpython#148891).
     """
+
+
+def _plain(chunk: Any) -> Any:
+    """``chunk`` without what is neither text, nor thought, nor a call."""
+    for choice in chunk.choices:
+        for name in ADORNMENTS:
+            if getattr(choice.delta, name, None):
+                setattr(choice.delta, name, None)
+        extras = getattr(choice.delta, "provider_specific_fields", None)
+        if extras:
+            choice.delta.provider_specific_fields = {k: v for k, v in extras.items() if k == "citation"}
+    return chunk
+
+
+def _reported(usage: lm15.Usage | None, chunks: Sequence[Any]) -> lm15.Usage:
+    """``usage`` as far as it is the provider's: LiteLLM counts what is missing, and makes zeros of nulls."""
+    said = [chunk.usage for chunk in chunks if getattr(chunk, "usage", None)]
+    known = usage or lm15.Usage()
+    return replace(
+        known,
+        input_tokens=known.input_tokens if any(one.prompt_tokens for one in said) else None,
+        output_tokens=known.output_tokens if any(one.completion_tokens for one in said) else None,
+        total_tokens=None,
+    )
+
+
+def _retry_after(error: BaseException | None) -> float | None:
+    """Seconds that the provider asks to wait, from the headers of the reply beneath ``error``."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        for headers in (getattr(error, "litellm_response_headers", None), getattr(response, "headers", None)):
+            named = {str(name).lower(): value for name, value in dict(headers or {}).items()}
+            if (ms := finite_seconds(named.get("retry-after-ms"))) is not None:
+                return ms / 1000
+            if (seconds := retry_after_seconds(named.get("retry-after"))) is not None:
+                return seconds
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def check_provider(spec: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Protocol
 
 from router.builtin.readers import readers_of
@@ -36,6 +37,12 @@ class PlanDesk:
         self.readers: Reads | None = readers_of(router) if isinstance(router, Router) else None
         self._decided: dict[str, Decision] = {}
         self._probed: dict[str, tuple[ToolResult, float]] = {}
+
+    @cached_property
+    def strangers(self) -> frozenset[str]:
+        """The tools on offer that the router was not trained for; none where it does not say which labels it has."""
+        labels = getattr(self.router, "labels", None)
+        return frozenset() if labels is None else frozenset(self.tools).difference(labels)
 
     def of(self, reading: Reading) -> PlanDesk:
         """The same desk, with the tools that share ``reading``."""

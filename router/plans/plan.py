@@ -17,6 +17,7 @@ from router.builtin.english import MOOD, halves, moment, moods, negation, points
 from router.calls.arguments import PARSE, SHORT, Filled, fill, pieces, takes_text, unread, values_of, words_of
 from router.network.features import MAX_WORDS, tokenise
 from router.plans.desk import Decides, PlanDesk
+from router.plans.narrow import by_schema
 from router.tools import Tool, shorten
 from router.types import NON_TOOLS, SMALLTALK, Decision, Plan, Question, Step, ToolCall
 
@@ -50,6 +51,8 @@ def _planned(question: Question, decision: Decision, desk: PlanDesk) -> Plan:
         return Plan(decision, abstained=True, reason="The threshold leaves every question to the LLM.")
     if said := refers_back(question):
         return _handed_over(decision, f"{said!r} speaks of a turn before this one, which the router does not read.")
+    if desk.strangers and (found := by_schema(question, decision, desk)):
+        return found
     if all(tool.reading is not None for tool in desk.tools.values()):
         return _one(question, desk)
     whole = _one(question, desk)

@@ -63,6 +63,24 @@ def test_a_link_opens_its_tab(live: Live, context: BrowserContext, name: str) ->
     page.close()
 
 
+def test_a_tab_that_was_opened_before_the_scripts_came_stays_open(live: Live) -> None:
+    page, held = live.page, []
+    page.route("**/tabs.js", lambda route: held.append(route))
+    live.leaving = True
+    page.goto(live.url)
+    page.get_by_role("tab", name="Evaluate").click()
+    expect(page.locator(".ev-setup")).to_be_visible()
+    for _ in range(100):
+        if held:
+            break
+        page.wait_for_timeout(100)
+    held[0].continue_()
+    expect(page.locator(".pill")).to_contain_text("hit")
+    opened(page, "Evaluate")
+    assert page.url == f"{live.url}#evaluate"
+    page.unroute_all()
+
+
 def test_an_address_that_names_no_tab_leaves_the_race_open(live: Live) -> None:
     live.page.evaluate("location.hash = 'nowhere'")
     opened(live.page, "Race")

@@ -1,0 +1,161 @@
+"""The learner's process: at low priority, one at a time, from the journal to a model that stands, whole or not at all.
+
+A candidate is saved under a name of its own and renamed when it is whole; the state that names it, with its gates, is
+exchanged in one transaction. So a process that is killed leaves what stood before. Leaves out training (``learner``).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from router.handover.gate import GateConfig, Gates, ceiling
+from router.handover.journal import Journal
+from router.handover.learner import Candidate, LearnerConfig, Lesson, compare, train_candidate
+
+KEPT = 5
+"""Models that are kept, the one that stands among them."""
+FIRST, GROWTH, AFTER_PAUSE = 100, 1.5, 100
+"""The learner begins at so many lessons, goes on when they have grown by this factor, and earlier, with so many new ones,
+where something was paused since."""
+WORSE = 0.05
+"""The chance under which a candidate that was right less often than the model that stands is not put in its place."""
+JOURNAL_VARIABLE = "SWITCHYARD_JOURNAL"
+"""The environment variable that names the journal: a URL may hold a password, and arguments are for all to see."""
+
+
+def due(state: Mapping[str, Any], lessons: int) -> bool:
+    """Whether so many lessons are worth a new model."""
+    learned = state.get("lessons", 0)
+    if not learned:
+        return lessons >= FIRST
+    gates = state.get("gates", {}).get("gates", {})
+    paused = any(gate["state"] == "paused" and not gate["by_hand"] for own in gates.values() for gate in own.values())
+    return lessons >= learned * GROWTH or (paused and lessons >= learned + AFTER_PAUSE)
+
+
+def start(journal: Journal, models: Path, gate: GateConfig) -> subprocess.Popen[bytes]:
+    """Start ``python -m router handover learn`` in a process of its own."""
+    root = str(Path(__file__).parents[2])
+    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "router", "handover", "learn", "--models", str(models)]
+    command += [part for name, value in asdict(gate).items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    environment = os.environ | {"PYTHONPATH": paths, JOURNAL_VARIABLE: journal.url, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def learn(
+    journal: Journal,
+    models: Path,
+    gate: GateConfig,
+    config: LearnerConfig = LearnerConfig(),
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, Any]:
+    """Learn from the journal, and put the candidate in the place of the model that stands unless it is worse.
+
+    Returns what came of it: ``number``, ``lessons``, ``seconds`` and ``kept``, which is False where it was worse.
+    Raises ValueError where another learner is at work or there are too few lessons.
+    """
+    models.mkdir(parents=True, exist_ok=True)
+    with _alone(models):
+        for left in models.glob("*.partial"):
+            shutil.rmtree(left)
+        state = journal.state()
+        lessons = journal.lessons(state.get("schemas", {}))
+        candidate = train_candidate(lessons, config, on_progress)
+        number = max(numbers(models), default=0) + 1
+        partial = folder_of(models, number).with_suffix(".partial")
+        partial.mkdir()
+        candidate.save(partial)
+        partial.rename(folder_of(models, number))
+        kept = not worse(candidate, _standing(models, state), lessons, state.get("learned_to", 0))
+        learned = {"lessons": len(lessons), "learned_to": max(lesson.row for lesson in lessons)}
+        if kept:
+            stand(journal, number, candidate, gate, learned)
+        else:
+            shutil.rmtree(folder_of(models, number))
+            journal.update(lambda state: state | learned)
+        _forget(models, journal.state().get("model"))
+    return {"number": number, "lessons": len(lessons), "seconds": candidate.seconds, "kept": kept}
+
+
+def rollback(journal: Journal, models: Path, gate: GateConfig) -> int:
+    """Put the model before the one that stands in its place. Returns its number. Raises ValueError where there is none."""
+    standing = journal.state().get("model") or 0
+    before = [number for number in numbers(models) if number < standing]
+    if not before:
+        raise ValueError(f"There is no model before number {standing} in {models}. {KEPT} are kept.")
+    candidate = Candidate.load(folder_of(models, before[-1]))
+    stand(journal, before[-1], candidate, gate, {})
+    return before[-1]
+
+
+def stand(journal: Journal, number: int, candidate: Candidate, gate: GateConfig, learned: Mapping[str, int]) -> None:
+    """Judge ``candidate``'s proof, and let it be the model that stands, in one transaction."""
+    at, limit = journal.last(), ceiling(*journal.consistency())
+
+    def change(state: dict[str, Any]) -> dict[str, Any]:
+        gates = Gates.from_json(state["gates"], gate) if "gates" in state else Gates(gate)
+        gates.judge(candidate.comparisons, at, limit, candidate.usual)
+        changes = state.get("changes", 0) + 1
+        return state | learned | {"model": number, "gates": gates.as_json(), "changes": changes}
+
+    journal.update(change)
+
+
+def worse(candidate: Candidate, standing: Candidate | None, lessons: list[Lesson], learned_to: int) -> bool:
+    """Whether ``candidate`` was right in fewer of the lessons that ``standing`` has not learned from (of each it is the
+    reading by a model that had not either), by more than chance: an exact sign test of the calls that only one of them
+    had right (McNemar 1947)."""
+    if standing is None:
+        return False
+    own = {one.row: one.agreed["call"] for one in candidate.comparisons}
+    lost = won = 0
+    for lesson in lessons:
+        if lesson.row > learned_to and lesson.row in own:
+            before = compare(lesson.row, standing.model.call(lesson.example.question), lesson.example).agreed["call"]
+            lost += before and not own[lesson.row]
+            won += own[lesson.row] and not before
+    differing = lost + won
+    chance = sum(math.comb(differing, k) for k in range(lost, differing + 1)) / 2**differing
+    return chance < WORSE
+
+
+def folder_of(models: Path, number: int) -> Path:
+    return models / f"{number:06d}"
+
+
+def numbers(models: Path) -> list[int]:
+    """The numbers of the models that are there, rising."""
+    return sorted(int(path.name) for path in models.glob("[0-9]*") if path.name.isdigit())
+
+
+def _standing(models: Path, state: Mapping[str, Any]) -> Candidate | None:
+    number = state.get("model")
+    return Candidate.load(folder_of(models, number)) if number else None
+
+
+def _forget(models: Path, standing: int | None) -> None:
+    for number in numbers(models)[:-KEPT]:
+        if number != standing:
+            shutil.rmtree(folder_of(models, number))
+
+
+@contextmanager
+def _alone(models: Path) -> Iterator[None]:
+    """Hold the lock of ``models``; the system lets go of it when the process ends, however it does."""
+    with open(models / "lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as fault:
+            raise ValueError(f"Another learner is at work in {models}. Wait until it has ended.") from fault
+        yield

@@ -1,0 +1,173 @@
+"""``python -m router handover``: how a hand-over stands, and what a person may do with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from router.handover import background
+from router.handover.gate import SCOPES, Gate, GateConfig, Gates, ceiling
+from router.handover.journal import Journal
+
+MODELS = Path("handover-models")
+HEADERS = ("tool", "scope", "state", "compared", "over threshold", "agreed", "at least", "missing", "why")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of all its commands."""
+    top = argparse.ArgumentParser(prog="python -m router handover", description=__doc__.splitlines()[0])
+    commands = top.add_subparsers(
+        required=True, metavar="status | promote | pause | rollback | erase | export | import | learn"
+    )
+    _command(commands, "status", _status, "every tool: its state, its proof, what is missing until it is live")
+    for name, run, told in (
+        ("promote", _promote, "let the router act for a tool though it is not proven; alarms still pause it"),
+        ("pause", _pause, "leave all calls of a tool to the LLM, until it is promoted"),
+    ):
+        _command(commands, name, run, told).add_argument("tool", metavar="TOOL")
+    _command(commands, "rollback", _rollback, "put the model before the one that stands in its place")
+    _command(commands, "erase", _erase, "delete all rows of a tag").add_argument("tag", metavar="TAG")
+    export = _command(commands, "export", _export, "the rows as JSONL")
+    export.add_argument("file", type=Path, metavar="FILE")
+    export.add_argument("--lessons", action="store_true", help="only rows that teach: what `train` reads")
+    _command(commands, "import", _import, "append the rows of an exported file, or of any log of calls").add_argument(
+        "file", type=Path, metavar="FILE"
+    )
+    _command(commands, "learn", _learn, "learn now, at low priority")
+    return top
+
+
+def handover(argv: Sequence[str]) -> int:
+    """Run one of them. Returns 0. Raises OSError and ValueError for a person."""
+    args = parser().parse_args(argv)
+    if not args.journal:
+        raise ValueError(f"No journal is named. Give --journal URL, or set {background.JOURNAL_VARIABLE}.")
+    if "://" not in args.journal and args.run not in (_import, _learn) and not Path(args.journal).exists():
+        raise ValueError(f"There is no journal {args.journal!r}. Give the file or URL of one.")
+    journal = Journal(args.journal)
+    try:
+        args.run(args, journal)
+    finally:
+        journal.close()
+    return 0
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace, Journal], None], told: str
+) -> argparse.ArgumentParser:
+    found: argparse.ArgumentParser = commands.add_parser(name, help=told)
+    found.add_argument(
+        "--journal", metavar="URL", default=os.environ.get(background.JOURNAL_VARIABLE, ""),
+        help=f"file or database URL (default: {background.JOURNAL_VARIABLE})",
+    )  # fmt: skip
+    found.add_argument("--models", type=Path, default=MODELS, metavar="DIR", help=f"of the models (default: {MODELS})")
+    for one in fields(GateConfig):
+        kind = int if isinstance(one.default, int) else float
+        found.add_argument(f"--{one.name.replace('_', '-')}", type=kind, default=one.default, help=argparse.SUPPRESS)
+    found.set_defaults(run=run)
+    return found
+
+
+def _config(args: argparse.Namespace) -> GateConfig:
+    return GateConfig(**{one.name: getattr(args, one.name) for one in fields(GateConfig)})
+
+
+def _gates(journal: Journal, config: GateConfig) -> Gates:
+    state = journal.state()
+    return Gates.from_json(state["gates"], config) if "gates" in state else Gates(config)
+
+
+def _status(args: argparse.Namespace, journal: Journal) -> None:
+    config, state = _config(args), journal.state()
+    gates = _gates(journal, config)
+    same, asked = journal.consistency()
+    rows = [
+        _row(scope, tool, gate, config)
+        for scope in reversed(SCOPES)
+        for tool, gate in sorted(gates.gates[scope].items())
+    ]
+    if rows:
+        cells = [HEADERS, *(tuple(row[name] for name in HEADERS) for row in rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(HEADERS) - 1)]
+        for row in cells:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) + "  " + row[-1])
+    told = {
+        "model": state.get("model"),
+        "lessons": state.get("lessons", 0),
+        "requests": journal.by_mode(),
+        "target": config.target,
+        "llm_same_when_asked_twice": [same, asked],
+        "agreement_possible": ceiling(same, asked),
+        "gates": rows,
+    }
+    print(json.dumps(told, ensure_ascii=False))
+
+
+def _row(scope: str, tool: str, gate: Gate, config: GateConfig) -> dict[str, str]:
+    proof, missing = gate.proof, gate.missing(config.target, config.error)
+    return dict(
+        zip(
+            HEADERS,
+            (
+                tool,
+                scope,
+                gate.state,
+                f"{proof.seen:,}",
+                f"{proof.accepted:,}",
+                "–" if proof.agreement is None else f"{proof.agreement:.1%}",
+                f"{proof.bound:.1%}",
+                "–" if missing is None else f"{missing:,}",
+                gate.reason,
+            ),
+        )
+    )
+
+
+def _by_hand(args: argparse.Namespace, journal: Journal, act: Callable[[Gates, int], None]) -> None:
+    config, at = _config(args), journal.last()
+
+    def change(state: dict[str, Any]) -> dict[str, Any]:
+        gates = Gates.from_json(state["gates"], config) if "gates" in state else Gates(config)
+        act(gates, at)
+        return state | {"gates": gates.as_json(), "changes": state.get("changes", 0) + 1}
+
+    journal.update(change)
+
+
+def _promote(args: argparse.Namespace, journal: Journal) -> None:
+    _by_hand(args, journal, lambda gates, at: gates.promote(args.tool, at))
+    print(json.dumps({"promoted": args.tool}))
+
+
+def _pause(args: argparse.Namespace, journal: Journal) -> None:
+    _by_hand(args, journal, lambda gates, at: gates.pause(args.tool, at))
+    print(json.dumps({"paused": args.tool}))
+
+
+def _rollback(args: argparse.Namespace, journal: Journal) -> None:
+    print(json.dumps({"model": background.rollback(journal, args.models, _config(args))}))
+
+
+def _erase(args: argparse.Namespace, journal: Journal) -> None:
+    print(json.dumps({"erased": journal.erase(args.tag)}))
+
+
+def _export(args: argparse.Namespace, journal: Journal) -> None:
+    print(json.dumps({"rows": journal.export(args.file, args.lessons)}))
+
+
+def _import(args: argparse.Namespace, journal: Journal) -> None:
+    print(json.dumps({"rows": journal.import_(args.file)}))
+
+
+def _learn(args: argparse.Namespace, journal: Journal) -> None:
+    if hasattr(os, "nice"):
+        os.nice(15)
+    told = lambda done, of: print(f"model {done} of {of}", file=sys.stderr, flush=True)  # noqa: E731
+    print(json.dumps(background.learn(journal, args.models, _config(args), on_progress=told)))

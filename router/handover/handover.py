@@ -1,0 +1,214 @@
+"""``Handover``: journal, gates and model together, for requests as they come from many threads.
+
+``consider`` says what becomes of a request, ``record`` what became of it. Leaves out asking the LLM and running tools
+(``router.pipeline``), and learning, which is a process of its own (``background``).
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from router.calls.tagger import CallModel
+from router.handover import background
+from router.handover.desk import Desk, Opinion, Standing
+from router.handover.gate import GateConfig, Gates
+from router.handover.journal import Journal, JournalRow, schemas_of
+from router.handover.learner import compare
+from router.network.artifact import ArtifactError
+from router.tools import Tool, ToolSet
+from router.types import NON_TOOLS, Example, ToolCall
+
+SEVERAL = "several tools"
+"""What is noted, and learned, where the LLM called more than one tool: no tool's name, so nobody acts on it."""
+LOOK_S = 1.0
+"""Seconds after which a request looks whether the state has changed."""
+
+LOOK_LESSONS = 10
+"""Lessons after which it is seen whether the learner is due."""
+
+
+@dataclass(frozen=True)
+class HandoverConfig:
+    """``models``: folder of the models. ``twice``: share of the requests to the LLM that are to be asked again, which
+    shows how consistent it is. ``learns``: whether the learner is started from here when it is due."""
+
+    models: Path
+    gate: GateConfig = GateConfig()
+    twice: float = 0.02
+    learns: bool = True
+
+
+class Handover:
+    """The hand-over of the calls of ``tools``. Safe to share between threads; several processes may share a journal.
+
+    A decision is made by one model and one state of the gates: both are exchanged together.
+    """
+
+    def __init__(self, journal: Journal, tools: Mapping[str, Tool], config: HandoverConfig) -> None:
+        self.journal, self.config = journal, config
+        self.tools = tools if isinstance(tools, ToolSet) else ToolSet(tools)
+        self._lock = threading.Lock()
+        self._coin = random.Random()
+        self._learner: subprocess.Popen[bytes] | None = None
+        self._changes, self._looked, self._loading, self._asked = -1, 0.0, False, 0
+        self._desk = Desk(Gates(config.gate))
+        self._last, self._lessons = journal.last(), sum(n for mode, n in journal.by_mode().items() if mode != "act")
+        self._offer()
+        self._adopt(journal.state())
+
+    @property
+    def gates(self) -> Gates:
+        return self._desk.gates
+
+    @property
+    def model(self) -> int | None:
+        """The number of the model that stands; None where there is none yet."""
+        return self._desk.standing.number if self._desk.standing else None
+
+    def consider(self, question: str) -> Opinion:
+        """What becomes of ``question``. Only for "act" the router's call is to be made; it fits the tool's schema."""
+        self._look()
+        desk, standing = self._desk, self._desk.standing
+        started = time.perf_counter()
+        call = desk.read(standing, question)
+        spent = time.perf_counter() - started
+        with self._lock:
+            if desk is not self._desk:  # exchanged while this was reading
+                desk, standing = self._desk, self._desk.standing
+                call = desk.read(standing, question)
+            before = self._paused(desk.gates)
+            opinion = desk.decide(self._last, question, standing, call)
+            changed = self._paused(desk.gates) != before
+        if changed:
+            self._keep(desk)
+        refused = opinion.mode == "act" and not self._may_act(opinion)
+        return replace(opinion, seconds=spent, mode="ask" if refused else opinion.mode)
+
+    def record(self, opinion: Opinion, row: JournalRow) -> int:
+        """Write ``row``, the request of ``opinion``, and take in what the LLM called for it. Returns its number."""
+        found = None
+        if row.llm_call is not None and opinion.call is not None:
+            called = Example(row.question, row.llm_call.tool, row.llm_call.arguments)
+            found = compare(opinion.row, opinion.call, called)
+        row = replace(
+            row,
+            mode=opinion.mode,
+            router_call=opinion.call and ToolCall(str(opinion.tool), dict(opinion.call.read.arguments)),
+            confidence=dict(opinion.confidence),
+            agreed=found and dict(found.agreed),
+            model=opinion.model,
+        )
+        number = self.journal.append(row, self.tools)
+        with self._lock:
+            desk, self._last = self._desk, max(self._last, number)
+            self._lessons += row.lesson is not None
+            before = self._paused(desk.gates)
+            if found is not None and not row.failed and opinion.model == self.model:
+                desk.gates.compare(replace(found, row=number), row.proof)
+            changed = self._paused(desk.gates) != before
+        if changed:
+            self._keep(desk)
+        self._learn()
+        return number
+
+    def asks_twice(self) -> bool:
+        """Whether the LLM is to be asked a second time for a request: a coin."""
+        return self._coin.random() < self.config.twice
+
+    def close(self) -> None:
+        """Let go of the journal; a learner that is at work goes on."""
+        self.journal.close()
+
+    def _may_act(self, opinion: Opinion) -> bool:
+        """Whether the call is one that may be made at all: a tool on offer, not destructive, with fit arguments."""
+        if opinion.tool in NON_TOOLS:
+            return True
+        tool = self.tools.get(opinion.tool)
+        return tool is not None and not tool.destructive and tool.fits(opinion.call.read.arguments)
+
+    def _offer(self) -> None:
+        """Note the tools on offer; what was proven of a schema that is another now is void."""
+        schemas = schemas_of(self.tools)
+
+        def change(state: dict[str, Any]) -> dict[str, Any]:
+            known = state.get("schemas", {})
+            gates = Gates.from_json(state["gates"], self.config.gate) if "gates" in state else Gates(self.config.gate)
+            for tool in [tool for tool in schemas if known.get(tool, schemas[tool]) != schemas[tool]]:
+                gates.schema_changed(tool, self._last)
+            changes = state.get("changes", 0) + (known != schemas)
+            return state | {"schemas": schemas, "gates": gates.as_json(), "changes": changes}
+
+        self.journal.update(change)
+
+    def _look(self) -> None:
+        """Now and then, see whether a learner or a person has changed the state; a new model is loaded on a thread."""
+        now = time.monotonic()
+        with self._lock:
+            if self._loading or now - self._looked < LOOK_S:
+                return
+            self._looked = now
+        state = self.journal.state()
+        if state.get("changes", 0) == self._changes:
+            return
+        if state.get("model") == self.model:
+            self._adopt(state)
+        else:
+            self._loading = True
+            threading.Thread(target=self._load, args=(state,), daemon=True).start()
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        try:
+            self._adopt(state)
+        except (OSError, ArtifactError):  # it is gone by now: the next look finds the one that stands
+            pass
+        finally:
+            self._loading = False
+
+    def _adopt(self, state: Mapping[str, Any]) -> None:
+        """Put the model and the gates of ``state`` in place of those here, both at once."""
+        number, standing = state.get("model"), self._desk.standing
+        same = standing is not None and standing.number == number
+        if number and not same:
+            standing = Standing.of(number, CallModel.load(background.folder_of(self.config.models, number)))
+        desk = Desk(Gates.from_json(state["gates"], self.config.gate))
+        desk.standing = standing
+        with self._lock:
+            if same:  # what the alarms have heard here goes on
+                desk.gates.alarms = self._desk.gates.alarms
+            self._desk, self._changes = desk, state.get("changes", 0)
+
+    def _keep(self, desk: Desk) -> None:
+        """Write what ``desk`` has paused into the state."""
+
+        def change(state: dict[str, Any]) -> dict[str, Any]:
+            gates = Gates.from_json(state["gates"], self.config.gate)
+            with self._lock:
+                gates.take_pauses(desk.gates)
+            return state | {"gates": gates.as_json()}
+
+        self.journal.update(change)
+
+    @staticmethod
+    def _paused(gates: Gates) -> int:
+        return sum(gate.after for own in gates.gates.values() for gate in own.values())
+
+    def _learn(self) -> None:
+        """Start the learner where it is due and none is at work."""
+        if not self.config.learns:
+            return
+        with self._lock:
+            if self._learner is not None and self._learner.poll() is None:
+                return
+            if self._lessons < self._asked + LOOK_LESSONS:
+                return
+            self._asked = self._lessons
+        if background.due(self.journal.state(), self._lessons):
+            with self._lock:
+                self._learner = background.start(self.journal, self.config.models, self.config.gate)

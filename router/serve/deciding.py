@@ -1,0 +1,76 @@
+"""What the router would call for a request, and whether it may.
+
+Leaves out the wire and the upstream. A tool that a router was not taught as it is described now is not its to call.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from router.plans import Decides, plan
+from router.serve.wire import Asked, Forwarded
+from router.tools import ToolSet
+from router.types import Outcome, Question, ToolCall
+
+Mode = Literal["shadow", "live"]
+SETS_KEPT = 256
+"""Lists of tools that are kept read: an agent sends the same one with every request."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the router makes of a request: its plan's outcome, the calls of it, and how sure it is of them.
+
+    ``reason`` says why there is no whole call, in words that may quote the question.
+    """
+
+    outcome: Outcome
+    calls: tuple[ToolCall, ...]
+    confidence: float
+    reason: str
+
+
+class Decider:
+    """A router behind the wire. Thread-safe.
+
+    ``threshold`` (a confidence) stands in for the router's own.
+    """
+
+    def __init__(self, router: Decides, threshold: float | None = None) -> None:
+        self.router, self.threshold = router, threshold
+        self._sets: OrderedDict[str, ToolSet | Forwarded] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def tools(self, listed: Any) -> ToolSet:
+        """The tools of a request. Raises Forwarded where one of them cannot be read."""
+        key = json.dumps(listed, ensure_ascii=False)
+        with self._lock:
+            known = self._sets.get(key)
+        if known is None:
+            try:
+                known = ToolSet.from_json(listed)
+            except (ValueError, RecursionError):
+                known = Forwarded("a tool that cannot be read")
+        with self._lock:
+            self._sets[key] = known
+            self._sets.move_to_end(key)
+            while len(self._sets) > SETS_KEPT:
+                self._sets.popitem(last=False)
+        if isinstance(known, Forwarded):
+            raise known
+        return known
+
+    def decide(self, asked: Asked) -> Verdict:
+        """The router's verdict on ``asked``; nothing runs."""
+        found = plan(Question(asked.question, asked.history), self.router, asked.tools, self.threshold)
+        calls = tuple(step.call for step in found.steps)
+        outcome, reason = found.outcome, found.reason
+        if outcome == "call" and len(calls) > 1 and not asked.several:
+            outcome, reason = "abstain", "Several calls are needed, and one turn may hold one."
+        if outcome in ("call", "partial") and not {call.tool for call in calls} <= asked.allowed:
+            outcome, reason = "abstain", "The request does not allow the tool."
+        return Verdict(outcome, calls, found.decision.confidence, reason)

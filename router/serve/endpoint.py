@@ -1,0 +1,332 @@
+"""The endpoint as an ASGI application: one handler that asks the router first, and passes on everything else.
+
+Never worse than no proxy: what fails in here (router, journal) is counted, and the request goes on to the upstream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from router.serve.anthropic import Anthropic
+from router.serve.callers import Admission, key_of, tag
+from router.serve.counting import Counts, Seen
+from router.serve.deciding import Decider, Mode, Verdict
+from router.serve.openai import OpenAI
+from router.serve.upstream import Headers, Reply, UpstreamError, passed_on
+from router.serve.wire import Asked, Forwarded, Heard, Wire
+from router.types import ToolCall
+
+log = logging.getLogger(__name__)
+WIRES: Mapping[str, Wire] = {wire.path: wire for wire in (OpenAI(), Anthropic())}
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+HEADER = "x-switchyard"
+BODY_S = 60.0
+"""Seconds in which a request's body must have come."""
+
+
+class Upstream(Protocol):
+    """Where requests go on to (``upstream.HttpUpstream``, ``local.LocalUpstream``)."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def ask(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Any: ...
+
+
+class Observer(Protocol):
+    """Who may act, and who is told what happened (``router.handover``)."""
+
+    def may_act(self, caller: str, asked: Asked, verdict: Verdict) -> bool: ...
+
+    def saw(self, caller: str, asked: Asked, verdict: Verdict, said: list[ToolCall] | None, acted: bool) -> None: ...
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """``mode``: in ``shadow`` the upstream writes every turn. ``most_bytes``: of a request's body. ``show_questions``:
+    whether the latest requests are kept with their questions, to be shown on this machine."""
+
+    mode: Mode = "shadow"
+    most_bytes: int = 32_000_000
+    show_questions: bool = True
+    admission: Admission = field(default_factory=Admission)
+
+
+class Endpoint:
+    """The handlers of one endpoint. ``app`` is the ASGI application."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        decider: Decider,
+        config: ServeConfig = ServeConfig(),
+        observer: Observer | None = None,
+    ) -> None:
+        self.upstream, self.decider, self.config, self.observer = upstream, decider, config, observer
+        self.counts = Counts()
+        self._threads = ThreadPoolExecutor(2, "decide")
+        routes = [
+            Route("/healthz", self._healthy),
+            Route("/metrics", self._metrics),
+            Route("/v1/{path:path}", self._serve, methods=METHODS),
+        ]
+        self.app = Starlette(routes=routes, lifespan=self._life)
+
+    @asynccontextmanager
+    async def _life(self, _: Starlette) -> AsyncIterator[None]:
+        await self.upstream.open()
+        try:
+            yield
+        finally:
+            await self.upstream.close()
+            self._threads.shutdown(cancel_futures=True)
+
+    async def _healthy(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok", "mode": self.config.mode})
+
+    async def _metrics(self, request: Request) -> Response:
+        if not self.config.admission.known(key_of(request.headers.get)):
+            return JSONResponse({"error": {"message": "Give a key that this endpoint accepts."}}, 401)
+        return Response(self.counts.text(), media_type="text/plain; version=0.0.4")
+
+    async def _serve(self, request: Request) -> Response:
+        path = request.url.path.removeprefix("/v1")
+        wire = WIRES.get(path) if request.method == "POST" else None
+        turn = _Turn(self, request, path, wire or WIRES[OpenAI.path])
+        refused = turn.refused() or await turn.receive()
+        if refused is not None:
+            return turn.count(refused)
+        try:
+            asked = self._asked(wire, request, turn.body) if wire else None
+            if asked is not None and (reply := await turn.decide(asked)) is not None:
+                return turn.count(reply, "router")
+            return await turn.forward(asked)
+        except ClientDisconnect:
+            return turn.count(Response(status_code=499))
+
+    def _asked(self, wire: Wire, request: Request, body: bytes) -> Asked | None:
+        """What a request asks; None where it is the upstream's alone."""
+        try:
+            if request.headers.get("content-encoding", "identity") != "identity":
+                raise Forwarded("a packed body")
+            document = json.loads(body)
+            if not isinstance(document, dict):
+                raise Forwarded("no JSON object")
+            return wire.read(document, self.decider.tools)
+        except Forwarded as reason:
+            self.counts.forwarded.labels(str(reason)).inc()
+        except (ValueError, RecursionError):
+            self.counts.forwarded.labels("no JSON object").inc()
+        except Exception:
+            self.fault("read")
+        return None
+
+    def fault(self, where: str) -> None:
+        """Count a failure of our own, and tell the log of it; what it says may quote a question, so only when debugging."""
+        self.counts.faults.labels(where).inc()
+        log.warning("%s failed (%s); the request goes on to the upstream.", where, type(sys.exception()).__name__)
+        log.debug("%s failed", where, exc_info=True)
+
+    async def in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+        """``work(*args)``, off the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+
+class _Turn:
+    """One request on its way."""
+
+    def __init__(self, endpoint: Endpoint, request: Request, path: str, wire: Wire) -> None:
+        self.endpoint, self.request, self.path, self.wire = endpoint, request, path, wire
+        self.started = time.perf_counter()
+        self.key = key_of(request.headers.get)
+        self.caller = tag(self.key)
+        self.body = b""
+        self.verdict: Verdict | None = None
+        self.was_asked = False
+
+    def refused(self) -> Response | None:
+        """The reply to a caller that may not ask now, or that asks for another address than the upstream's."""
+        admission = self.endpoint.config.admission
+        if not admission.known(self.key):
+            return self._fault(401, "Give a key that this endpoint accepts, as an API key.")
+        if (wait := admission.wait_s(self.caller)) > 0:
+            refusal = self._fault(429, f"Too many requests from this key. Try again in {wait:.0f} s.")
+            refusal.headers["retry-after"] = str(int(wait) + 1)
+            return refusal
+        if any(part in ("..", ".", "") for part in self.path[1:].split("/")):
+            return self._fault(404, "There is no such path below /v1.")
+        return None
+
+    async def receive(self) -> Response | None:
+        """Take the body in; the reply where it is too large or too slow."""
+        most = self.endpoint.config.most_bytes
+        try:
+            async with asyncio.timeout(BODY_S):
+                parts, size = [], 0
+                async for part in self.request.stream():
+                    parts.append(part)
+                    size += len(part)
+                    if size > most:
+                        return self._fault(413, f"The request has over {most:,} bytes, the most that are taken.")
+                self.body = b"".join(parts)
+        except TimeoutError:
+            return self._fault(408, f"The request was not whole after {BODY_S:.0f} s.")
+        except ClientDisconnect:
+            return Response(status_code=499)
+        return None
+
+    async def decide(self, asked: Asked) -> Response | None:
+        """The router's turn, where it is sure and may act; in shadow it is asked beside the upstream."""
+        if self.endpoint.config.mode != "live":
+            return None
+        await self._decided(asked)
+        try:
+            if self.verdict is None or self.verdict.outcome != "call" or not self._may_act(asked):
+                return None
+            calls = self.verdict.calls
+            headers = {HEADER: f"live; confidence={self.verdict.confidence:.3f}"}
+            if asked.streamed:
+                body = b"".join(self.wire.stream(asked, calls))
+                reply = Response(body, headers=headers | {"cache-control": "no-cache"}, media_type="text/event-stream")
+            else:
+                reply = JSONResponse(self.wire.reply(asked, calls), headers=headers)
+            self._told(asked, None, True)
+            return reply
+        except Exception:
+            self.endpoint.fault("reply")
+            return None
+
+    def _may_act(self, asked: Asked) -> bool:
+        observer = self.endpoint.observer
+        return observer is None or observer.may_act(self.caller, asked, self.verdict)
+
+    async def _decided(self, asked: Asked) -> None:
+        started, self.was_asked = time.perf_counter(), True
+        try:
+            self.verdict = await self.endpoint.in_thread(self.endpoint.decider.decide, asked)
+            self.endpoint.counts.outcomes.labels(self.verdict.outcome).inc()
+        except Exception:
+            self.endpoint.fault("decide")
+        self.endpoint.counts.decided.observe(time.perf_counter() - started)
+
+    async def forward(self, asked: Asked | None) -> Response:
+        """The upstream's reply, heard on its way where the router was asked too."""
+        beside = asyncio.create_task(self._decided(asked)) if asked and not self.was_asked else None
+        opened = self.endpoint.upstream.ask(
+            self.request.method, self.path, self.request.url.query, list(self.request.headers.items()), self.body
+        )
+        try:
+            reply = await self._unless_gone(opened.__aenter__())
+        except UpstreamError as fault:
+            return self.count(self._fault(fault.status, str(fault)))
+        encoding = reply.header("content-encoding").lower()
+        streamed = reply.header("content-type").startswith("text/event-stream")
+        heard = self.wire.heard(streamed, encoding) if asked and reply.status == 200 else None
+        response = StreamingResponse(self._passing(opened, reply, heard, asked, beside), reply.status)
+        response.raw_headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in passed_on(reply.headers)]
+        response.raw_headers.append((HEADER.encode(), self.endpoint.config.mode.encode() + b"; forwarded"))
+        return response
+
+    async def _unless_gone(self, asking: Any) -> Reply:
+        """Wait for the upstream's reply. Raises ClientDisconnect where the client has gone meanwhile."""
+        reply = asyncio.ensure_future(asking)
+        gone = asyncio.ensure_future(self._gone())
+        try:
+            await asyncio.wait({reply, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not reply.done():
+                reply.cancel()
+                raise ClientDisconnect
+            return reply.result()
+        finally:
+            gone.cancel()
+
+    async def _gone(self) -> None:
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
+
+    async def _passing(
+        self, opened: Any, reply: Reply, heard: Heard | None, asked: Asked | None, beside: asyncio.Task[None] | None
+    ) -> AsyncIterator[bytes]:
+        status = reply.status
+        try:
+            async for piece in reply.pieces:
+                if heard is not None:
+                    heard.feed(piece)
+                yield piece
+        except UpstreamError:
+            status = 502
+            raise  # the reply has begun: the connection is cut, as the upstream's was
+        except (asyncio.CancelledError, GeneratorExit):
+            status = 499
+            raise
+        finally:
+            await opened.__aexit__(None, None, None)
+            self._count(status, "upstream")
+            if beside is not None and status == 200:
+                await beside
+            if asked is not None and heard is not None and status == 200:
+                self._told(asked, heard, False)
+
+    def _told(self, asked: Asked, heard: Heard | None, acted: bool) -> None:
+        """Tell the observer and the page what was called. Never raises."""
+        endpoint, verdict = self.endpoint, self.verdict
+        if verdict is None:
+            return
+        try:
+            said = heard.calls() if heard is not None else None
+            both = verdict.outcome == "call" and bool(said)
+            agreed = _keys(verdict.calls) == _keys(said) if both else None
+            if agreed is not None:
+                endpoint.counts.agreement.labels(str(agreed).lower()).inc()
+            endpoint.counts.saw(
+                Seen(
+                    at=time.time(),
+                    caller=self.caller,
+                    path=self.path,
+                    acted="router" if acted else "upstream",
+                    outcome=verdict.outcome,
+                    confidence=verdict.confidence,
+                    question=asked.question if endpoint.config.show_questions else "",
+                    router=[asdict(call) for call in verdict.calls],
+                    upstream=None if said is None else [asdict(call) for call in said],
+                    agreed=agreed,
+                    reason=verdict.reason if endpoint.config.show_questions else "",
+                    seconds=time.perf_counter() - self.started,
+                )
+            )
+            if endpoint.observer is not None:
+                endpoint.observer.saw(self.caller, asked, verdict, said, acted)
+        except Exception:
+            endpoint.fault("journal")
+
+    def count(self, response: Response, acted: str = "none") -> Response:
+        """Count a reply that is whole when it is made."""
+        self._count(response.status_code, acted)
+        return response
+
+    def _count(self, status: int, acted: str) -> None:
+        shown = self.path if self.path in WIRES else "other"
+        self.endpoint.counts.requests.labels(shown, acted, str(status)).inc()
+        self.endpoint.counts.seconds.labels(acted).observe(time.perf_counter() - self.started)
+
+    def _fault(self, status: int, message: str) -> Response:
+        return JSONResponse(self.wire.fault(status, message), status, headers={HEADER: "refused"})
+
+
+def _keys(calls: Any) -> list[str]:
+    return sorted(json.dumps([call.tool, dict(call.arguments)], sort_keys=True) for call in calls)
