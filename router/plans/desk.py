@@ -49,9 +49,12 @@ class PlanDesk:
 
     @cached_property
     def strangers(self) -> frozenset[str]:
-        """The tools on offer that the router was not trained for; none where it does not say which labels it has."""
+        """The tools on offer without a reading that the router was not trained for; none where it does not say which
+        labels it has."""
         known = [getattr(router, "labels", None) for router in (self.router, self.others) if router is not None]
-        return frozenset() if None in known else frozenset(self.tools).difference(*known)
+        if None in known:
+            return frozenset()
+        return frozenset(n for n, tool in self.tools.items() if tool.reading is None).difference(*known)
 
     def of(self, reading: Reading) -> PlanDesk:
         """The same desk, with the tools that share ``reading``."""
