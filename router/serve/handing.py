@@ -27,7 +27,8 @@ KEPT = 64
 @dataclass(frozen=True)
 class HandingConfig:
     """``journal``: a file, or a database URL where ``shared``. ``models``: folder of the models. ``shared``: all callers
-    teach one router; else each has its own files, named by the caller's tag beside these."""
+    teach one router; else each has its own files, named by the caller's tag beside these. ``learns``: whether the
+    learner is started from here when it is due."""
 
     journal: str
     models: Path
@@ -35,6 +36,7 @@ class HandingConfig:
     mode: Mode = "shadow"
     gate: GateConfig = GateConfig()
     rows: JournalConfig = JournalConfig()
+    learns: bool = True
 
 
 class HandoverDecider(ToolLists):
@@ -109,7 +111,9 @@ class HandoverDecider(ToolLists):
         if own:
             file = Path(journal)
             journal, models = str(file.with_name(f"{file.stem}{own}{file.suffix}")), models.with_name(models.name + own)
-        config = HandoverConfig(models, self.config.gate, twice=0.0)  # a proxy asks nothing that was not asked
+        config = HandoverConfig(
+            models, self.config.gate, twice=0.0, learns=self.config.learns
+        )  # a proxy asks nothing that was not asked
         opened = Journal(journal, self.config.rows)
         opened.expire()
         return Handover(opened, asked.tools, config)
