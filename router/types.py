@@ -83,13 +83,20 @@ class Decision:
     """The router's choice for one question.
 
     ``tool`` is a tool's name, ``smalltalk`` or ``none``: the most probable label, also when the router abstained.
-    ``probabilities`` are calibrated and sum to 1; ``confidence`` is what the threshold is compared with.
+    ``probabilities`` are calibrated and sum to 1; ``confidence`` is what the threshold is compared with. ``reason`` says
+    why it abstained, where it does not lie in the probabilities.
     """
 
     tool: str | None
     probabilities: Mapping[str, float]
     confidence: float
     abstained: bool
+    reason: str = ""
+
+    @property
+    def doubt(self) -> str:
+        """Why it abstained, in a sentence."""
+        return self.reason or "The router is not sure which tool the question needs."
 
 
 Outcome = Literal["call", "partial", "abstain", "none"]
@@ -100,13 +107,15 @@ Outcome = Literal["call", "partial", "abstain", "none"]
 class Step:
     """One call of a plan: the text that it answers, and per slot where its argument comes from.
 
-    ``result`` is there where planning had to know it, which only a tool without effects allows; it ran at ``ran_at``
-    (seconds of ``time.perf_counter``).
+    ``places``: slot → where its values stand in ``span``, as [start, end) in characters. ``result`` is there where
+    planning had to know it, which only a tool without effects allows; it ran at ``ran_at`` (seconds of
+    ``time.perf_counter``).
     """
 
     call: ToolCall
     sources: Mapping[str, str] = field(default_factory=dict)
     span: str = ""
+    places: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     result: ToolResult | None = None
     ran_at: float | None = None
 
@@ -124,6 +133,7 @@ class Plan:
     the slots that are open in the one step of a partial plan. ``abstained``: the language model has to choose. ``reason``
     says why a plan is partial or abstained. ``shortlist``: where tools were chosen by their schemas alone, those that the
     language model needs to see, in the order in which they are offered. ``decision_s``: seconds that the decision took.
+    ``call_confidence``: the probability that tool and all arguments are right, where these were learned from calls.
     """
 
     decision: Decision
@@ -133,6 +143,12 @@ class Plan:
     reason: str = ""
     shortlist: tuple[str, ...] = ()
     decision_s: float = 0.0
+    call_confidence: float | None = None
+
+    @property
+    def confidence(self) -> float:
+        """How sure the plan is: of the whole call where that is known, else of the tool."""
+        return self.decision.confidence if self.call_confidence is None else self.call_confidence
 
     @property
     def outcome(self) -> Outcome:

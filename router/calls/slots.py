@@ -39,7 +39,8 @@ ROWS_A_CLASS = 8
 @dataclass(frozen=True)
 class Slot:
     """One slot of one tool. ``values``: the classes of a class slot by frequency, the constant, or what a span slot has
-    where no words say it. ``always``: every row of the log has it; ``listed``: its values are always lists; ``form``: how a span becomes a value."""
+    where no words say it. ``always``: every row of the log has it; ``listed``: its values are always lists, ``several``:
+    some are; ``one_word``: all are texts without a space; ``form``: how a span becomes a value."""
 
     name: str
     kind: Kind
@@ -47,6 +48,8 @@ class Slot:
     always: bool = False
     listed: bool = False
     form: Form = Form()
+    several: bool = False
+    one_word: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def _slot(name: str, rows: Sequence[Row]) -> Slot:
     listed = bool(values) and all(isinstance(value, list | tuple) for value in values)
     form, share = _form(name, [row for row in rows if name in row.arguments])
     if share >= SPAN_SHARE and form is not None:
-        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, form)
+        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, form, **_shape(values))
     counts = Counter(map(key, values))
     dates = any(map(is_moment, values))  # tomorrow they are others
     if always and len(counts) == 1 and not dates:
@@ -180,7 +183,17 @@ def _with_words(name: str, rows: Sequence[Row], form: Form, always: bool, listed
     left = _left(name, own, form)
     told = len(own) - sum(row.arguments[name] not in usual for row in left)
     enough = len(left) < len(own) and told >= SPAN_SHARE * len(own)
-    return Slot(name, "span", usual, always, listed, form) if enough else None
+    shape = _shape([row.arguments[name] for row in own])
+    return Slot(name, "span", usual, always, listed, form, **shape) if enough else None
+
+
+def _shape(values: Sequence[Any]) -> dict[str, bool]:
+    """``several`` and ``one_word`` of a slot with ``values``."""
+    texts = [one for value in values for one in _scalars(value)]
+    return {
+        "several": any(isinstance(value, list | tuple) for value in values),
+        "one_word": all(isinstance(text, str) and " " not in text.strip() for text in texts),
+    }
 
 
 def _unsaid(name: str, rows: Sequence[Row], form: Form, always: bool) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ import torch
 
 from router.calls.gazetteer import Gazetteer
 from router.calls.slots import Row, Slot, asked_on, dated, key, learn_slots, placed, read_row
-from router.calls.tagger import class_ranges, spans_of
+from router.calls.tagger import class_phrases, class_ranges, class_said, spans_of
 from router.learning.tagger import Batch
 from router.network.calibration import label_numbers
 from router.network.features import MAX_WORDS
@@ -62,6 +62,12 @@ class CallLog:
     tags: Sequence[list[int] | None]
     classes: np.ndarray
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The tools whose arguments at least one row says."""
+        said = {row.tool for row in self.rows if row.arguments is not None}
+        return tuple(tool for tool in self.slots if tool in said)
+
     @classmethod
     def read(cls, examples: Sequence[Example]) -> CallLog:
         """What ``examples`` show."""
@@ -100,6 +106,8 @@ class Batches:
 
     def __init__(self, log: CallLog, drawing: Drawing, seed: int) -> None:
         self.log, self.drawing, self.random = log, drawing, random.Random(seed)
+        self.phrases = {tool: class_phrases(log.slots, tool) for tool in log.slots}
+        self.columns = max((end for *_, end in class_ranges(log.slots)), default=0)
         self.size = min(drawing.batch_size, max(LEAST_BATCH, len(log.rows) // 16))
 
     def __iter__(self) -> Iterator[tuple[list[int], list[Drawn]]]:
@@ -129,11 +137,15 @@ class Batches:
         batch = Batch(
             [network.encode_words(words) for words, _ in drawn],
             torch.from_numpy(hints),
+            torch.from_numpy(np.stack([self._said(i, words) for i, (words, _) in zip(chosen, drawn)])),
             torch.tensor([len(words) for words, _ in drawn]),
             torch.from_numpy(self.log.tools[chosen]),
         )
         known = torch.tensor([float(own is not None) for _, own in drawn])
         return batch, torch.from_numpy(tags), known
+
+    def _said(self, i: int, words: Sequence[str]) -> np.ndarray:
+        return class_said(self.phrases[self.log.rows[i].tool], words, self.columns)
 
     def _drawn(self, i: int) -> Drawn:
         words, tags = self.log.rows[i].words, self.log.tags[i]

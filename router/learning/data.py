@@ -10,7 +10,7 @@ import json
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def split(examples: Sequence[Example], seed: int = 0, share: float = 0.1) -> tup
 
     Synthetic examples of one template stay together, so that validation asks in words that training never saw.
     """
-    groups = _groups(examples)
+    groups = _groups(examples, _same)
     training: list[Example] = []
     validation: list[Example] = []
     for label in sorted(groups):
@@ -102,10 +102,13 @@ def split(examples: Sequence[Example], seed: int = 0, share: float = 0.1) -> tup
     return training, validation
 
 
-def folds(examples: Sequence[Example], count: int, seed: int = 0) -> list[list[Example]]:
-    """``examples`` in ``count`` parts with about the same share of each label, kept together as ``split`` does."""
+def folds(
+    examples: Sequence[Example], count: int, seed: int = 0, alike: Callable[[Example], str] | None = None
+) -> list[list[Example]]:
+    """``examples`` in ``count`` parts with about the same share of each label, kept together as ``split`` does, or all
+    those of a label for which ``alike`` gives the same text."""
     parts: list[list[Example]] = [[] for _ in range(count)]
-    for label, groups in sorted(_groups(examples).items()):
+    for label, groups in sorted(_groups(examples, alike or _same).items()):
         names = sorted(groups)
         random.Random(f"{seed}/{label}").shuffle(names)
         sizes = [0] * count
@@ -116,13 +119,17 @@ def folds(examples: Sequence[Example], count: int, seed: int = 0) -> list[list[E
     return parts
 
 
-def _groups(examples: Iterable[Example]) -> dict[str, dict[str, list[Example]]]:
-    """Per label the examples that belong together: of one template, or the same question."""
+def _groups(examples: Iterable[Example], alike: Callable[[Example], str]) -> dict[str, dict[str, list[Example]]]:
+    """Per label the examples that belong together."""
     groups: dict[str, dict[str, list[Example]]] = defaultdict(lambda: defaultdict(list))
     for example in examples:
-        group = example.source if example.source.startswith("synthetic:") else _key(example.question)
-        groups[example.tool][group].append(example)
+        groups[example.tool][alike(example)].append(example)
     return groups
+
+
+def _same(example: Example) -> str:
+    """Equal for examples of one template, and for the same question."""
+    return example.source if example.source.startswith("synthetic:") else _key(example.question)
 
 
 def origins(examples: Iterable[Example]) -> dict[str, dict[str, int]]:
