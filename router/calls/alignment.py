@@ -99,18 +99,18 @@ def learn_aliases(rows: Sequence[Shown], form: Form) -> Form:
 
     Words stand for a value where they are in no question with another one, and too often in those with it for chance.
     """
-    heard: dict[str, Counter[str]] = defaultdict(Counter)
+    rows_with: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         for phrase in row.phrases:
-            heard[phrase][_key(row.value)] += 1
+            rows_with[phrase][_key(row.value)] += 1
     counts = Counter(_key(row.value) for row in rows)
-    sure = {phrase: said for phrase, of in heard.items() for said, n in of.items()
+    sure = {phrase: said for phrase, of in rows_with.items() for said, n in of.items()
             if len(of) == 1 and comb(counts[said], n) < CHANCE * comb(len(rows), n)}  # fmt: skip
     aliases: dict[str, Any] = {}
     for row in rows:
         own = [phrase for phrase in row.phrases if sure.get(phrase) == _key(row.value)]
         if own and row.value is not None and not row.explained and aliases.keys().isdisjoint(own):
-            aliases[max(own, key=lambda phrase: (heard[phrase].total(), *_clarity(phrase, sure)))] = row.value
+            aliases[max(own, key=lambda phrase: (rows_with[phrase].total(), *_clarity(phrase, sure)))] = row.value
     return replace(form, aliases=tuple(sorted(aliases.items())))
 
 
@@ -134,6 +134,15 @@ def origins(text: Text, value: Any, form: Form) -> list[Place]:
         return whole
     later = {place: _value(form, text, place, text.now + LATER) for place in whole}
     return sorted(whole, key=lambda place: later[place] != later[whole[-1]])
+
+
+def known(text: Text, form: Form) -> tuple[Any, list[Place]]:
+    """The one value for which ``text`` has words that ``form`` knows, and where they stand; None where it has none, or
+    words for several."""
+    places = list(_known(text, form))
+    places = [place for place in places if not any(_within(place, other) for other in places)]
+    values = [form.value(text.of(*place), text.now) for place in places]
+    return (values[0] if len(set(map(_key, values))) == 1 else None), places
 
 
 def spans(text: Text, reader: Reader) -> Iterator[Place]:

@@ -1,8 +1,8 @@
 """What a log shows about each slot of each tool: where its values come from, and where they stand in the question.
 
-A value either comes from words of the question (a span: it stands there, or a ``Form`` turns them into it), is one of
-a few that the log repeats (a class), is always the same (a constant), or is none of these: then it cannot be learned
-from here, and the slot stays open.
+A value either comes from words of the question that a tagger finds (a span: it stands there, or a ``Form`` turns them
+into it) or that always stand for it (known words), is one of a few that the log repeats (a class), is always the same
+(a constant), or is none of these: then it cannot be learned from here, and the slot stays open.
 
 Leaves out how words become a value (``values.py``), and how that is learned (``alignment.py``).
 """
@@ -18,13 +18,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 from router.calls.alignment import (
-    SOMEDAY, Place, Shown, Text, day_of, is_moment, learn_aliases, learn_case, learn_form, origins, stands_alone,
+    SOMEDAY, Place, Shown, Text, day_of, is_moment, known, learn_aliases, learn_case, learn_form, origins,
+    stands_alone,
 )  # fmt: skip
 from router.calls.values import Form
 from router.network.features import tokenise, tokens
 from router.types import NON_TOOLS, Example
 
-Kind = Literal["span", "class", "constant", "open"]
+Kind = Literal["span", "known", "class", "constant", "open"]
 SPAN_SHARE = 0.9
 """Share of a slot's values that must stand in their questions for the slot to be read from there."""
 REPEATED_SHARE = 0.5
@@ -33,7 +34,7 @@ MAX_CLASSES = 200
 LEAST_UNSAID = 3
 """Rows that must have the same value, and no words for it, for it to be what is meant where nothing is said."""
 ROWS_A_CLASS = 8
-"""Rows a value from which few values are learned better as classes than by the words that stand for each."""
+"""Rows a value from which values are few: where no words say which, it is told from all of the question."""
 
 
 @dataclass(frozen=True)
@@ -157,30 +158,33 @@ def _slot(name: str, rows: Sequence[Row]) -> Slot:
     said = form is not None and not form.is_text and 2 * share > 1  # a class would be one of the numbers seen
     repeated = sum(n for n in counts.values() if n > 1)
     classes = repeated >= REPEATED_SHARE * len(values) and not dates and not said
-    if not (classes and len(values) >= ROWS_A_CLASS * len(counts)):
-        spelled = _with_words(name, rows, form if form is not None and 2 * share > 1 else Form(()), always, listed)
-        if spelled is not None:
-            return spelled
+    few = classes and len(values) >= ROWS_A_CLASS * len(counts)
+    base = form if form is not None and 2 * share > 1 and not few else Form(())
+    spelled = None if listed else _with_words(name, rows, base, always)
+    if spelled is not None and not few:
+        return spelled
     if classes:
         common = tuple(json.loads(value) for value, _ in counts.most_common(MAX_CLASSES))
-        return Slot(name, "class", common, always)
+        return Slot(name, "class", common, always, form=spelled.form if spelled else Form(()))
     return Slot(name, "open", (), always)
 
 
-def _with_words(name: str, rows: Sequence[Row], form: Form, always: bool, listed: bool) -> Slot | None:
+def _with_words(name: str, rows: Sequence[Row], form: Form, always: bool) -> Slot | None:
     """The slot where words that stand for values, or one value where nothing is said, explain what ``form`` does not;
     None where they do not either."""
-    if listed:
-        return None
-    shown = [Shown(row.text, row.arguments.get(name), _others(row, name), name in row.arguments
-                   and _explained(row, name, form)) for row in rows]  # fmt: skip
+    left = set(map(id, _left(name, rows, form)))
+    shown = [Shown(row.text, row.arguments.get(name), _taken(row, name) if form.readers else (), id(row) not in left)
+             for row in rows]  # fmt: skip
     form = learn_aliases(shown, form)
-    usual = _unsaid(name, rows, form, always)
-    own = [row for row in rows if name in row.arguments]
-    left = _left(name, own, form)
-    told = len(own) - sum(row.arguments[name] not in usual for row in left)
-    enough = len(left) < len(own) and told >= SPAN_SHARE * len(own)
-    return Slot(name, "span", usual, always, listed, form) if enough else None
+    usual = _unsaid(name, rows, form, always) if form.readers else ()
+    least = SPAN_SHARE * sum(name in row.arguments for row in rows)
+    told = sum(name in row.arguments and (row.arguments[name] in usual or _explained(row, name, form)) for row in rows)
+    return Slot(name, "span" if form.readers else "known", usual, always, False, form) if told >= least else None
+
+
+def _taken(row: Row, name: str) -> list[Place]:
+    """The words that are other slots' values."""
+    return [place for other, places in row.places.items() if other != name for place in places or ()]
 
 
 def _unsaid(name: str, rows: Sequence[Row], form: Form, always: bool) -> tuple[Any, ...]:
@@ -197,11 +201,9 @@ def _left(name: str, rows: Sequence[Row], form: Form) -> list[Row]:
 def _explained(row: Row, name: str, form: Form) -> bool:
     if form.is_text and row.places[name] is not None:
         return True
+    if not form.readers:
+        return known(row.text, form)[0] == row.arguments[name]
     return all(origins(row.text, one, form) for one in _scalars(row.arguments[name]))
-
-
-def _others(row: Row, name: str) -> list[Place]:
-    return [place for other, places in row.places.items() if other != name for place in places or ()]
 
 
 def _form(name: str, rows: Sequence[Row]) -> tuple[Form | None, float]:

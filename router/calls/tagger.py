@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from router.calls.alignment import Text, is_amid
+from router.calls.alignment import Text, is_amid, known
 from router.calls.artifact import CallParts, read, write
 from router.calls.confidence import Confidence
 from router.calls.crf import BANNED, best_path, log_partition
@@ -130,10 +130,17 @@ class CallModel:
                 continue
             spans[slot.name] = tuple((text.places[a][0], text.places[b - 1][1]) for a, b in found)
             arguments[slot.name] = values if slot.listed or len(values) > 1 else values[0]
+        for slot in layer.slots.values():
+            value, found = known(text, slot.form) if slot.kind in ("known", "class") else (None, ())
+            if value is not None:
+                spans[slot.name] = tuple((text.places[a][0], text.places[b - 1][1]) for a, b in found)
+                arguments[slot.name] = value
+            elif found and slot.kind == "known":
+                unread.append(slot.name)
         if layer.classes:
             log_p += self._classify(layer, x, features, arguments)
         for slot in layer.slots.values():
-            if slot.kind == "constant" or (slot.kind == "span" and slot.values and slot.name not in (*arguments, *unread)):
+            if slot.kind in ("constant", "span") and slot.values and slot.name not in (*arguments, *unread):
                 arguments[slot.name] = slot.values[0]
         missing = tuple(slot.name for slot in layer.slots.values() if slot.name in unread or (
             slot.always and slot.name not in arguments))  # fmt: skip
@@ -177,10 +184,12 @@ class CallModel:
         return layer.tags[tags].tolist(), min(0.0, score - log_partition(emissions, layer.odds, layer.start))
 
     def _classify(self, layer: _Layer, x: np.ndarray, features: np.ndarray, arguments: dict[str, Any]) -> float:
-        """Fill the class slots into ``arguments``; the log probability of the choices."""
+        """Fill the class slots that no words say into ``arguments``; the log probability of the choices."""
         logits = np.concatenate([features, x.max(1).ravel()]) @ layer.class_weights + layer.class_bias
         total = 0.0
         for slot, part in layer.classes:
+            if slot.name in arguments:
+                continue
             scores = logits[part].astype(np.float64)
             best = int(scores.argmax())
             total -= math.log(np.exp(scores - scores[best]).sum())
