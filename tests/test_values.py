@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from typed_log import SHOPS, WRITTEN, typed_log, typed_model
 
 from router.calls.confidence import is_right
+from router.calls.moments import FUTURE, PAST, duration
+from router.calls.numbers import number
 from router.calls.slots import Slot, asked_on, dated, learn_slots, placed, read_row
 from router.calls.tagger import CallModel
-from router.calls.values import FUTURE, NOTATIONS, PAST, Form, Reader, currency, duration, number
+from router.calls.values import NOTATIONS, Form, Reader, currency
 from router.learning.call_log import CallLog
 from router.learning.data import read_examples, write_examples
 from router.network.artifact import ArtifactError
@@ -72,11 +74,22 @@ class TestMoments:
             ("friday", "2026-12-04"), ("in 3 weeks", "2026-12-19"), ("two days from now", "2026-11-30"),
             ("29 November", "2026-11-29"), ("twenty ninth november", "2026-11-29"), ("march 3", "2027-03-03"),
             ("3rd March 2028", "2028-03-03"), ("2026-12-24", "2026-12-24"), ("tomorrow at 7 pm", "2026-11-29"),
-            ("7 pm", None), ("12", None), ("december", None), ("call mum", None), ("half past seven", None),
+            ("7 pm", None), ("12", None), ("in 2 hours", None), ("december", None), ("call mum", None), ("half past seven", None),
+            ("friday 11 december", "2026-12-11"), ("monday the 7th", "2026-12-07"), ("10 days from now", "2026-12-08"),
+            ("a month from now", "2026-12-28"), ("the 12th", "2026-12-12"), ("29 february", "2028-02-29"),
         ],
     )  # fmt: skip
     def test_words_are_a_day_or_none(self, text: str, day: str | None) -> None:
         assert DAY.read(text, NOW) == day
+
+    @pytest.mark.parametrize(
+        "text",
+        ["3 days from today", "two weeks from today", "5 days after tomorrow", "friday 3 december", "today tomorrow",
+         "30 february", "2027-02-30", "32/01/2027", "9-5", "12-24", "at 5", "twelve thirty"],
+    )  # fmt: skip
+    def test_what_could_be_another_day_is_none(self, text: str) -> None:
+        assert all(Reader("date", "yyyy-MM-dd", order=order, prefer=prefer).read(text, NOW) is None
+                   for order in ("MDY", "DMY") for prefer in (FUTURE, PAST))  # fmt: skip
 
     def test_the_order_of_a_numeric_date_and_the_side_of_a_day_are_the_readers(self) -> None:
         read = {(order, prefer): Reader("date", "yyyy-MM-dd", order=order, prefer=prefer).read
@@ -92,7 +105,7 @@ class TestMoments:
         [
             ("HH:mm", "7 pm", "19:00"), ("HH:mm", "7.30 pm", "19:30"), ("HH:mm", "noon", "12:00"),
             ("HH:mm", "8 in the morning", "08:00"), ("HH:mm", "seven pm", "19:00"), ("HH:mm", "19:05", "19:05"),
-            ("HH:mm", "tomorrow", None), ("HH:mm", "7", None), ("HH:mm", "half past seven", None),
+            ("HH:mm", "tomorrow", None), ("HH:mm", "7", None), ("HH:mm", "7-8 pm", None), ("HH:mm", "half past seven", None),
             ("ha lower", "19:00", "7pm"), ("ha lower", "19:30", None), ("h:mm a", "19:30", "7:30 PM"),
         ],
     )  # fmt: skip
@@ -131,7 +144,7 @@ class TestMoments:
     @pytest.mark.parametrize(
         ("text", "seconds"),
         [("2 hours", 7_200), ("90 min", 5_400), ("an hour and 10 minutes", 4_200), ("ten minutes", 600),
-         ("7 pm", None), ("friday", None), ("half an hour", None), ("2026-11-29", None), ("5", None)],
+         ("7 pm", None), ("friday", None), ("tomorrow", None), ("half an hour", None), ("2026-11-29", None), ("5", None)],
     )  # fmt: skip
     def test_words_are_a_duration_or_none(self, text: str, seconds: float | None) -> None:
         assert duration(text) == seconds
@@ -238,6 +251,18 @@ class TestForms:
         assert slot.form.value("san juan", NOW) == "San Juan"
         slot = self.slot([("go to oslo", "oslo"), ("go to Rome", "Rome")] * 3)
         assert slot.form.value("san juan", NOW) == "san juan"
+
+    @pytest.mark.parametrize(
+        ("rows", "said", "value"),
+        [
+            ([("bis morgen", "2026-11-29"), ("bis übermorgen", "2026-11-30"), ("bis heute", "2026-11-28")],
+             "in 3 tagen", "2026-12-01"),
+            ([("nimm zwölf", 12), ("nimm einundzwanzig", 21), ("nimm 3", 3)], "fünfundzwanzig", 25),
+            ([("attends deux heures", 7_200), ("attends 10 minutes", 600)], "trois minutes", 180),
+        ],
+    )  # fmt: skip
+    def test_the_language_is_that_of_the_log(self, rows: list[tuple[str, Any]], said: str, value: Any) -> None:
+        assert self.slot(rows * 4).form.value(said, NOW) == value
 
     def test_lists_of_numbers_are_read_one_by_one(self) -> None:
         slot = self.slot([("add two and 3", [2, 3]), ("add 7 and nine", [7, 9])] * 4)

@@ -17,10 +17,9 @@ from functools import partial
 from math import comb
 from typing import Any
 
-from router.calls.values import (
-    CASES, FUTURE, LANGUAGE, MAX_LETTERS, NOTATIONS, PAST, WRITTEN, Form, Kind, Reader, may_be_moment,
-    may_say_moment, may_say_number, moment, normal,
-)  # fmt: skip
+from router.calls.moments import FUTURE, ORDERS, PAST, Manner, Said, may_be_moment, may_say_moment, moment
+from router.calls.numbers import LANGUAGES, may_say_number
+from router.calls.values import CASES, MAX_LETTERS, MOMENTS, NOTATIONS, WRITTEN, Form, Kind, Reader, is_currency, normal
 from router.network.features import tokenise
 
 Place = tuple[int, int]
@@ -34,8 +33,6 @@ LATER = timedelta(days=403)
 """Words that mean the same day now, and another one later, do not say the same."""
 SOMEDAY = datetime(2001, 1, 1)
 """When rows without dates are read: it does not matter."""
-MOMENTS = ("date", "time", "datetime")
-ORDERS = ("MDY", "DMY")
 SAMPLE = 60
 """Values of a slot that its form is learned from."""
 TRIED = 20
@@ -77,20 +74,23 @@ class Shown:
         return dict.fromkeys(normal(self.text.of(*place)) for place in places)
 
 
-def learn_form(values: Sequence[tuple[Text, Any]]) -> tuple[Form | None, float]:
+def learn_form(values: Sequence[tuple[Text, Any]], enough: float) -> tuple[Form | None, float]:
     """The form that explains the most of ``values``, each with its question, and the share that it does.
 
-    Numbers are read as numbers or as durations, texts as dates, times, moments, currencies or numbers. None where
-    these explain nothing.
+    Numbers are read as numbers or as durations, texts as dates, times, moments, currencies or numbers, in the first
+    language that explains ``enough``. None where nothing is explained.
     """
     best, form, values = 0, None, _sample(values)
-    for kind in _kinds([value for _, value in values]):
-        counts: Counter[Reader] = Counter()
-        for reader in _readers(kind, [value for _, value in values]):
-            counts[reader] = sum(bool(origins(text, value, Form((reader,)))) for text, value in values)
-        if counts and max(counts.values()) > best:
-            best = max(counts.values())
-            form = Form(tuple(reader for reader, n in counts.items() if n == best))
+    for language in LANGUAGES:
+        for kind in _kinds([value for _, value in values]):
+            counts: Counter[Reader] = Counter()
+            for reader in _readers(kind, [value for _, value in values], language):
+                counts[reader] = sum(bool(origins(text, value, Form((reader,)))) for text, value in values)
+            if counts and max(counts.values()) > best:
+                best = max(counts.values())
+                form = Form(tuple(reader for reader, n in counts.items() if n == best))
+        if best >= enough * len(values):
+            break
     return form and replace(form, grains=tuple(sorted(_grains(values, form)))), best / max(1, len(values))
 
 
@@ -168,15 +168,18 @@ def spans(text: Text, reader: Reader) -> Iterator[Place]:
 
 
 def is_amid(text: Text, place: Place, form: Form) -> bool:
-    """Whether ``place`` is a part of words that say another value than it does: "25" of "125", "5" of "5k"."""
-    kind, (start, end) = form.kind, place
-    if kind in ("text", None):
+    """Whether ``place`` is a part of words that say another value than it does: "25" of "125", "5" of "5k", "after
+    tomorrow" of "the day after tomorrow"."""
+    if form.kind in ("text", None):
         return False
-    if not is_whole(kind)(text.text, text.places[start][0], text.places[end - 1][1]):
+    (start, end), whole = place, is_whole(form.kind)
+    if not whole(text.text, text.places[start][0], text.places[end - 1][1]):
         return True
-    around = [(start - 1, end), (start, end + 1)] if kind == "number" else []
-    more = (form.value(text.of(a, b), text.now) for a, b in around if a >= 0 and b <= len(text.words))
     own = form.value(text.of(*place), text.now)
+    before = next(((a, end) for a in range(start - 1, -1, -1) if whole(text.text, text.places[a][0], text.places[end - 1][1])), None)
+    after = next(((start, b) for b in range(end + 1, len(text.words) + 1)
+                  if whole(text.text, text.places[start][0], text.places[b - 1][1])), None)  # fmt: skip
+    more = [form.value(text.of(*around), text.now) for around in (before, after) if around]
     return any(value is not None and value != own for value in more)
 
 
@@ -212,27 +215,31 @@ def day_of(values: Sequence[tuple[Text, Any]]) -> datetime:
     A log without times is taken to be written on one day: "tomorrow" is the same date in all its rows. A log of many
     days, without times, has no such day, and what is relative in it is not learned.
     """
-    said = Counter(
-        (text.of(*place).lower(), at) for text, value in _sample([one for one in values if is_moment(one[1])])
-        for at in _days(value)
-        for place in spans(text, _DAY)
-        if moment(text.of(*place), at, _DAY) is not None
-    )  # fmt: skip
-    votes: Counter[datetime] = Counter()
-    for (words, at), n in said.items():
-        votes[at - (moment(words, at, _DAY).at - at)] += n
-    likely = [day for day, _ in votes.most_common(4)]
-    likely += [day + timedelta(days=n) for day in likely[:1] for n in range(-6, 7)]
+    dates = _sample([(text, at) for text, value in values for at in _days(value)])
+    best, most = SOMEDAY, 0
+    for language in LANGUAGES if dates else ():
+        said = Counter(
+            (text.of(*place).lower(), at) for text, at in dates
+            for place in spans(text, Reader("date", "yyyy-MM-dd", language))
+            if _day(text.of(*place), at, language) is not None
+        )  # fmt: skip
+        votes: Counter[datetime] = Counter()
+        for (words, at), n in said.items():
+            votes[at - (_day(words, at, language).at - at)] += n
+        likely = [day for day, _ in votes.most_common(4)]
+        likely += [day + timedelta(days=n) for day in likely[:1] for n in range(-6, 7)]
+        tried = said.most_common(TRIED)
+        for day in dict.fromkeys(likely):
+            read = ((at, n, [_day(words, day, language, side) for side in (FUTURE, PAST)]) for (words, at), n in tried)
+            right = sum(n for at, n, both in read if any(found is not None and found.at == at for found in both))
+            best, most = (day, right) if right > most else (best, most)
+        if 2 * most > len(dates):
+            break
+    return best
 
-    def right(day: datetime) -> int:
-        read = ((at, [moment(words, day, reader) for reader in (_DAY, _LAST_DAY)]) for (words, at), _ in
-                said.most_common(TRIED))  # fmt: skip
-        return sum(any(found is not None and found.at == at for found in both) for at, both in read)
 
-    return max(dict.fromkeys(likely), key=right, default=SOMEDAY)
-
-
-_DAY, _LAST_DAY = (Reader("date", "yyyy-MM-dd", prefer=prefer) for prefer in (FUTURE, PAST))
+def _day(words: str, now: datetime, language: str, prefer: str = FUTURE) -> Said | None:
+    return moment(words, now, "date", Manner(language, prefer=prefer))
 
 
 def _sample(values: Sequence[Any]) -> Sequence[Any]:
@@ -270,26 +277,31 @@ def _days(value: Any) -> set[datetime]:
     """The days that ``value`` may be."""
     if not isinstance(value, str):
         return set()
-    found = {n.moment(value) for n in NOTATIONS.values() if n.kind in ("date", "datetime") and "y" in n.pattern}
-    return {at.replace(hour=0, minute=0, second=0) for at in found if at is not None}
+    known = [n for n in NOTATIONS.values() if n.kind in ("date", "datetime") and "y" in n.pattern]
+    found = [at for n in known if (at := n.moment(value)) is not None and n.write(at) == value]
+    return {at.replace(hour=0, minute=0, second=0) for at in found}
 
 
 def _kinds(values: Sequence[Any]) -> tuple[Kind, ...]:
+    """What ``values`` may be read as."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return ("number", "duration")
-    return (*MOMENTS, "currency code", "number") if all(isinstance(value, str) for value in values) else ()
+    if not all(isinstance(value, str) for value in values):
+        return ()
+    digits, codes = (2 * sum(map(is_one, values)) > len(values) for is_one in (str.isdecimal, is_currency))
+    return (*MOMENTS, *(("currency code",) if codes else ()), *(("number",) if digits else ()))
 
 
-def _readers(kind: Kind, values: Sequence[Any]) -> Iterator[Reader]:
+def _readers(kind: Kind, values: Sequence[Any], language: str) -> Iterator[Reader]:
     """The readers of ``kind`` that could have written most of ``values``."""
     for notation in WRITTEN[kind]:
         if kind in MOMENTS:
             known = NOTATIONS[notation]
             if 2 * sum(known.moment(value) is not None for value in values) > len(values):
                 sides = [(ORDERS[0], FUTURE)] if kind == "time" else itertools.product(ORDERS, (FUTURE, PAST))
-                yield from (Reader(kind, notation, LANGUAGE, order, prefer) for order, prefer in sides)
+                yield from (Reader(kind, notation, language, order, prefer) for order, prefer in sides)
         elif kind != "number" or notation == _number_notation(values):
-            yield Reader(kind, notation)
+            yield Reader(kind, notation, language)
 
 
 def _number_notation(values: Sequence[Any]) -> str:
@@ -307,7 +319,7 @@ def _grains(values: Sequence[tuple[Text, Any]], form: Form) -> set[str]:
     found = set()
     for text, value in values:
         for start, end in origins(text, value, form)[:1]:
-            said = (moment(text.of(start, end), text.now, reader) for reader in form.readers)
+            said = (moment(text.of(start, end), text.now, reader.kind, reader.manner) for reader in form.readers)
             found |= {one.grain for one in said if one is not None}
     return found
 

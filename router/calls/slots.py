@@ -31,6 +31,8 @@ SPAN_SHARE = 0.9
 REPEATED_SHARE = 0.5
 """Share of a slot's rows whose value must occur again for its values to be classes."""
 MAX_CLASSES = 200
+READ = ("number", "duration", "time")
+"""What is mostly read of words, and is therefore never guessed among values seen."""
 LEAST_UNSAID = 3
 """Rows that must have the same value, and no words for it, for it to be what is meant where nothing is said."""
 ROWS_A_CLASS = 8
@@ -150,18 +152,19 @@ def _slot(name: str, rows: Sequence[Row]) -> Slot:
     listed = bool(values) and all(isinstance(value, list | tuple) for value in values)
     form, share = _form(name, [row for row in rows if name in row.arguments])
     if share >= SPAN_SHARE and form is not None:
-        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, form)
+        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, form=form)
     counts = Counter(map(key, values))
-    dates = any(map(is_moment, values))  # tomorrow they are others
+    days = {row.text.now.date() for row in rows}
+    dates = any(map(is_moment, values)) and len(days) < 2  # on another day they may be others
     if always and len(counts) == 1 and not dates:
         return Slot(name, "constant", (values[0],), always)
-    said = form is not None and not form.is_text and 2 * share > 1  # a class would be one of the numbers seen
+    said = form is not None and form.kind in READ and 2 * share > 1  # a class would be one of the numbers seen
     repeated = sum(n for n in counts.values() if n > 1)
     classes = repeated >= REPEATED_SHARE * len(values) and not dates and not said
     few = classes and len(values) >= ROWS_A_CLASS * len(counts)
-    base = form if form is not None and 2 * share > 1 and not few else Form(())
+    base = form if form is not None and 2 * share > 1 and not (few and form.is_text) else Form(())
     spelled = None if listed else _with_words(name, rows, base, always)
-    if spelled is not None and not few:
+    if spelled is not None and not (few and spelled.kind == "known"):
         return spelled
     if classes:
         common = tuple(json.loads(value) for value, _ in counts.most_common(MAX_CLASSES))
@@ -179,7 +182,7 @@ def _with_words(name: str, rows: Sequence[Row], form: Form, always: bool) -> Slo
     usual = _unsaid(name, rows, form, always) if form.readers else ()
     least = SPAN_SHARE * sum(name in row.arguments for row in rows)
     told = sum(name in row.arguments and (row.arguments[name] in usual or _explained(row, name, form)) for row in rows)
-    return Slot(name, "span" if form.readers else "known", usual, always, False, form) if told >= least else None
+    return Slot(name, "span" if form.readers else "known", usual, always, form=form) if told >= least else None
 
 
 def _taken(row: Row, name: str) -> list[Place]:
@@ -213,7 +216,7 @@ def _form(name: str, rows: Sequence[Row]) -> tuple[Form | None, float]:
     said = [(row.text.of(*place), one) for row in found
             for place, one in zip(row.places[name], _scalars(row.arguments[name]))]  # fmt: skip
     spelled = len(found) / max(1, len(rows)) if any(isinstance(value, str) for _, value in values) else 0.0
-    form, share = learn_form(values) if spelled < SPAN_SHARE else (None, 0.0)
+    form, share = learn_form(values, SPAN_SHARE) if spelled < SPAN_SHARE else (None, 0.0)
     return (learn_case(said, SPAN_SHARE), spelled) if spelled >= share else (form, share)
 
 
