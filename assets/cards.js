@@ -163,9 +163,14 @@
     put(
       "tokens",
       nothing ? "–" : say.count(view.tokens[0] + view.tokens[1]),
-      nothing ? "" : say.count(view.tokens[0]) + " in · " + say.count(view.tokens[1]) + " out",
+      nothing
+        ? ""
+        : say.count(view.tokens[0]) + " in · " + say.count(view.tokens[1]) + " out" + (view.counted ? " · counted here" : ""),
       "Counted by " +
         tokenizer +
+        (view.counted
+          ? "; for " + view.counted + " of " + view.calls + " calls the provider sent no full count, so o200k_base's stands"
+          : "") +
         (view.cached ? "; " + say.count(view.cached) + " input tokens came from the model's prompt cache" : ""),
     );
     const seconds = list.querySelector('[data-key="seconds"]');
@@ -252,12 +257,13 @@
     if (view.tokens) facts.push(say.count(view.tokens[0]) + " in · " + say.count(view.tokens[1]) + " out");
     if (view.wait > 0.05) facts.push("waited " + say.seconds(view.wait) + " for the model");
     if (facts.length) rows.push(h("small", null, facts.join(" · ")));
-    if (view.reply && !view.answers) {
-      rows.push(
-        h("details", { class: "reply" }, h("summary", null, "what it said"), h("code", null, clip(view.reply, 1200))),
-      );
-    }
+    if (view.thoughts) rows.push(folded("what it thought", view.thoughts));
+    if (view.reply && !view.answers) rows.push(folded("what it said", view.reply));
     box.replaceChildren(...rows);
+  }
+
+  function folded(summary, said) {
+    return h("details", { class: "reply" }, h("summary", null, summary), h("code", null, clip(said, 1200)));
   }
 
   /* ---- the router's decision ---- */

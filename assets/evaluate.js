@@ -58,7 +58,8 @@
     const meta = panel.meta[panel.meta.length - 1] || {};
     text(find(".ev-result h2"), say.plural(panel.questions, "question") + (meta.lm ? " with " + meta.lm : ""));
     text(find(".ev-result .ev-source"), [panel.shipped && "measured before, shipped with Switchyard", meta.date && meta.date.slice(0, 10), meta.commit && "commit " + meta.commit,
-      "costs " + (panel.priced_as ? "priced as " + panel.priced_as : "by the model's own price")].filter(Boolean).join(" · "));
+      "costs " + (panel.priced_as ? "priced as " + panel.priced_as : "by the model's own price"),
+      counted(panel.summary)].filter(Boolean).join(" · "));
     const frames = panel.frames || [];
     const box = find(".ev-threshold");
     box.hidden = frames.length < 2 || !panel.summary.router; // stopped before the router had its turn
@@ -181,6 +182,12 @@
     ? (view.answer_right ? "right" : "wrong") : view.tool_right === null ? "not known" : view.tool_right ? "right tool" : "wrong tool";
   const wanted = (item) => [item.tools && ("Needs " + (item.tools.length ? item.tools.join(", ") : "no tool")),
     item.reference.length && ("a right answer contains " + item.reference.join(" or "))].filter(Boolean).join("; ") + ".";
+
+  function counted(summary) {
+    const sum = (key) => Object.values(summary).reduce((total, found) => total + (found[key] || 0), 0);
+    const calls = sum("counted_calls");
+    return calls && "tokens of " + say.count(calls) + " of " + say.count(sum("calls")) + " calls counted here: the provider did not say them";
+  }
 
   function provenance(metas) {
     const rows = [];

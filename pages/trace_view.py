@@ -105,7 +105,7 @@ def card(run: Sequence[TraceEvent], price: Price, counts: Counts = o200k) -> dic
 
     ``state`` is queued | running | done | error | stopped | not_run; a step's ``start`` is in seconds from the path's
     start; ``seconds`` and ``first_token_s`` leave out what the path ``waited`` for a local model; ``tokens`` are
-    ``[input, output]``, here and in each step, by ``counts``.
+    ``[input, output]``, here and in each step, by ``counts``; of the ``counted`` calls the provider did not say them.
     """
     view: dict[str, Any] = {"state": "queued", "steps": [], "route": None, "answer": "", "message": None}
     usage = Usage()
@@ -140,6 +140,7 @@ def card(run: Sequence[TraceEvent], price: Price, counts: Counts = o200k) -> dic
         "calls": usage.calls,
         "tokens": list(counts(usage)),
         "cached": usage.cached_tokens,
+        "counted": usage.counted_calls,
         "seconds": own_seconds(run),
         "waited": waited_s(run),
         "cost": cost,
@@ -187,7 +188,8 @@ def _end(steps: list[dict[str, Any]], event: TraceEvent, counts: Counts) -> None
     if event.kind == "tool":
         step["output"] = data.get("output")
         return
-    step |= {"wait": data.get("wait_s") or 0.0, "first_token": data.get("first_token_s"), "reply": data.get("reply")}
+    step |= {"wait": data.get("wait_s") or 0.0, "first_token": data.get("first_token_s")}
+    step |= {"reply": data.get("reply"), "thoughts": data.get("thoughts")}
     if data.get("usage"):
         step["tokens"] = list(counts(Usage(**data["usage"])))
 

@@ -11,10 +11,12 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from router.calls.tagger import CallModel, load_router, save_router
 from router.network import DEFAULT_ROUTER, Router
 from router.network.artifact import ArtifactError
 from router.tools import ToolSet, sentence
@@ -72,7 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, required=True, help="folder for the weights")
     train.add_argument("--with-templates", action="store_true", help="the shipped template questions beside FILE")
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--epochs", type=_positive, default=8)
+    train.add_argument("--epochs", type=_positive, help="default: what was measured best for so many rows")
+    train.add_argument(
+        "--target", type=_share, default=0.97, help="share of the calls made that are to be right (default: 0.97)"
+    )
     _add_tools(train)
     train.set_defaults(run=_train)
     check = commands.add_parser("check", help="accuracy of a router, as JSON")
@@ -109,23 +114,37 @@ def _add_tools(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _tools(args: argparse.Namespace) -> ToolSet:
-    """The tools of ``--tools``, else those that ship."""
+def _tools(args: argparse.Namespace, router: Router | CallModel | None = None) -> ToolSet:
+    """The tools of ``--tools``; else those that ``router`` has learned to call, if it has; else those that ship."""
     from router.builtin import default_tools
 
-    return ToolSet.read(args.tools) if args.tools else default_tools()
+    if args.tools:
+        return ToolSet.read(args.tools)
+    if not isinstance(router, CallModel):
+        return default_tools()
+    return router.tool_set | {name: tool for name, tool in default_tools().items() if name in router.router.labels}
 
 
-def _load(folder: Path) -> Router:
+def _load(folder: Path) -> Router | CallModel:
     """The router in ``folder``; what its training found wrong with it goes to standard error."""
-    router = Router.from_pretrained(folder)
+    router = load_router(folder)
     _warn(router)
     return router
 
 
-def _warn(router: Router) -> None:
+def _warn(router: Router | CallModel) -> None:
     for warning in router.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1, such as 0.97")
+    return value
 
 
 def _positive(text: str) -> int:
@@ -137,7 +156,8 @@ def _positive(text: str) -> int:
 def _route(args: argparse.Namespace) -> int:
     from router.plans import plan, row
 
-    router, tools = _load(args.router), _tools(args)
+    router = _load(args.router)
+    tools = _tools(args, router)
     try:
         for question in _lines(args.file):
             started = time.perf_counter()
@@ -159,8 +179,9 @@ def _explain(args: argparse.Namespace) -> int:
     from router.network.explain import explain
     from router.types import to_json
 
-    tools = _tools(args)
-    found = explain(_load(args.router), args.question)
+    router = _load(args.router)
+    tools = _tools(args, router)
+    found = explain(router.router if isinstance(router, CallModel) else router, args.question)
     offered = found.tool in tools or found.tool in NON_TOOLS
     if args.json:
         print(json.dumps(to_json(found) | {"offered": offered}, ensure_ascii=False))
@@ -180,14 +201,13 @@ def _explain(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from router.builtin.readers import fit_readers
     from router.learning import own, shipped
     from router.learning.data import read_examples
 
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f"--out {args.out} is a file. Give a folder, or a name that is free.")
     args.out.mkdir(parents=True, exist_ok=True)  # what cannot be saved is not trained
-    tools = _tools(args)
+    tools = ToolSet.read(args.tools) if args.tools else None
     rows = shipped.examples(args.seed) if args.with_templates or not args.files else []
     for path in args.files:
         examples, problems = read_examples(path)
@@ -197,12 +217,10 @@ def _train(args: argparse.Namespace) -> int:
         rows += examples
     _tell_origins([*rows, *(own.world(rows, args.seed) if args.files else ())])
     started = time.perf_counter()
-    trained = (
-        own.train(rows, args.seed, args.epochs, _show) if args.files else shipped.train(args.seed, args.epochs, _show)
-    )
-    router = fit_readers(trained, rows, tools)
-    router.save_pretrained(args.out)
-    _warn(router)
+    trained = _fitted(rows, tools, args)
+    save_router(trained, args.out)
+    _warn(trained)
+    router = trained.router if isinstance(trained, CallModel) else trained
     size = sum(file.stat().st_size for file in args.out.iterdir()) / 1e6
     summary = {
         "examples": len(rows),
@@ -212,9 +230,38 @@ def _train(args: argparse.Namespace) -> int:
         "warnings": router.warnings,
         "held_out": router.provenance.get("held_out"),
         "validation": dict(router.calibration.chosen_on),
+        "calls": dict(trained.parts.confidence.chosen_on) if isinstance(trained, CallModel) else None,
     }
     print(json.dumps(summary, ensure_ascii=False))
     return 0
+
+
+def _fitted(rows: Sequence[Example], tools: ToolSet | None, args: argparse.Namespace) -> Router | CallModel:
+    """The router trained on ``rows``, on whole calls where they have arguments for tools without a reading of their own;
+    without files the one that ships."""
+    from router.builtin import default_tools
+    from router.builtin.readers import fit_readers
+    from router.delegation.teacher import known_phrases
+    from router.learning import own, shipped
+
+    offered = default_tools() if tools is None else tools
+    if not args.files:
+        return fit_readers(shipped.train(args.seed, args.epochs or 8, _show, known_phrases()), rows, offered)
+    read = {name for name, tool in offered.items() if tool.reading is not None}
+    taught = [replace(row, arguments=None) if row.tool in read else row for row in rows]
+    if not any(row.arguments is not None and row.tool not in NON_TOOLS for row in taught):
+        return fit_readers(own.train(rows, args.seed, args.epochs or 8, _show), rows, offered)
+    model = own.train_calls(taught, tools or ToolSet(), own.CallAims(args.target, args.epochs, args.seed), _show_calls)
+    return CallModel(fit_readers(model.router, rows, offered), model.parts)
+
+
+def _show_calls(progress: Any) -> None:
+    print(
+        f"training {progress.part}/{progress.parts}  step {progress.step}/{progress.steps}  loss {progress.loss:.3f}  "
+        f"{progress.seconds:.0f} s",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _tell_origins(rows: Sequence[Example]) -> None:

@@ -1,7 +1,8 @@
 """RouterPipeline: a plan made without a language model, its tools run, and one LLM call that writes the answer.
 
 Leaves out planning (``plans``). Where the plan hands over, the LLM chooses with the tool-calling loop, and that is
-counted like any other call.
+counted like any other call. With a ``Handover`` no plan is made: calls that it has proven are made, the LLM makes all
+others, and both are noted.
 """
 
 from __future__ import annotations
@@ -11,40 +12,59 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import dspy
+from dspy import lm15
 
 from router.delegation import LessonContext, Said, lesson_for_event, parse_instruction, parse_reply
 from router.delegation.teacher import Teacher
+from router.handover.desk import Opinion
+from router.handover.handover import SEVERAL, Handover
+from router.handover.journal import JournalRow
 from router.lms import MalformedReply, answered, ask, ask_json, capabilities, metered, prompts
-from router.lms.calling import answer_with_tools, handed_back, run_tool, tell
+from router.lms.calling import answer_with_tools, first_call, handed_back, run_tool, tell
 from router.lms.prompts import Prompt
 from router.plans import Decides, plan
 from router.tools import Tool, printable
 from router.trace import Trace
-from router.types import SMALLTALK, Decision, Plan, Step, ToolCall, ToolResult
+from router.types import NON_TOOLS, NONE, SMALLTALK, Decision, Plan, Step, ToolCall, ToolResult
 
 PATH = "router"
+REASONS = {
+    "collecting": "Nothing is learned yet, so the LLM chooses.",
+    "shadow": "The tool is not handed over, so the LLM chooses.",
+    "ask": "The call is in doubt, so the LLM chooses.",
+    "audit": "Drawn into the audit sample: the LLM chooses, and both calls are compared.",
+}
 ALWAYS_ABSTAIN = float("inf")
 """The threshold that lets the LLM choose every time; minus infinity never does."""
 
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """``direct``: a tool's output is the answer, without an LLM call. ``threshold``: instead of the router's own."""
+    """``direct``: a tool's output is the answer, without an LLM call. ``threshold``: instead of the router's own.
+    ``tag``: whose requests a hand-over's journal says they are."""
 
     direct: bool = False
     threshold: float | None = None
+    tag: str = ""
 
 
 class RouterPipeline(dspy.Module):
-    """plan → the LLM fills what is open → tools → one LLM call.
+    """plan → the LLM fills what is open → tools → one LLM call; with ``handover``, what that one lets the router call,
+    else the LLM's tool-calling loop, and a row in its journal.
 
     ``forward(question)`` gives a Prediction with ``answer``, ``decision``, ``tool_results``, ``usage`` and ``lesson``.
     The LM is the one of the context (``dspy.context(lm=make_lm("embedded"))``).
     """
 
-    def __init__(self, router: Decides, tools: Mapping[str, Tool], config: PipelineConfig = PipelineConfig()) -> None:
+    def __init__(
+        self,
+        router: Decides,
+        tools: Mapping[str, Tool],
+        config: PipelineConfig = PipelineConfig(),
+        handover: Handover | None = None,
+    ) -> None:
         super().__init__()
-        self.router, self.tools, self.config = router, dict(tools), config
+        self.router, self.tools, self.config, self.handover = router, dict(tools), config, handover
 
     def beginnings(self) -> list[Prompt]:
         """How this path's prompts begin whatever is asked, one for each kind."""
@@ -59,21 +79,57 @@ class RouterPipeline(dspy.Module):
         question = printable(question)
         trace = trace or Trace(PATH, question)
         lm, lesson = dspy.settings.lm, None
-        found = self._plan(question, trace)
-        steps = self._filled(lm, question, found, trace)
-        if found.abstained or steps is None:
-            answer = answer_with_tools(lm, question, self.tools, trace)
-        elif results := run_steps(trace, self.tools, steps):
-            answer = self._answer(lm, question, results, trace)
-        elif found.decision.tool == SMALLTALK:
-            answer, lesson = self._small_talk(lm, found.decision, trace, previous_turn)
+        if self.handover is not None:
+            answer = self._handed_over(lm, self.handover, question, trace)
         else:
-            answer = write(lm, question, [], trace)
+            answer, lesson = self._planned(lm, question, trace, previous_turn)
         trace.answer(answer, lesson)
         run = trace.result()
         return dspy.Prediction(
             answer=answer, decision=run.decision, tool_results=run.tool_results, usage=run.usage, lesson=lesson
         )
+
+    def _planned(
+        self, lm: dspy.LM, question: str, trace: Trace, previous_turn: str | None
+    ) -> tuple[str, dict[str, Any] | None]:
+        """The answer by a plan, and a lesson where one was taught."""
+        found = self._plan(question, trace)
+        steps = self._filled(lm, question, found, trace)
+        if found.abstained or steps is None:
+            return answer_with_tools(lm, question, self._shown(found), trace), None
+        if results := run_steps(trace, self.tools, steps):
+            return self._answer(lm, question, results, trace), None
+        if found.decision.tool == SMALLTALK:
+            return self._small_talk(lm, found.decision, trace, previous_turn)
+        return write(lm, question, [], trace), None
+
+    def _handed_over(self, lm: dspy.LM, handover: Handover, question: str, trace: Trace) -> str:
+        """The answer by a call that was proven, else by the LLM, whose call is noted beside the router's."""
+        trace.check()
+        opinion = handover.consider(question)
+        trace.emit("route", **_told(opinion))
+        row = JournalRow(question, opinion.mode, tag=self.config.tag)
+        if opinion.mode == "act":
+            steps = () if opinion.tool in NON_TOOLS else (Step(ToolCall(opinion.tool, opinion.call.read.arguments)),)
+            results = run_steps(trace, self.tools, steps)
+            answer = self._answer(lm, question, results, trace) if results else write(lm, question, [], trace)
+        else:
+            answer = answer_with_tools(lm, question, self.tools, trace)
+            row = replace(row, llm_call=called(trace), same_twice=self._same_again(lm, handover, question, trace))
+        failed = any(event.data.get("error") for event in trace.events if event.kind == "tool")
+        handover.record(opinion, replace(row, failed=failed, usage=trace.usage, seconds=trace.elapsed_s))
+        return answer
+
+    def _same_again(self, lm: dspy.LM, handover: Handover, question: str, trace: Trace) -> bool | None:
+        """Whether the LLM, asked a second time, would call the same; None where it is not asked, or fails."""
+        if not handover.asks_twice():
+            return None
+        try:
+            again = first_call(lm, question, self.tools)
+        except (MalformedReply, lm15.LM15Error):
+            return None
+        tools = (event.data for event in trace.events if event.kind == "tool")
+        return again == next((ToolCall(data["tool"], data["arguments"]) for data in tools), ToolCall(NONE, {}))
 
     def _answer(self, lm: dspy.LM, question: str, results: Sequence[ToolResult], trace: Trace) -> str:
         """The answer from results: calls that are the caller's to make as JSON, a result itself if ``direct``, else the
@@ -104,12 +160,19 @@ class RouterPipeline(dspy.Module):
             microseconds=found.decision_s * 1e6,
             reason=found.reason,
             missing=list(found.missing),
+            shortlist=list(found.shortlist),
         )
         return found
+
+    def _shown(self, found: Plan) -> Mapping[str, Tool]:
+        """The tools that the LLM chooses from: those of the shortlist, else all."""
+        return {name: self.tools[name] for name in found.shortlist} or self.tools
 
     def _filled(self, lm: dspy.LM, question: str, found: Plan, trace: Trace) -> tuple[Step, ...] | None:
         """The steps of a plan, the open slots of a partial one filled by the LLM, which sees one schema; None where what
         it says does not fit."""
+        if found.shortlist:
+            return None  # nothing but its schema speaks for the tool: the LLM makes the call, or none
         if found.outcome != "partial":
             return found.steps
         (step,) = found.steps
@@ -134,6 +197,30 @@ class RouterPipeline(dspy.Module):
             subjects=frozenset(self.tools),
         )
         return said.answer, lesson_for_event(said, context, trace.usage)
+
+
+def called(trace: Trace) -> ToolCall:
+    """What the LLM called in a run, as a router would have to: one tool, or "none"; SEVERAL where it called more."""
+    calls = [e.data for e in trace.events if e.kind == "tool" and e.data["phase"] == "begin"]
+    if len(calls) > 1:
+        return ToolCall(SEVERAL, {})
+    return ToolCall(calls[0]["tool"], calls[0]["arguments"]) if calls else ToolCall(NONE, {})
+
+
+def _told(opinion: Opinion) -> dict[str, Any]:
+    """The data of the ``route`` event of a hand-over's opinion."""
+    live = opinion.mode == "act"
+    return {
+        "outcome": "call" if live else "abstain",
+        "tool": opinion.tool,
+        "confidence": opinion.confidence["call"],
+        "abstained": not live,
+        "threshold": opinion.threshold,
+        "probabilities": {str(opinion.tool): opinion.confidence["tool"]},
+        "microseconds": opinion.seconds * 1e6,
+        "reason": "" if live else REASONS[opinion.mode],
+        "missing": list(opinion.call.read.missing) if opinion.call else [],
+    }
 
 
 def run_steps(trace: Trace, tools: Mapping[str, Tool], steps: Sequence[Step]) -> list[ToolResult]:

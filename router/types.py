@@ -83,13 +83,20 @@ class Decision:
     """The router's choice for one question.
 
     ``tool`` is a tool's name, ``smalltalk`` or ``none``: the most probable label, also when the router abstained.
-    ``probabilities`` are calibrated and sum to 1; ``confidence`` is what the threshold is compared with.
+    ``probabilities`` are calibrated and sum to 1; ``confidence`` is what the threshold is compared with. ``reason`` says
+    why it abstained, where it does not lie in the probabilities.
     """
 
     tool: str | None
     probabilities: Mapping[str, float]
     confidence: float
     abstained: bool
+    reason: str = ""
+
+    @property
+    def doubt(self) -> str:
+        """Why it abstained, in a sentence."""
+        return self.reason or "The router is not sure which tool the question needs."
 
 
 Outcome = Literal["call", "partial", "abstain", "none"]
@@ -100,13 +107,15 @@ Outcome = Literal["call", "partial", "abstain", "none"]
 class Step:
     """One call of a plan: the text that it answers, and per slot where its argument comes from.
 
-    ``result`` is there where planning had to know it, which only a tool without effects allows; it ran at ``ran_at``
-    (seconds of ``time.perf_counter``).
+    ``places``: slot → where its values stand in ``span``, as [start, end) in characters. ``result`` is there where
+    planning had to know it, which only a tool without effects allows; it ran at ``ran_at`` (seconds of
+    ``time.perf_counter``).
     """
 
     call: ToolCall
     sources: Mapping[str, str] = field(default_factory=dict)
     span: str = ""
+    places: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     result: ToolResult | None = None
     ran_at: float | None = None
 
@@ -122,7 +131,9 @@ class Plan:
 
     ``decision`` is the router's on the question as asked, ``steps`` the calls in the order of running. ``missing`` names
     the slots that are open in the one step of a partial plan. ``abstained``: the language model has to choose. ``reason``
-    says why a plan is partial or abstained. ``decision_s``: seconds that the decision took.
+    says why a plan is partial or abstained. ``shortlist``: where tools were chosen by their schemas alone, those that the
+    language model needs to see, in the order in which they are offered. ``decision_s``: seconds that the decision took.
+    ``call_confidence``: the probability that tool and all arguments are right, where these were learned from calls.
     """
 
     decision: Decision
@@ -130,7 +141,14 @@ class Plan:
     missing: tuple[str, ...] = ()
     abstained: bool = False
     reason: str = ""
+    shortlist: tuple[str, ...] = ()
     decision_s: float = 0.0
+    call_confidence: float | None = None
+
+    @property
+    def confidence(self) -> float:
+        """How sure the plan is: of the whole call where that is known, else of the tool."""
+        return self.decision.confidence if self.call_confidence is None else self.call_confidence
 
     @property
     def outcome(self) -> Outcome:
@@ -186,7 +204,7 @@ class TraceEvent:
     ====== ==================================================================================================
     start  question
     route  outcome, tool, confidence, abstained, threshold, probabilities, microseconds (of the decision), reason,
-           missing
+           missing, shortlist
     lm     phase "begin": step, role · phase "end": the same and seconds (model time), wait_s (in the queue of
            a local model), first_token_s, reply, thoughts (where the model told some), usage (the fields of Usage),
            error when it failed

@@ -13,7 +13,8 @@ from router.types import Example
 
 SMALL = CallTrainingConfig(
     network=NetworkConfig(48, 48, dropout=0.1, word_dropout=0.1),
-    drawing=Drawing(batch_size=32),
+    members=2,
+    drawing=Drawing(batch_size=32, swapped=0.9, swap=0.8),
     epochs=10,
     least_steps=250,
 )

@@ -43,6 +43,7 @@ HOMES = {
         "router.network.module",
         "router.network.minilm",
         "router.learning",
+        "router.bench.joint",
         "router.bench.peers",
         "baselines.adapter",
     ),

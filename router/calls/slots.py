@@ -42,7 +42,8 @@ ROWS_A_CLASS = 8
 @dataclass(frozen=True)
 class Slot:
     """One slot of one tool. ``values``: the classes of a class slot by frequency, the constant, or what a span slot has
-    where no words say it. ``always``: every row of the log has it; ``listed``: its values are always lists; ``form``: how a span becomes a value."""
+    where no words say it. ``always``: every row of the log has it; ``listed``: its values are always lists, ``several``:
+    some are; ``one_word``: all are texts without a space; ``form``: how words become a value."""
 
     name: str
     kind: Kind
@@ -50,6 +51,8 @@ class Slot:
     always: bool = False
     listed: bool = False
     form: Form = Form()
+    several: bool = False
+    one_word: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,11 +155,10 @@ def _slot(name: str, rows: Sequence[Row]) -> Slot:
     listed = bool(values) and all(isinstance(value, list | tuple) for value in values)
     form, share = _form(name, [row for row in rows if name in row.arguments])
     if share >= SPAN_SHARE and form is not None:
-        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, form=form)
+        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, form, **_shape(values))
     counts = Counter(map(key, values))
-    days = {row.text.now.date() for row in rows}
-    dates = any(map(is_moment, values)) and len(days) < 2  # on another day they may be others
-    if always and len(counts) == 1 and not dates:
+    dates, days = any(map(is_moment, values)), {row.text.now.date() for row in rows}
+    if always and len(counts) == 1 and (len(days) > 1 or not dates):  # on another day a date may be another
         return Slot(name, "constant", (values[0],), always)
     said = form is not None and form.kind in READ and 2 * share > 1  # a class would be one of the numbers seen
     repeated = sum(n for n in counts.values() if n > 1)
@@ -182,12 +184,23 @@ def _with_words(name: str, rows: Sequence[Row], form: Form, always: bool) -> Slo
     usual = _unsaid(name, rows, form, always) if form.readers else ()
     least = SPAN_SHARE * sum(name in row.arguments for row in rows)
     told = sum(name in row.arguments and (row.arguments[name] in usual or _explained(row, name, form)) for row in rows)
-    return Slot(name, "span" if form.readers else "known", usual, always, form=form) if told >= least else None
+    shape = _shape([row.arguments[name] for row in rows if name in row.arguments])
+    kind = "span" if form.readers else "known"
+    return Slot(name, kind, usual, always, form=form, **shape) if told >= least else None
 
 
 def _taken(row: Row, name: str) -> list[Place]:
     """The words that are other slots' values."""
     return [place for other, places in row.places.items() if other != name for place in places or ()]
+
+
+def _shape(values: Sequence[Any]) -> dict[str, bool]:
+    """``several`` and ``one_word`` of a slot with ``values``."""
+    texts = [one for value in values for one in _scalars(value)]
+    return {
+        "several": any(isinstance(value, list | tuple) for value in values),
+        "one_word": all(isinstance(text, str) and " " not in text.strip() for text in texts),
+    }
 
 
 def _unsaid(name: str, rows: Sequence[Row], form: Form, always: bool) -> tuple[Any, ...]:

@@ -14,21 +14,23 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from router.calls.alignment import Text, is_amid, known
-from router.calls.artifact import CallParts, read, write
+from router.calls.artifact import CallParts, forget, holds_calls, read, write
 from router.calls.confidence import Confidence
 from router.calls.crf import BANNED, best_path, log_partition
 from router.calls.gazetteer import Gazetteer
 from router.calls.read import LearnedCall, Place, Read
 from router.calls.slots import Slot
-from router.network import Router
+from router.network import NewTool, Router
 from router.network.artifact import ArtifactError
 from router.network.features import tokens
+from router.tools import ToolSet
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class _Layer:
     transitions: np.ndarray  # (k, k) to, from
     odds: np.ndarray  # (k, k) exp of from, to
     start: np.ndarray  # (k,)
-    classes: tuple[tuple[Slot, slice], ...]
+    classes: tuple[tuple[Slot, slice, float], ...]  # with the weight of a value that the question says
+    said: Mapping[str, int]  # phrase → column of the class whose value it is
     class_weights: np.ndarray
     class_bias: np.ndarray
     slots: Mapping[str, Slot]
@@ -51,11 +54,12 @@ class _Layer:
 class CallModel:
     """A trained reader of calls with the router that it stands on. Immutable, safe to share between threads.
 
-    Raises ValueError where the parts do not fit each other.
+    ``others`` decides on what none of the router's tools serves. Raises ValueError where the parts do not fit each
+    other.
     """
 
-    def __init__(self, router: Router, parts: CallParts) -> None:
-        self.router, self.parts = router, parts
+    def __init__(self, router: Router, parts: CallParts, others: Router | None = None) -> None:
+        self.router, self.parts, self.others = router, parts, others
         self.gazetteer = Gazetteer(len(parts.span_slots), parts.phrases)
         _check(router, parts)
         self._layers = {tool: self._layer(tool) for tool in parts.slots}
@@ -65,8 +69,20 @@ class CallModel:
         """Labels whose arguments can be read, those without arguments included."""
         return tuple(self.parts.slots)
 
+    @cached_property
+    def tool_set(self) -> ToolSet:
+        """The tools that the log was of, with nothing to run: a call of them is the caller's to make."""
+        return ToolSet.from_json(list(self.parts.tools))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its training found wrong with it, a sentence each."""
+        return self.router.warnings
+
     def read(self, question: str, tool: str, now: datetime | None = None) -> Read:
-        """The arguments for ``tool``; days and times are read as at ``now``, else as at this moment. Raises ValueError where the log had no call of it."""
+        """The arguments for ``tool``; days and times are read as at ``now``, else as at this moment.
+
+        Raises ValueError where the log had no call of it."""
         if tool not in self._layers:
             known = ", ".join(self._layers)
             raise ValueError(f"Tool {tool!r} is not in the log that this was trained on ({known}). Train it again.")
@@ -86,10 +102,12 @@ class CallModel:
         best = int(logits.argmax())
         share = 1.0 / float(np.exp(logits - logits[best]).sum())
         tool = self.router.labels[best]
+        if tool not in self._layers:  # added to the router since
+            return LearnedCall(tool, Read(), 0.0, 0.0, False)
         text = Text(question, tuple(words), tuple(places), now or datetime.now())
         read = self._read(text, tool, features, conv)
         probability = share * read.posterior
-        confidence = self.parts.confidence.of(probability)
+        confidence = self.parts.confidence.of(probability, read)
         sure = not read.missing and confidence >= self.parts.confidence.least(tool)
         return LearnedCall(tool, read, probability, confidence, sure)
 
@@ -109,7 +127,16 @@ class CallModel:
 
     def with_confidence(self, confidence: Confidence) -> CallModel:
         """The same network, calibrated otherwise."""
-        return CallModel(self.router, replace(self.parts, confidence=confidence))
+        return CallModel(self.router, replace(self.parts, confidence=confidence), self.others)
+
+    def beside(self, others: Router) -> CallModel:
+        """The same model for its tools, and ``others`` for the questions that it says need none of them."""
+        return CallModel(self.router, self.parts, others)
+
+    def add_tool(self, name: str, description: str, examples: Sequence[str] = (), past: Sequence[str] = ()) -> NewTool:
+        """``Router.add_tool``: the new tool is recognised, and its arguments are read without having been learned."""
+        new = self.router.add_tool(name, description, examples, past)
+        return replace(new, router=CallModel(new.router, self.parts, self.others))
 
     def _empty(self, tool: str) -> Read:
         missing = tuple(slot.name for slot in self.parts.slots[tool] if slot.always)
@@ -117,15 +144,17 @@ class CallModel:
 
     def _read(self, text: Text, tool: str, features: np.ndarray, conv: np.ndarray) -> Read:
         layer = self._layers[tool]
-        x = self._encode(text.words, conv)
+        matches = self.gazetteer.matches(text.words)
+        x = self._encode(conv, matches)
         tags, log_p = self._tag(layer, x, features)
+        tagged = spans_of(tags)
         arguments: dict[str, Any] = {}
         spans: dict[str, tuple[Place, ...]] = {}
         unread = []
-        for number, found in spans_of(tags).items():
+        for number, found in tagged.items():
             slot = layer.slots[self.parts.span_slots[number]]
             values = [slot.form.value(text.of(a, b), text.now) for a, b in found]
-            if None in values or any(is_amid(text, place, slot.form) for place in found):
+            if None in values or _unlike(slot, text, found):
                 unread.append(slot.name)
                 continue
             spans[slot.name] = tuple((text.places[a][0], text.places[b - 1][1]) for a, b in found)
@@ -138,27 +167,26 @@ class CallModel:
             elif found and slot.kind == "known":
                 unread.append(slot.name)
         if layer.classes:
-            log_p += self._classify(layer, x, features, arguments)
+            log_p += self._classify(layer, x, features, text.words, arguments)
         for slot in layer.slots.values():
             if slot.kind in ("constant", "span") and slot.values and slot.name not in (*arguments, *unread):
                 arguments[slot.name] = slot.values[0]
         missing = tuple(slot.name for slot in layer.slots.values() if slot.name in unread or (
             slot.always and slot.name not in arguments))  # fmt: skip
-        return Read(arguments, spans, min(1.0, math.exp(log_p)), missing)
+        return Read(arguments, spans, min(1.0, math.exp(log_p)), missing, *_strange(tagged, matches))
 
-    def _encode(self, words: Sequence[str], conv: np.ndarray) -> np.ndarray:
+    def _encode(self, conv: np.ndarray, matches: Sequence[tuple[int, int, int]]) -> np.ndarray:
         """What is known of each word in its place, (m, n, u), after all convolutions."""
         w = self.parts.weights
-        rows, hints = self.gazetteer.columns(self.gazetteer.matches(words))
-        if rows:
-            np.add.at(conv, rows, w.hints[hints])
+        if matches:
+            conv += self.gazetteer.bits(len(conv), matches) @ w.hints
         m, u = w.hidden.shape[:2]
         x = np.maximum(conv, np.float32(0)).reshape(len(conv), m, u).transpose(1, 0, 2)
         for i, (weight, bias, norm) in enumerate(zip(w.convolutions, w.convolution_bias, w.norms)):
             reach = 2 ** (i + 1)
             taps = x @ weight
             out = taps[..., u : 2 * u] + bias
-            if len(words) > reach:
+            if len(conv) > reach:
                 out[:, reach:] += taps[:, :-reach, :u]
                 out[:, :-reach] += taps[:, reach:, 2 * u :]
             np.maximum(out, np.float32(0), out=out)
@@ -183,14 +211,17 @@ class CallModel:
         tags, score = best_path(emissions, layer.transitions, layer.start)
         return layer.tags[tags].tolist(), min(0.0, score - log_partition(emissions, layer.odds, layer.start))
 
-    def _classify(self, layer: _Layer, x: np.ndarray, features: np.ndarray, arguments: dict[str, Any]) -> float:
+    def _classify(
+        self, layer: _Layer, x: np.ndarray, features: np.ndarray, words: Sequence[str], arguments: dict[str, Any]
+    ) -> float:
         """Fill the class slots that no words say into ``arguments``; the log probability of the choices."""
         logits = np.concatenate([features, x.max(1).ravel()]) @ layer.class_weights + layer.class_bias
+        said = class_said(layer.said, words, len(logits))
         total = 0.0
-        for slot, part in layer.classes:
+        for slot, part, weight in layer.classes:
             if slot.name in arguments:
                 continue
-            scores = logits[part].astype(np.float64)
+            scores = (logits[part] + weight * said[part]).astype(np.float64)
             best = int(scores.argmax())
             total -= math.log(np.exp(scores - scores[best]).sum())
             if best:  # class 0: the slot is open
@@ -202,9 +233,9 @@ class CallModel:
         slots = {slot.name: slot for slot in parts.slots[tool]}
         tags = np.array([0, *(t for t, name in tag_numbers(parts.span_slots) if _is_span(slots.get(name)))])
         at, classes, columns = 0, [], []
-        for owner, slot, start, end in class_ranges(parts.slots):
+        for (owner, slot, start, end), weight in zip(class_ranges(parts.slots), w.class_said.tolist()):
             if owner == tool:
-                classes.append((slot, slice(at, at + end - start)))
+                classes.append((slot, slice(at, at + end - start), weight))
                 columns += range(start, end)
                 at += end - start
         inside = (tags > 0) & (tags % 2 == 0)
@@ -212,17 +243,29 @@ class CallModel:
         transitions = np.where(follows, w.transitions[np.ix_(tags, tags)].astype(np.float64), BANNED)
         return _Layer(
             tags=tags,
-            bias=w.tools[self.router.labels.index(tool)],
+            bias=w.tools[list(parts.slots).index(tool)],
             output=np.ascontiguousarray(w.output[:, :, tags] / np.float32(len(w.output))),
             output_bias=w.output_bias[:, 0, tags].mean(0),
             transitions=np.ascontiguousarray(transitions.T),
             odds=np.exp(transitions),
             start=np.where(inside, BANNED, w.start[tags].astype(np.float64)),
             classes=tuple(classes),
+            said=class_phrases({tool: parts.slots[tool]}, tool),
             class_weights=np.ascontiguousarray(w.classes[:, columns]),
             class_bias=w.class_bias[columns],
             slots=slots,
         )
+
+
+def load_router(folder: str | Path) -> Router | CallModel:
+    """The model of calls in ``folder``, or the router where it holds no calls. Raises ArtifactError as these do."""
+    return CallModel.load(folder) if holds_calls(Path(folder)) else Router.from_pretrained(folder)
+
+
+def save_router(router: Router | CallModel, folder: str | Path) -> None:
+    """Write ``router`` into ``folder``, and nothing of the calls of another one that was there."""
+    forget(Path(folder))
+    router.save(folder) if isinstance(router, CallModel) else router.save_pretrained(folder)
 
 
 def tag_numbers(span_slots: Sequence[str]) -> list[tuple[int, str]]:
@@ -238,6 +281,33 @@ def class_ranges(slots: Mapping[str, Sequence[Slot]]) -> list[tuple[str, Slot, i
             if slot.kind == "class":
                 ranges.append((tool, slot, at, at := at + 1 + len(slot.values)))
     return ranges
+
+
+def class_phrases(slots: Mapping[str, Sequence[Slot]], tool: str) -> dict[str, int]:
+    """The words of every class of ``tool``'s slots, joined by spaces → its column in the class layer of ``slots``."""
+    return {
+        " ".join(words): start + number
+        for owner, slot, start, _ in class_ranges(slots) if owner == tool
+        for number, value in enumerate(slot.values, start=1)
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and (words := tokens(str(value))[0])
+    }  # fmt: skip
+
+
+def class_said(phrases: Mapping[str, int], words: Sequence[str], n_columns: int) -> np.ndarray:
+    """(n_columns,): 1 where the value of a column stands in ``words``."""
+    text, out = f" {' '.join(words)} ", np.zeros(n_columns, np.float32)
+    out[[column for phrase, column in phrases.items() if f" {phrase} " in text]] = 1
+    return out
+
+
+def _unlike(slot: Slot, text: Text, found: Sequence[Place]) -> bool:
+    """Whether the words ``found`` are no value such as the log has for ``slot``: several where it has one, some words
+    where it has one word, or a part of a number or a date."""
+    return (
+        (len(found) > 1 and not slot.several)
+        or (slot.one_word and slot.form.is_text and any(" " in text.of(*place) for place in found))
+        or any(is_amid(text, place, slot.form) for place in found)
+    )
 
 
 def _is_span(slot: Slot | None) -> bool:
@@ -258,6 +328,14 @@ def spans_of(tags: Sequence[int]) -> dict[int, list[Place]]:
     return found
 
 
+def _strange(tagged: Mapping[int, Sequence[Place]], matches: Sequence[tuple[int, int, int]]) -> tuple[int, int]:
+    """How many of the values are in the gazetteer for no slot, and for other slots only."""
+    known, shown = set(matches), {(start, end) for start, end, _ in matches}
+    strange = [place for slot, found in tagged.items() for place in found if (*place, slot) not in known]
+    elsewhere = sum(place in shown for place in strange)
+    return len(strange) - elsewhere, elsewhere
+
+
 def _check(router: Router, parts: CallParts) -> None:
     w, d, h = parts.weights, router.weights.norm.shape[1], router.weights.channels
     n_tags, n_classes = (
@@ -273,17 +351,18 @@ def _check(router: Router, parts: CallParts) -> None:
         "norms": (layers, 2, m, 1, u),
         "hidden": (m, u, u),
         "context": (d + h, h),
-        "tools": (len(router.labels), h),
+        "tools": (len(parts.slots), h),
         "output": (m, u, n_tags),
         "output_bias": (m, 1, n_tags),
         "transitions": (n_tags, n_tags),
         "start": (n_tags,),
         "classes": (d + 2 * h, n_classes),
         "class_bias": (n_classes,),
+        "class_said": (len(class_ranges(parts.slots)),),
     }
     wrong = [f"{name} is {getattr(w, name).shape}, wanted {shape}" for name, shape in wanted.items()
              if getattr(w, name).shape != shape]  # fmt: skip
-    if set(parts.slots) != set(router.labels):
-        wrong.append(f"slots are those of {sorted(parts.slots)}, the router's labels are {sorted(router.labels)}")
+    if strange := sorted(parts.slots.keys() - set(router.labels)):
+        wrong.append(f"slots are those of {strange} too, the router's labels are {sorted(router.labels)}")
     if wrong:
         raise ValueError("Router and call model do not fit each other: " + "; ".join(wrong) + ".")

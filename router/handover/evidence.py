@@ -8,18 +8,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from router.network.calibration import wilson
+
 NEVER = 2.0
 """A threshold that no confidence reaches."""
-STARTS = (0.1, 0.25, 0.5, 1.0)
+STARTS = (0.2, 0.6)
 """Shares of the comparisons, the most confident first, from which a sequence of tests sets out."""
 STEP = 0.01
 """Share of the comparisons that each test of a sequence takes in more."""
 WORSE = (0.1, 0.2, 0.4)
 """By how much of what is left to 1 a share has risen when it has: an alarm listens for each alike."""
 
+UNEASY = 20.0
+"""Evidence for a rise (as a likelihood ratio) from which it is looked at more closely."""
+EVEN_LOOKS = 7
+"""Looks that may all spend alike."""
 SATURATED = 0.99
 """A usual share over which nothing can be heard to rise."""
 
@@ -27,10 +34,12 @@ SATURATED = 0.99
 def spent(alpha: float, look: int) -> float:
     """The part of the error ``alpha`` that look number ``look`` (from 1) may spend; all looks together spend alpha.
 
-    Alpha spending (Lan and DeMets 1983, "Discrete Sequential Boundaries for Clinical Trials") with the weights
-    1 / (look · (look + 1)), whose sum is 1: nobody needs to know how many looks there will be.
+    Alpha spending (Lan and DeMets 1983, "Discrete Sequential Boundaries for Clinical Trials"), so that nobody needs to
+    know how many looks there will be: an eighth at each of the first seven, of the last eighth 1 / (k · (k + 1)) at the
+    k-th after them. The learner comes when the lessons have grown by a factor, so seven looks go a long way.
     """
-    return alpha / (look * (look + 1))
+    later = look - EVEN_LOOKS
+    return alpha / (EVEN_LOOKS + 1) / (later * (later + 1) if later > 0 else 1)
 
 
 def least_share(hits: int, trials: int, alpha: float) -> float:
@@ -42,17 +51,29 @@ def greatest_share(hits: int, trials: int, alpha: float) -> float:
     """The upper bound, likewise; 1 where nothing was tried."""
     if hits >= trials:
         return 1.0
-    counts = np.arange(hits + 1)
-    ways = np.array([math.lgamma(trials + 1) - math.lgamma(k + 1) - math.lgamma(trials - k + 1) for k in counts])
     low, high = hits / trials, 1.0
-    for _ in range(50):  # the chance of so few hits falls with the share
+    for _ in range(30):
         share = (low + high) / 2
-        terms = ways + counts * math.log(share) + (trials - counts) * math.log1p(-share)
-        if np.logaddexp.reduce(terms) > math.log(alpha):
-            low = share
-        else:
-            high = share
+        low, high = (share, high) if _at_most(hits, trials, share) > alpha else (low, share)
     return high
+
+
+def proves(hits: int, trials: int, target: float, alpha: float) -> bool:
+    """Whether ``least_share`` is ``target`` or more."""
+    return hits > 0 and _at_most(trials - hits, trials, 1 - target) <= alpha
+
+
+def _at_most(hits: int, trials: int, share: float) -> float:
+    """The chance of so few hits, or fewer, where each trial is one with the chance ``share``."""
+    counts = np.arange(hits + 1)
+    logs = _log_factorials(1 << trials.bit_length())
+    ways = logs[trials] - logs[counts] - logs[trials - counts]
+    return float(np.exp(ways + counts * math.log(share) + (trials - counts) * math.log1p(-share)).sum())
+
+
+@cache
+def _log_factorials(n: int) -> np.ndarray:
+    return np.r_[0.0, np.cumsum(np.log(np.arange(1, n + 1)))]
 
 
 @dataclass(frozen=True)
@@ -95,13 +116,13 @@ def prove(confidences: Sequence[float], agreed: Sequence[bool], target: float, a
     hits = np.cumsum(right)
     last = np.flatnonzero(np.r_[scores[1:] < scores[:-1], True][:usable]) + 1  # equal confidences cannot be split
     sizes = sorted({int(last[np.searchsorted(last, min(n, last[-1]))]) for n in _grid(usable)})
-    best, nearest = 0, max(sizes, key=lambda n: least_share(int(hits[n - 1]), n, alpha))
+    best = 0
     for start in STARTS:
         for n in (n for n in sizes if n >= start * sizes[-1]):
-            if least_share(int(hits[n - 1]), n, alpha / len(STARTS)) < target:
+            if not proves(int(hits[n - 1]), n, target, alpha / len(STARTS)):
                 break
             best = max(best, n)
-    n = best or nearest
+    n = best or max(sizes, key=lambda n: wilson(int(hits[n - 1]), n)[0])
     right_ones = int(hits[n - 1])
     return Proof(
         threshold=float(scores[n - 1]),
@@ -132,8 +153,8 @@ class Alarm:
 
     @property
     def uneasy(self) -> bool:
-        """Whether the evidence since its last reset speaks for a rise."""
-        return sum(self.raised) / len(WORSE) > 1.0
+        """Whether the evidence speaks for a rise, though not loud enough to ring."""
+        return sum(self.raised) / len(WORSE) > UNEASY
 
     def hear(self, event: bool) -> bool:
         """Take one observation in. True where it rings."""

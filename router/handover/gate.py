@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from router.handover.evidence import NEVER, Alarm, Proof, greatest_share, least_share, prove, spent
+from router.handover.evidence import EVEN_LOOKS, NEVER, Alarm, Proof, greatest_share, prove, proves, spent
 
 Scope = Literal["tool", "call"]
 SCOPES: tuple[Scope, ...] = ("tool", "call")
@@ -105,7 +105,7 @@ class Gate:
         if self.state == "live" or not self.proof.accepted:
             return None
         more = 0
-        while least_share(self.proof.agreed + more, self.proof.accepted + more, error) < target:
+        while not proves(self.proof.agreed + more, self.proof.accepted + more, target, error):
             more += 1 + more // 50
         return more
 
@@ -129,7 +129,7 @@ class Gates:
     @property
     def uneasy(self) -> bool:
         """Whether the audit sample looks worse than what was proven, so that every request belongs into it."""
-        return any(alarm.uneasy for name, alarm in self.alarms.items() if name.startswith(SCOPES))
+        return any(self.alarms[name].uneasy for name in (*SCOPES, "left") if name in self.alarms)
 
     def judge(self, comparisons: Sequence[Comparison], at: int, ceiling: float = 1.0, usual: Usual = Usual()) -> None:
         """Look for proofs in ``comparisons`` at request ``at``, when a new model is there.
@@ -139,7 +139,9 @@ class Gates:
         for scope in SCOPES:
             proofs = self._proofs(scope, comparisons)
             for tool, (proof, shared) in proofs.items():
-                self._settle(scope, tool, replace(proof, proven=proof.proven and self.config.target <= ceiling), shared, at)
+                self._settle(
+                    scope, tool, replace(proof, proven=proof.proven and self.config.target <= ceiling), shared, at
+                )
             if self.config.target > ceiling:
                 self._refuse(scope, ceiling)
         self._listen(comparisons, usual)
@@ -166,7 +168,7 @@ class Gates:
 
     def _can_prove(self, trials: int) -> bool:
         """Whether so many comparisons could prove the target if all agreed: else a look would be spent on nothing."""
-        return least_share(trials, trials, self.config.error / 4) >= self.config.target if trials else False
+        return proves(trials, trials, self.config.target, self.config.error / (EVEN_LOOKS + 1))
 
     def _settle(self, scope: Scope, tool: str, proof: Proof, shared: bool, at: int) -> None:
         gate = self.gate(scope, tool)
@@ -213,7 +215,10 @@ class Gates:
 
     def watch(self, tool: str | None, confidence: Mapping[Scope, float], unseen: bool, at: int) -> None:
         """Take in a request as it comes, before anybody has answered it: does the input drift?"""
-        events = {f"doubt {scope}": not self.sure(scope, tool, confidence[scope]) for scope in SCOPES} | {"unseen": unseen}
+        scopes = [scope for scope in SCOPES if self.gate(scope, tool).state != "paused"]  # not usual, and known
+        events = {f"doubt {scope}": not self.sure(scope, tool, confidence[scope]) for scope in scopes} | {
+            "unseen": unseen
+        }
         for name, event in events.items():
             if name in self.alarms and self.alarms[name].hear(event):
                 what = "of unseen words" if name == "unseen" else "in doubt"

@@ -17,7 +17,7 @@ import torch
 
 from router.calls.gazetteer import Gazetteer
 from router.calls.slots import Row, Slot, asked_on, dated, key, learn_slots, placed, read_row
-from router.calls.tagger import class_ranges, spans_of
+from router.calls.tagger import class_phrases, class_ranges, class_said, spans_of
 from router.learning.tagger import Batch
 from router.network.calibration import label_numbers
 from router.network.features import MAX_WORDS
@@ -41,8 +41,8 @@ class Drawing:
     """
 
     batch_size: int = 64
-    swapped: float = 0.9
-    swap: float = 0.8
+    swapped: float = 0.5
+    swap: float = 0.6
     hint_dropout: float = 0.2
 
 
@@ -61,6 +61,12 @@ class CallLog:
     tools: np.ndarray
     tags: Sequence[list[int] | None]
     classes: np.ndarray
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The tools whose arguments at least one row says."""
+        said = {row.tool for row in self.rows if row.arguments is not None}
+        return tuple(tool for tool in self.slots if tool in said)
 
     @classmethod
     def read(cls, examples: Sequence[Example]) -> CallLog:
@@ -91,15 +97,21 @@ class CallLog:
         )
 
 
+Drawn = tuple[Sequence[str], Sequence[int] | None]
+"""Words and tags of a row, perhaps with other values in its slots; None where a value is not known or not found."""
+
+
 class Batches:
     """Draws training batches without end: rows of like length together."""
 
-    def __init__(self, network: RouterNetwork, log: CallLog, drawing: Drawing, seed: int) -> None:
-        self.network, self.log, self.drawing, self.random = network, log, drawing, random.Random(seed)
+    def __init__(self, log: CallLog, drawing: Drawing, seed: int) -> None:
+        self.log, self.drawing, self.random = log, drawing, random.Random(seed)
+        self.phrases = {tool: class_phrases(log.slots, tool) for tool in log.slots}
+        self.columns = max((end for *_, end in class_ranges(log.slots)), default=0)
         self.size = min(drawing.batch_size, max(LEAST_BATCH, len(log.rows) // 16))
 
-    def __iter__(self) -> Iterator[tuple[Batch, torch.Tensor, torch.Tensor, np.ndarray]]:
-        """Batches without end: (Batch, tags, tag weights, row numbers)."""
+    def __iter__(self) -> Iterator[tuple[list[int], list[Drawn]]]:
+        """Batches without end: row numbers, and what is drawn of each."""
         order, size = [i for i, row in enumerate(self.log.rows) if row.words], self.size
         while order:
             self.random.shuffle(order)
@@ -107,10 +119,13 @@ class Batches:
                      for a in range(0, len(order), 8 * size))  # fmt: skip
             batches = [pool[a : a + size] for pool in pools for a in range(0, len(pool), size)]
             self.random.shuffle(batches)
-            yield from map(self._batch, batches)
+            for chosen in batches:
+                yield chosen, [self._drawn(i) for i in chosen]
 
-    def _batch(self, chosen: Sequence[int]) -> tuple[Batch, torch.Tensor, torch.Tensor, np.ndarray]:
-        drawn = [self._drawn(i) for i in chosen]
+    def read(
+        self, chosen: Sequence[int], drawn: Sequence[Drawn], network: RouterNetwork
+    ) -> tuple[Batch, torch.Tensor, torch.Tensor]:
+        """What ``network`` reads of rows drawn; their tags (n, longest), and whether these are known (n,), 1 or 0."""
         longest = max(len(words) for words, _ in drawn)
         tags = np.zeros((len(drawn), longest), np.int64)
         hints = np.zeros((len(drawn), longest, 2 * len(self.log.span_slots)), np.float32)
@@ -120,16 +135,19 @@ class Batches:
                 matches = self.log.gazetteer.matches(words, self._brought(words, own or []))
                 hints[n, : len(words)] = self.log.gazetteer.bits(len(words), matches)
         batch = Batch(
-            [self.network.encode_words(words) for words, _ in drawn],
+            [network.encode_words(words) for words, _ in drawn],
             torch.from_numpy(hints),
+            torch.from_numpy(np.stack([self._said(i, words) for i, (words, _) in zip(chosen, drawn)])),
             torch.tensor([len(words) for words, _ in drawn]),
             torch.from_numpy(self.log.tools[chosen]),
         )
-        weights = torch.tensor([float(own is not None) for _, own in drawn])
-        return batch, torch.from_numpy(tags), weights, np.asarray(chosen)
+        known = torch.tensor([float(own is not None) for _, own in drawn])
+        return batch, torch.from_numpy(tags), known
 
-    def _drawn(self, i: int) -> tuple[Sequence[str], list[int] | None]:
-        """Words and tags of row ``i``, perhaps with other values in its slots."""
+    def _said(self, i: int, words: Sequence[str]) -> np.ndarray:
+        return class_said(self.phrases[self.log.rows[i].tool], words, self.columns)
+
+    def _drawn(self, i: int) -> Drawn:
         words, tags = self.log.rows[i].words, self.log.tags[i]
         if not tags or not any(tags) or self.random.random() >= self.drawing.swapped:
             return words, tags

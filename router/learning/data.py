@@ -10,7 +10,7 @@ import json
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,24 @@ def read_examples(path: str | Path, question_set: bool = False) -> tuple[list[Ex
     return examples, sorted(problems, key=lambda p: p.line)
 
 
+def read_each(path: Path) -> Iterator[Example]:
+    """The examples of a JSONL file one by one, however long it is.
+
+    Raises OSError, and ValueError that names the line where a row cannot be read.
+    """
+    with open(path, encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            labelled, problems = read_labelled(line, path.name)
+            try:
+                if problems:
+                    raise Unfit(problems[0].message)
+                yield from [_example(one, False) for one in labelled]
+            except Unfit as fault:
+                raise ValueError(f"{path.name}, line {number}: {fault}") from fault
+
+
 def synthetic_examples(seed: int = 0, per_label: int = 1_500, held_out: bool | None = None) -> list[Example]:
     """Template questions for the eight shipped tools, ``smalltalk`` and ``none``; see ``router.learning.synthetic``.
 
@@ -68,7 +86,7 @@ def split(examples: Sequence[Example], seed: int = 0, share: float = 0.1) -> tup
 
     Synthetic examples of one template stay together, so that validation asks in words that training never saw.
     """
-    groups = _groups(examples)
+    groups = _groups(examples, _same)
     training: list[Example] = []
     validation: list[Example] = []
     for label in sorted(groups):
@@ -84,10 +102,13 @@ def split(examples: Sequence[Example], seed: int = 0, share: float = 0.1) -> tup
     return training, validation
 
 
-def folds(examples: Sequence[Example], count: int, seed: int = 0) -> list[list[Example]]:
-    """``examples`` in ``count`` parts with about the same share of each label, kept together as ``split`` does."""
+def folds(
+    examples: Sequence[Example], count: int, seed: int = 0, alike: Callable[[Example], str] | None = None
+) -> list[list[Example]]:
+    """``examples`` in ``count`` parts with about the same share of each label, kept together as ``split`` does, or all
+    those of a label for which ``alike`` gives the same text."""
     parts: list[list[Example]] = [[] for _ in range(count)]
-    for label, groups in sorted(_groups(examples).items()):
+    for label, groups in sorted(_groups(examples, alike or _same).items()):
         names = sorted(groups)
         random.Random(f"{seed}/{label}").shuffle(names)
         sizes = [0] * count
@@ -98,13 +119,17 @@ def folds(examples: Sequence[Example], count: int, seed: int = 0) -> list[list[E
     return parts
 
 
-def _groups(examples: Iterable[Example]) -> dict[str, dict[str, list[Example]]]:
-    """Per label the examples that belong together: of one template, or the same question."""
+def _groups(examples: Iterable[Example], alike: Callable[[Example], str]) -> dict[str, dict[str, list[Example]]]:
+    """Per label the examples that belong together."""
     groups: dict[str, dict[str, list[Example]]] = defaultdict(lambda: defaultdict(list))
     for example in examples:
-        group = example.source if example.source.startswith("synthetic:") else _key(example.question)
-        groups[example.tool][group].append(example)
+        groups[example.tool][alike(example)].append(example)
     return groups
+
+
+def _same(example: Example) -> str:
+    """Equal for examples of one template, and for the same question."""
+    return example.source if example.source.startswith("synthetic:") else _key(example.question)
 
 
 def origins(examples: Iterable[Example]) -> dict[str, dict[str, int]]:

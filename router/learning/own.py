@@ -1,8 +1,8 @@
 """A router for somebody's own tools: their rows, the world outside them, and what held-out rows say of the result.
 
 Rows of tools alone cannot teach that a question belongs to none of them. So they are mixed with small talk and with
-questions that no tool serves, to which those of the built-in tools belong where these are not trained. Leaves out the
-router that ships (``shipped.py``).
+questions that no tool serves, to which those of the built-in tools belong where these are not trained. Rows with
+arguments teach the whole call. Leaves out the router that ships (``shipped.py``).
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from router.calls.confidence import ONE_SIDED
+from router.calls.tagger import CallModel
 from router.learning import synthetic
 from router.learning.data import folds, split
+from router.learning.log_tools import described
+from router.learning.tagging import CallProgress, CallTrainingConfig, fit_calls
 from router.learning.training import (
     FILLER_TEXTS,
     Progress,
@@ -29,6 +34,7 @@ from router.learning.training import (
 from router.network import Router
 from router.network.calibration import AbstentionTarget, wilson
 from router.network.features import tokenise
+from router.tools import ToolSet
 from router.types import NON_TOOLS, NONE, SMALLTALK, Example
 
 TARGET = AbstentionTarget("coverage", 0.96, floor=0.5)
@@ -36,6 +42,10 @@ TARGET = AbstentionTarget("coverage", 0.96, floor=0.5)
 FEW = 1_000
 """Rows below which each is held out once, in FOLDS trainings: a tenth of them would be too few to judge by."""
 FOLDS = 5
+MANY = 5_000
+"""Rows of tools from which a tenth of them is enough to judge calls by."""
+LEAST_STEPS = 250
+"""Steps of a training of calls, so that FOLDS more of them are made within a minute."""
 NONE_ROWS = (400, 4_000)
 """At least and at most so many rows of ``none``; between these, twice as many as the tools have. Small talk: half."""
 LIKE = 0.5
@@ -69,9 +79,7 @@ def train(
     Its threshold stands on rows that were held out, all of them where they are fewer than FEW. Raises ValueError where
     no row names a tool.
     """
-    tools = [row for row in rows if row.tool not in NON_TOOLS]
-    if not tools:
-        raise ValueError(f"{len(rows)} examples name no tool. Give rows whose label is a tool's name.")
+    tools = _own(rows)
     mixed = [*rows, *world(rows, seed)]
     size = min(128, max(16, len(mixed) // 32))  # some thirty steps an epoch, however few rows there are
     config = TrainingConfig(epochs=epochs, batch_size=size, target=TARGET, seed=seed)
@@ -89,6 +97,55 @@ def train(
         "warnings": list(_warnings(tools, judged)),
     }
     return router.having(provenance=about, fillers=_fillers(mixed))
+
+
+@dataclass(frozen=True)
+class CallAims:
+    """What a call model is trained for: the share of its calls that are to be right, and how: so many ``epochs`` (None:
+    as many as ``CallTrainingConfig.of`` has), with this ``seed``."""
+
+    target: float = 0.97
+    epochs: int | None = None
+    seed: int = 0
+
+
+def train_calls(
+    rows: Sequence[Example],
+    tools: ToolSet = ToolSet(),
+    aims: CallAims = CallAims(),
+    on_progress: Callable[[CallProgress], None] = nobody,
+) -> CallModel:
+    """A calibrated call model for the labels of ``rows``, ``none`` and ``smalltalk``, with ``warnings`` where it is poor.
+
+    A call is sure where at least ``aims.target`` of the calls on held-out rows were right as a whole, by the lower bound
+    of that share. The model keeps ``tools``; those of the rows that are not among them are described from the rows. Raises
+    ValueError where no row names a tool, and where there are fewer than two labels of two rows.
+    """
+    own = _own(rows)
+    mixed = [*rows, *world(rows, aims.seed)]
+    config = CallTrainingConfig.of(
+        len(mixed),
+        target=aims.target,
+        abstention=TARGET,
+        seed=aims.seed,
+        validation=0.1 if len(own) >= MANY else 0.0,
+        **({"folds": FOLDS} if len(rows) < FEW else {}),
+        **({"least_steps": LEAST_STEPS} if aims.epochs is None else {"epochs": aims.epochs, "least_steps": 1}),
+    )
+    model = fit_calls(mixed, config, on_progress)
+    held, chosen = model.parts.provenance["held_out"], model.parts.confidence.chosen_on
+    judged = [True] * held["right"] + [False] * (held["rows"] - held["right"])
+    about = {"own_rows": len(rows), "warnings": [*_warnings(own, judged), *_call_warnings(chosen)]}
+    router = model.router.having(provenance={**model.router.provenance, **about}, fillers=_fillers(mixed))
+    return CallModel(router, replace(model.parts, tools=tuple((tools | described(own, tools)).as_json())))
+
+
+def _own(rows: Sequence[Example]) -> list[Example]:
+    """The rows of tools. Raises ValueError where there is none."""
+    tools = [row for row in rows if row.tool not in NON_TOOLS]
+    if not tools:
+        raise ValueError(f"{len(rows)} examples name no tool. Give rows whose label is a tool's name.")
+    return tools
 
 
 def world(rows: Sequence[Example], seed: int = 0) -> list[Example]:
@@ -184,3 +241,16 @@ def _warnings(tools: Sequence[Example], judged: Sequence[bool]) -> Iterator[str]
     if scarce:
         shown = ", ".join(scarce[:5]) + (f" and {len(scarce) - 5} more" if len(scarce) > 5 else "")
         yield f"Labels with fewer than {SCARCE} rows: {shown}. Give at least {ENOUGH} a label."
+
+
+def _call_warnings(chosen: Mapping[str, Any]) -> Iterator[str]:
+    """What ``chosen_on`` of a call model's confidence says against it."""
+    target, rows = chosen["target"], chosen["questions"]
+    if chosen["sure"]:
+        return
+    needed = math.ceil(ONE_SIDED**2 * target / (1 - target))
+    what = f"{rows} rows with arguments, {chosen['right']} of them read right as a whole when held out"
+    yield (
+        f"No call is sure enough to be made: {what}. For a precision of {target:.0%} at 95 % confidence at least "
+        f"{needed} held-out calls must be right without an error between. Give more rows, or a lower --target."
+    )

@@ -20,12 +20,17 @@ from router.network.features import Vocabulary
 from router.network.module import NetworkConfig, RouterNetwork
 
 
+SAID = 4.0
+"""What a class's value, where the question says it, adds to its score before anything is learned."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Questions as tensors. n questions of at most ``longest`` words."""
 
     ids: Sequence[Sequence[int]]
     hints: torch.Tensor  # (n, longest, 2 slots)
+    said: torch.Tensor  # (n, columns of the classes) 1 where the question says the class's value
     lengths: torch.Tensor  # (n,)
     tools: torch.Tensor  # (n,)
 
@@ -37,10 +42,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Scores:
-    """Logits over tools (n, labels), emissions of tags of each member (m, n, longest, t), logits of all classes
-    (n, columns)."""
+    """Logits over tools (n, labels). For the r questions ``read`` of them whose tool has slots: emissions of tags of each
+    member (m, r, longest, t), logits of all classes (r, columns)."""
 
     tools: torch.Tensor
+    read: torch.Tensor
     tags: torch.Tensor
     classes: torch.Tensor
 
@@ -79,34 +85,44 @@ class CallNetwork(nn.Module):
         self.start = nn.Parameter(torch.zeros(n_tags))
         self.classes = nn.Parameter(_uniform(d + 2 * h, n_classes, fan_in=d + 2 * h))
         self.class_bias = nn.Parameter(torch.zeros(n_classes))
-        for name, rule in zip(("allowed", "follows", "begins"), _rules(slots, span_slots)):
+        self.class_said = nn.Parameter(torch.full((len(self.class_columns),), SAID))
+        sizes = torch.tensor([end - start for start, end in self.class_columns], dtype=torch.long)
+        self.register_buffer("class_slot", torch.repeat_interleave(torch.arange(len(sizes)), sizes))
+        for name, rule in zip(("allowed", "follows", "begins"), rules(slots, span_slots)):
             self.register_buffer(name, rule)
+        self.register_buffer("has_slots", torch.tensor([bool(own) for own in slots.values()]))
 
     def forward(self, batch: Batch) -> Scores:
         p, training, m = self.base.config.dropout, self.training, self.members
         features, conv = self.base.contextual(batch.ids)
         features = F.dropout(features, p, training)
+        tools = self.base.tail.head(features)
+        read = self.has_slots[batch.tools].nonzero()[:, 0]
+        features, conv = features[read], conv[read]
         n, longest, h = conv.shape
-        mask = batch.mask[..., None]
-        x = F.dropout(F.relu(conv + batch.hints @ self.hints) * mask, p, training)
-        x = x.view(n, longest, m, h // m).permute(2, 0, 1, 3)  # (m, n, longest, u)
+        u = h // m
+        mask = batch.mask[read, :, None]
+        x = F.dropout(F.relu(conv + batch.hints[read] @ self.hints) * mask, p, training)
+        x = x.view(n, longest, m, u).permute(2, 0, 1, 3)  # (m, n, longest, u)
         for i in range(self.layers):
-            taps = (x.reshape(m, n * longest, -1) @ self.convolutions[i]).view(m, n, longest, -1)
+            taps = (x.reshape(m, n * longest, u) @ self.convolutions[i]).view(m, n, longest, 3 * u)
             after, here, before = taps.chunk(3, 3)
             reach = 2 ** (i + 1)
             bias = self.convolution_bias[i][:, None]
             x = x + F.relu(here + bias + _shifted(after, reach) + _shifted(before, -reach))
             weight, shift = self.norms[i, :, :, None]
             x = F.dropout((F.layer_norm(x, x.shape[-1:]) * weight + shift) * mask, p / 2, training)
-        told = (features @ self.context + self.tools(batch.tools)).view(n, m, 1, -1).transpose(0, 1)
-        hidden = (x.reshape(m, n * longest, -1) @ self.hidden).view(x.shape) + told
-        hidden = F.dropout(F.relu(hidden), p, training).view(m, n * longest, -1)
-        tags = (hidden @ self.output + self.output_bias).view(m, n, longest, -1)
+        told = (features @ self.context + self.tools(batch.tools[read])).view(n, m, 1, u).transpose(0, 1)
+        hidden = (x.reshape(m, n * longest, u) @ self.hidden).view(x.shape) + told
+        hidden = F.dropout(F.relu(hidden), p, training).view(m, n * longest, u)
+        tags = (hidden @ self.output + self.output_bias).view(m, n, longest, len(self.start))
         highest = torch.where(mask > 0, x, torch.full_like(x[:1, :1, :1], -torch.inf)).amax(2)  # (m, n, u)
+        said = batch.said[read] * self.class_said[self.class_slot]
         return Scores(
-            self.base.tail.head(features),
-            tags + self.allowed[batch.tools][:, None],
-            torch.cat([features, highest.transpose(0, 1).reshape(n, h)], 1) @ self.classes + self.class_bias,
+            tools,
+            read,
+            tags + self.allowed[batch.tools[read]][:, None],
+            torch.cat([features, highest.transpose(0, 1).reshape(n, h)], 1) @ self.classes + self.class_bias + said,
         )
 
     def path_loss(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -152,7 +168,7 @@ def path_score(
     return said + start.index_select(0, tags[:, 0]) + (moved * mask[:, 1:]).sum(1)
 
 
-def _rules(
+def rules(
     slots: Mapping[str, Sequence[Slot]], span_slots: Sequence[str]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What may be, as 0, and what may not, as BANNED: tags of a tool (tools, t), a tag after a tag (t, t), a first

@@ -5,10 +5,9 @@ Leaves out the readings that tools bring themselves, and types: a span stays the
 
 from __future__ import annotations
 
-import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -20,23 +19,28 @@ from torch.nn import functional as F
 from router.calls.artifact import CallParts
 from router.calls.confidence import fit_call_confidence
 from router.calls.read import LearnedCall
-from router.calls.slots import asked_at
+from router.calls.slots import Row, asked_at
 from router.calls.tagger import CallModel
 from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
+from router.learning.data import folds
 from router.learning.tagger import CallNetwork
 from router.learning.training import (
+    Descent,
+    DescentConfig,
     balance,
     calibrate,
+    find_fillers,
     fit_calibration,
     hold_out,
     provenance,
     remember,
+    seeded,
     smoothed,
 )
 from router.network.calibration import AbstentionTarget
 from router.network.features import Vocabulary
 from router.network.module import NetworkConfig
-from router.types import Example
+from router.types import NON_TOOLS, Example
 
 SMALL_LOG = 4_000
 """Rows up to which a log is small."""
@@ -45,41 +49,43 @@ LEAST_HELD_OUT = 500
 
 
 @dataclass(frozen=True)
-class CallTrainingConfig:
-    """How a call model is trained: AdamW for dense parameters, SparseAdam for tables, cosine decay after a warm-up.
+class CallTrainingConfig(DescentConfig):
+    """How a call model is trained.
 
     ``layers`` dilated convolutions stand on the router's, whose channels are divided among ``members``: see
     ``CallNetwork``. ``least_steps`` are made however short the log. ``validation`` is the share of each tool that is
     held out to calibrate, ``folds`` into how many parts a small log falls instead; ``target`` the precision of whole
-    calls that a threshold must hold on its lower bound.
+    calls that a threshold must hold on its lower bound, ``abstention`` what the router's own threshold is for.
     """
 
-    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(256, 256, dropout=0.3, word_dropout=0.1))
-    members: int = 2
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(256, 128, dropout=0.3, word_dropout=0.1))
+    members: int = 1
     layers: int = 2
     epochs: int = 14
     least_steps: int = 350
-    learning_rate: float = 2e-3
-    table_learning_rate: float = 5e-4
-    weight_decay: float = 0.01
     label_smoothing: float = 0.05
-    warmup: float = 0.05
     path_weight: float = 0.5
     drawing: Drawing = Drawing()
     validation: float = 0.1
     folds: int = 3
     target: float = 0.97
+    abstention: AbstentionTarget = AbstentionTarget()
     seed: int = 0
 
     @classmethod
     def of(cls, rows: int, **settings: Any) -> CallTrainingConfig:
-        """What is measured to be best for a log of so many rows: a small one is trained for few steps, which want less
-        dropout and a higher rate for the tables.
+        """What is measured to be best for a log of so many rows. A small one is trained for few steps, which want less
+        dropout and a higher rate for the tables, and makes two taggers differ enough for a vote to be worth its time.
         """
         if rows > SMALL_LOG:
             return cls(**settings)
-        quick = NetworkConfig(256, 256, dropout=0.1, word_dropout=0.1)
-        return cls(**{"network": quick, "table_learning_rate": 5e-3, **settings})
+        small = {
+            "network": NetworkConfig(256, 256, dropout=0.1, word_dropout=0.1),
+            "members": 2,
+            "table_learning_rate": 5e-3,
+            "drawing": Drawing(swapped=0.9, swap=0.8),
+        }
+        return cls(**small | settings)
 
 
 @dataclass(frozen=True)
@@ -128,12 +134,13 @@ def fit_calls(
     model = _fit(examples, config, told(parts))
     if validation is not None:
         held = [_read_all(model, validation)]
-    about = provenance(examples, asdict(config), started)
     labels = model.router.labels
     rows = [example for part in held for example in part.examples]
-    calibration = fit_calibration(
-        np.concatenate([part.logits(labels) for part in held]), rows, labels, AbstentionTarget()
-    )
+    logits = np.concatenate([part.logits(labels) for part in held])
+    calibration = fit_calibration(logits, rows, labels, config.abstention)
+    judged = [labels[best] == row.tool for best, row in zip(logits.argmax(1), rows) if row.tool not in NON_TOOLS]
+    about = provenance(examples, asdict(config), started)
+    about |= {"held_out": {"rows": len(judged), "right": sum(judged)}}
     kept = tuple(remember(examples, config.seed))
     router = model.router.having(calibration=calibration, provenance=about, memory=kept)
     confidence = fit_call_confidence([call for part in held for call in part.calls], rows, config.target)
@@ -160,8 +167,7 @@ class _Held:
 def _fit(
     examples: Sequence[Example], config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
 ) -> CallModel:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with seeded(config.seed):
         network, parts = train_network(examples, config, on_progress)
     return CallModel(network.base.fold(), parts)
 
@@ -181,15 +187,25 @@ def _read_all(model: CallModel, examples: Sequence[Example]) -> _Held:
 
 
 def _folds(examples: Sequence[Example], config: CallTrainingConfig) -> Iterator[tuple[list[Example], list[Example]]]:
-    """(the rest, a fold) for each fold; every tool is spread evenly over them."""
-    shuffled = list(examples)
-    random.Random(config.seed).shuffle(shuffled)
-    shuffled.sort(key=lambda example: example.tool)
-    for fold in range(config.folds):
-        yield (
-            [example for i, example in enumerate(shuffled) if i % config.folds != fold],
-            shuffled[fold :: config.folds],
-        )
+    """(the rest, a fold) for each fold that has rows; every tool is spread over them, each wording of it in one."""
+    fillers = find_fillers(examples)
+    wordings = {id(e): wording(e, row, fillers) for e, row in zip(examples, CallLog.read(examples).rows)}
+    parts = folds(examples, config.folds, config.seed, lambda example: wordings[id(example)])
+    for i, part in enumerate(parts):
+        if part:
+            yield [example for k, other in enumerate(parts) if k != i for example in other], part
+
+
+def wording(example: Example, row: Row, fillers: Collection[str]) -> str:
+    """What is left of a question without the values of its call and without ``fillers``: equal for questions that say
+    different things in the same words. For a synthetic one, its template. ``row`` is the example's."""
+    if example.source.startswith("synthetic:"):
+        return example.source
+    words: list[str] = [word if word.isalpha() and word not in fillers else "" for word in row.words]
+    for slot, places in row.places.items():
+        for start, end in places or ():
+            words[start:end] = [f"<{slot}>"] + [""] * (end - start - 1)
+    return " ".join(filter(None, words))
 
 
 def train_network(
@@ -204,40 +220,31 @@ def train_network(
     _optimise(network, log, config, on_progress)
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
     asked_on = log.asked_on.isoformat()
-    return network, CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on)
+    parts = CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on)
+    return network, parts.of(log.known)
 
 
 def _optimise(
     network: CallNetwork, log: CallLog, config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
 ) -> None:
-    batches = Batches(network.base, log, config.drawing, config.seed)
-    tables = {id(p) for p in network.base.tables}
-    dense = [p for p in network.parameters() if id(p) not in tables]
-    optimizers = (
-        torch.optim.AdamW(dense, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
-        torch.optim.SparseAdam(network.base.tables, lr=config.table_learning_rate),
-    )
-    peaks = (config.learning_rate, config.table_learning_rate)
+    batches = Batches(log, config.drawing, config.seed)
     n_tools = len(network.base.labels)
     targets = torch.from_numpy(smoothed(log.tools, n_tools, config.label_smoothing))
     shares = torch.from_numpy(balance(log.tools, n_tools))
     steps = max(config.least_steps, -(-config.epochs * len(log.rows) // batches.size))
+    descent = Descent(network, network.base.tables, config, steps)
     report, total, started = max(1, steps // 20), 0.0, time.perf_counter()
     network.train()
-    for step, (batch, tags, weights, chosen) in zip(range(steps), batches):
-        factor = min(1.0, (step + 1) / (config.warmup * steps + 1)) * 0.5 * (1 + np.cos(np.pi * step / steps))
-        for optimizer, peak in zip(optimizers, peaks):
-            optimizer.param_groups[0]["lr"] = peak * factor + 1e-6
-            optimizer.zero_grad(set_to_none=True)
+    for step, (chosen, drawn) in zip(range(steps), batches):
+        batch, tags, known = batches.read(chosen, drawn, network.base)
         scores = network(batch)
         loss = -((targets[chosen] * F.log_softmax(scores.tools, 1)).sum(1) * shares[chosen]).mean()
-        loss = loss + config.path_weight * sum(
-            (network.path_loss(emissions, tags, batch.mask) * weights).mean() for emissions in scores.tags
-        )
-        loss = loss + _class_loss(scores.classes, log.classes[chosen], network)
-        loss.backward()
-        for optimizer in optimizers:
-            optimizer.step()
+        if len(read := scores.read):
+            tags, known, mask = tags[read], known[read] / len(chosen), batch.mask[read]
+            paths = ((network.path_loss(emissions, tags, mask) * known).sum() for emissions in scores.tags)
+            classes = _class_loss(scores.classes, log.classes[np.asarray(chosen)[read.numpy()]], network)
+            loss = loss + config.path_weight * sum(paths) + classes * (len(read) / len(chosen))
+        descent.step(loss)
         total += float(loss.detach())
         if (step + 1) % report == 0:
             on_progress(CallProgress(1, 1, step + 1, steps, total / report, time.perf_counter() - started))

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from router.network import Calibration, Router
@@ -38,8 +39,11 @@ from router.network.calibration import (
 )
 from router.network.features import Vocabulary, tokenise
 from router.network.module import NetworkConfig, RouterNetwork
+from router.network.unread import pieces, signs_of
 from router.types import Example
 
+UNREAD = 0.01
+"""Share of the questions held out that may hold more unknown words than the router decides on: the strangest ones."""
 MEMORY = 1_000
 """Training questions that are kept beside the weights, for nearest examples and for adding tools: from 200 alone, a new
 tool takes some questions of others."""
@@ -54,8 +58,45 @@ FILLER_ENTROPY = 0.85
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """How a network is trained: AdamW for dense parameters, SparseAdam for tables, cosine decay after a warm-up.
+class DescentConfig:
+    """AdamW for dense parameters, SparseAdam for tables; ``warmup`` is the share of steps in which the rates rise to
+    these peaks, before a cosine decay to nothing."""
+
+    learning_rate: float = 2e-3
+    table_learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+
+
+class Descent:
+    """Makes ``steps`` steps down a loss of ``network``, all parameters of which are trained; those of ``tables`` have
+    sparse gradients."""
+
+    def __init__(self, network: nn.Module, tables: Sequence[nn.Parameter], config: DescentConfig, steps: int) -> None:
+        sparse = {id(p) for p in tables}
+        dense = [p for p in network.parameters() if id(p) not in sparse]
+        self._optimizers = (
+            (torch.optim.AdamW(dense, weight_decay=config.weight_decay, fused=True), config.learning_rate),
+            (torch.optim.SparseAdam(tables), config.table_learning_rate),
+        )
+        self._warmup, self._steps, self._step = config.warmup * steps, steps, 0
+
+    def step(self, loss: torch.Tensor) -> None:
+        """One step along the gradient of ``loss``."""
+        decay = 0.5 * (1 + math.cos(math.pi * self._step / self._steps))
+        factor = min(1.0, (self._step + 1) / (self._warmup + 1)) * decay
+        for optimizer, peak in self._optimizers:
+            optimizer.param_groups[0]["lr"] = peak * factor + 1e-6
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        for optimizer, _ in self._optimizers:
+            optimizer.step()
+        self._step += 1
+
+
+@dataclass(frozen=True)
+class TrainingConfig(DescentConfig):
+    """How a network is trained.
 
     ``validation`` is the share of each label that is held out (at least one question where a label has two or more);
     it stops training after ``patience`` epochs without a lower loss (None: never, and the last epoch's weights stay),
@@ -65,11 +106,7 @@ class TrainingConfig:
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig(dropout=0.4, word_dropout=0.2))
     epochs: int = 8
     batch_size: int = 128
-    learning_rate: float = 2e-3
-    table_learning_rate: float = 5e-4
-    weight_decay: float = 0.01
     label_smoothing: float = 0.1
-    warmup: float = 0.05
     patience: int | None = 4
     validation: float = 0.1
     target: AbstentionTarget = AbstentionTarget()
@@ -148,14 +185,17 @@ def fit_on_folds(
         before, epochs = number * config.epochs, (len(parts) + 1) * config.epochs
         return lambda progress: on_progress(replace(progress, epoch=before + progress.epoch, epochs=epochs))
 
-    logits = []
+    logits, unread = [], []
     for number, part in enumerate(parts):
         others = [example for k, other in enumerate(parts) if k != number for example in other]
-        logits.append(_fit(others, labels, config, listen(number), part).logits([e.question for e in part]))
+        other = _fit(others, labels, config, listen(number), part)
+        logits.append(other.logits([e.question for e in part]))
+        unread += [other.unread(e.question) for e in part]
     router = _fit(every, labels, config, listen(len(parts)))
     held_out = np.concatenate(logits)
     right = held_out.argmax(1) == label_numbers(labels, [example.tool for example in every])
-    return router.with_calibration(fit_calibration(held_out, every, labels, config.target)), every, right
+    calibration = fit_calibration(held_out, every, labels, config.target, np.array(unread))
+    return router.with_calibration(calibration), every, right
 
 
 def _fit(
@@ -175,7 +215,7 @@ def _fit(
         optimise(network, data, validation, config, on_progress)
     about = provenance(examples, settings_of(config), started)
     router = network.fold(provenance=about, memory=remember(examples, config.seed))
-    return router.having(fillers=find_fillers(examples))
+    return router.having(fillers=find_fillers(examples), seen=signs_of(texts))
 
 
 def calibrate(router: Router, examples: Sequence[Example], target: AbstentionTarget = AbstentionTarget()) -> Router:
@@ -186,20 +226,37 @@ def calibrate(router: Router, examples: Sequence[Example], target: AbstentionTar
     """
     if not examples:
         raise ValueError("There is nothing to calibrate on. Give examples that the router was not trained on.")
-    logits = router.logits([example.question for example in examples]) * np.float32(router.calibration.temperature)
-    return router.with_calibration(fit_calibration(logits, examples, router.labels, target))
+    texts = [example.question for example in examples]
+    logits = router.logits(texts) * np.float32(router.calibration.temperature)
+    unread = np.array([router.unread(text) for text in texts])
+    return having_seen(router.with_calibration(fit_calibration(logits, examples, router.labels, target, unread)), examples)
+
+
+def having_seen(router: Router, examples: Sequence[Example]) -> Router:
+    """``router``, to which the words of those ``examples`` that it decides right are known, though not learned."""
+    right = (example.question for example in examples if router.decide(example.question).tool == example.tool)
+    seen = {piece for text in right for piece in pieces(text)}
+    return router.having(seen=router.parts.seen | (seen - set(router.vocabulary.words)))
 
 
 def fit_calibration(
-    logits: np.ndarray, examples: Sequence[Example], labels: Sequence[str], target: AbstentionTarget
+    logits: np.ndarray,
+    examples: Sequence[Example],
+    labels: Sequence[str],
+    target: AbstentionTarget,
+    unread: np.ndarray | None = None,
 ) -> Calibration:
-    """The calibration of raw ``logits`` (n, labels) of ``examples``; any classifier's will do."""
+    """The calibration of raw ``logits`` (n, labels) of ``examples``; any classifier's will do. ``unread`` (n,) is the
+    share of each that is made of unknown words; all but the strangest UNREAD of those in scope are to be decided."""
     numbers = label_numbers(labels, [example.tool for example in examples])
     temperature = fit_temperature(logits, numbers)
     scaled = logits / np.float32(temperature)
     fitted = Calibration(temperature, fit_confidence(scaled, numbers))
     confidence, right, inside = fitted.scores(scaled), scaled.argmax(1) == numbers, numbers != UNKNOWN
-    threshold = choose_threshold(confidence, right, inside, target)
+    threshold, limit = choose_threshold(confidence, right, inside, target), 1.0
+    if unread is not None and inside.any():
+        limit = float(np.quantile(unread[inside], 1 - UNREAD, method="higher"))
+        confidence = np.where(unread > limit, 0.0, confidence)
     chosen_on = {
         "target": str(target),
         "questions": len(examples),
@@ -207,14 +264,16 @@ def fit_calibration(
         "sha256": data_hash(examples),
         **selective(confidence, right, inside, threshold),
     }
-    return Calibration(temperature, fitted.confidence, threshold, chosen_on)
+    return Calibration(temperature, fitted.confidence, threshold, limit, chosen_on)
 
 
 def evaluate(router: Router, examples: Sequence[Example]) -> dict[str, Any]:
     """Measures of a calibrated router: see ``measure``; and coverage and selective accuracy at its threshold."""
     numbers = label_numbers(router.labels, [example.tool for example in examples])
     logits = router.logits([example.question for example in examples])
-    confidence, right = router.calibration.scores(logits), logits.argmax(1) == numbers
+    unread = np.array([router.unread(example.question) for example in examples])
+    confidence = np.where(unread > router.calibration.unread, 0.0, router.calibration.scores(logits))
+    right = logits.argmax(1) == numbers
     return measure(logits, confidence, numbers) | selective(confidence, right, numbers != UNKNOWN, router.threshold)
 
 
@@ -244,32 +303,22 @@ def optimise(
     """Train ``network`` in place and leave it at the epoch with the lowest validation loss, or at the last one where
     ``config`` has no patience.
     """
-    optimizers = (
-        torch.optim.AdamW(network.dense, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True),
-        torch.optim.SparseAdam(network.tables, lr=config.table_learning_rate),
-    )
-    peaks = (config.learning_rate, config.table_learning_rate)
     ids = network.encode(data.texts)
     targets, weights = torch.from_numpy(data.targets), torch.from_numpy(data.weights)
     numbers = label_numbers(network.labels, [example.tool for example in validation])
     questions = [example.question for example in validation]
     steps_an_epoch = -(-len(ids) // config.batch_size)
-    steps, step, started = config.epochs * steps_an_epoch, 0, time.perf_counter()
+    descent = Descent(network, network.tables, config, config.epochs * steps_an_epoch)
+    started = time.perf_counter()
     best, best_loss, best_epoch = None, float("inf"), 0
     for epoch in range(1, config.epochs + 1):
         network.train()
         total = 0.0
         for chosen in torch.randperm(len(ids)).split(config.batch_size):
-            factor = min(1.0, (step + 1) / (config.warmup * steps + 1)) * 0.5 * (1 + np.cos(np.pi * step / steps))
-            for optimizer, peak in zip(optimizers, peaks):
-                optimizer.param_groups[0]["lr"] = peak * factor + 1e-6
-                optimizer.zero_grad(set_to_none=True)
             log_p = F.log_softmax(network([ids[i] for i in chosen.tolist()]), 1)
             loss = -((targets[chosen] * log_p).sum(1) * weights[chosen]).mean()
-            loss.backward()
-            for optimizer in optimizers:
-                optimizer.step()
-            step, total = step + 1, total + float(loss.detach())
+            descent.step(loss)
+            total += float(loss.detach())
         held_out, accuracy = _validate(network, questions, numbers)
         seconds = time.perf_counter() - started
         on_progress(Progress(epoch, config.epochs, total / steps_an_epoch, held_out, accuracy, seconds))

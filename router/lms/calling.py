@@ -22,7 +22,7 @@ from router.lms import NoAnswer, ask, capabilities, metered, prompts, read_json
 from router.lms.replies import REMEDY
 from router.tools import Tool, shorten
 from router.trace import Trace
-from router.types import Step, ToolCall, ToolResult
+from router.types import NONE, Step, ToolCall, ToolResult
 
 NATIVE_ROLE = "native_call"
 MAX_ROUNDS = 4
@@ -57,6 +57,14 @@ def answer_with_tools(
     if talk.turn(final=True):
         raise NoAnswer(f"The model called tools in each of {rounds + 1} rounds and gave no answer. {REMEDY}")
     return talk.text
+
+
+def first_call(lm: dspy.LM, question: str, tools: Mapping[str, Tool]) -> ToolCall:
+    """The first tool that the model would call for ``question``, which is not run; the tool "none" where it would call
+    none. Raises as ``answer_with_tools``."""
+    kind = _Native if capabilities(lm).native_tools else _Emulated
+    calls = kind(lm, question, tools, Trace("again", question)).turn()
+    return calls[0] if calls else ToolCall(NONE, {})
 
 
 def run_tool(trace: Trace, tools: Mapping[str, Tool], call: ToolCall, sources: Mapping[str, str]) -> ToolResult:

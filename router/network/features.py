@@ -36,8 +36,8 @@ _JOINING = re.compile("[\u1160-\u11ff\uff9e\uff9f]")  # no marks, and yet compos
 _QUOTES = str.maketrans("’‘“”", "''\"\"")
 
 
-def tokenise(text: str) -> list[str]:
-    """Lower-case words, single digits and single signs of ``text``, at most MAX_WORDS. Empty text has none.
+def tokenise(text: str, limit: int = MAX_WORDS) -> list[str]:
+    """Lower-case words, single digits and single signs of ``text``, at most ``limit``. Empty text has none.
 
     >>> tokenise("What's 20% of 45?")
     ['what', "'", 's', '2', '0', '%', 'of', '4', '5', '?']
@@ -45,7 +45,7 @@ def tokenise(text: str) -> list[str]:
     text = text[:MAX_CHARACTERS]
     if not text.isascii():
         text = _normal(text)
-    return _WORD.findall(text.lower())[:MAX_WORDS]
+    return _WORD.findall(text.lower())[:limit]
 
 
 def tokens(text: str) -> tuple[list[str], list[tuple[int, int]]]:
@@ -142,6 +142,12 @@ class StaticVectors:
         table, tokenizer, spread = self._loaded
         ids = tokenizer.encode(word[:MAX_LETTERS], add_special_tokens=False).ids
         return table[ids].astype(np.float32).mean(0) / spread if ids else np.zeros(STATIC_WIDTH, np.float32)
+
+    @functools.cached_property
+    def mean(self) -> np.ndarray:
+        """The mean row (256,) of the table, on the scale of a word's vector."""
+        table, _, spread = self._loaded
+        return table.mean(0, dtype=np.float32) / spread
 
     def matrix(self, words: Sequence[str]) -> np.ndarray:
         """Vectors (n, 256) of ``words``."""

@@ -93,6 +93,13 @@ class MiniLM(nn.Module):
         mean = (h * kept).sum(1) / kept.sum(1)
         return self.head(F.dropout(mean, 0.1, self.training))
 
+    def states(self, ids: torch.Tensor, padded: torch.Tensor, frozen_layers: int) -> torch.Tensor:
+        """Output of the last layer (n, pieces, 384) for piece ids; the lower ``frozen_layers`` get no gradient."""
+        with torch.no_grad():
+            h = self.norm(self.words(ids) + self.places.weight[: ids.shape[1]])
+            h = self._run(h, padded, self.layers[:frozen_layers])
+        return self._run(h, padded, self.layers[frozen_layers:])
+
     @torch.no_grad()
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits (n, labels) as float32."""

@@ -124,11 +124,6 @@ class RouterNetwork(nn.Module):
         """Parameters whose gradients are sparse."""
         return [self.own.weight, self.grams.weight]
 
-    @property
-    def dense(self) -> list[nn.Parameter]:
-        """All other parameters."""
-        return [p for name, p in self.named_parameters() if name not in ("own.weight", "grams.weight")]
-
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Word ids of each text; 0 is padding. Unknown words get ids too, without a row of their own."""
         return [self._words.ids(tokenise(text)) for text in texts]

@@ -8,13 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Protocol
 
 from router.builtin.readers import readers_of
+from router.calls.read import LearnedCall
+from router.calls.tagger import CallModel
 from router.network import Router
 from router.tools import Tool
 from router.tools.reading import Reading, Reads
-from router.types import Decision, Question, Step, ToolResult
+from router.types import NON_TOOLS, Decision, Question, Step, ToolResult
 
 
 class Decides(Protocol):
@@ -28,14 +31,27 @@ class Decides(Protocol):
 class PlanDesk:
     """``router.tools.reading.Desk`` on a router and tools, for one question.
 
-    ``threshold`` stands in for the router's own, for the question and for every part of it.
+    ``threshold`` stands in for the router's own, for the question and for every part of it. ``calls``: the router as one
+    that has learned whole calls; None where it has not.
     """
 
-    def __init__(self, router: Decides, tools: Mapping[str, Tool], threshold: float | None) -> None:
-        self.router, self.tools, self.threshold = router, tools, threshold
-        self.readers: Reads | None = readers_of(router) if isinstance(router, Router) else None
+    def __init__(self, router: Decides | CallModel, tools: Mapping[str, Tool], threshold: float | None) -> None:
+        self.calls = router if isinstance(router, CallModel) else None
+        self.router = router.router if isinstance(router, CallModel) else router
+        self.others = router.others if isinstance(router, CallModel) else None
+        self.tools, self.threshold = tools, threshold
+        self.readers: Reads | None = None
+        if isinstance(known := self.others or self.router, Router):
+            self.readers = readers_of(known)
+        self._called: dict[str, LearnedCall] = {}
         self._decided: dict[str, Decision] = {}
         self._probed: dict[str, tuple[ToolResult, float]] = {}
+
+    @cached_property
+    def strangers(self) -> frozenset[str]:
+        """The tools on offer that the router was not trained for; none where it does not say which labels it has."""
+        known = [getattr(router, "labels", None) for router in (self.router, self.others) if router is not None]
+        return frozenset() if None in known else frozenset(self.tools).difference(*known)
 
     def of(self, reading: Reading) -> PlanDesk:
         """The same desk, with the tools that share ``reading``."""
@@ -47,11 +63,36 @@ class PlanDesk:
         """The router's decision on ``question``, under the threshold of this desk."""
         decision = self._decided.get(question.text)
         if decision is None:
-            decision = self.router.decide(question.text)
-            if self.threshold is not None:
-                decision = replace(decision, abstained=decision.confidence < self.threshold)
+            decision = self._decide(self.router, question)
+            if self.others is not None and (decision.abstained or decision.tool in NON_TOOLS):
+                other = self._decide(self.others, question)
+                sure = not other.abstained and other.tool not in NON_TOOLS
+                decision = other if sure or decision.tool in (*NON_TOOLS, None) else decision
             self._decided[question.text] = decision
         return decision
+
+    def _decide(self, router: Decides, question: Question) -> Decision:
+        decision = router.decide(question.text)
+        if self.threshold is None:
+            return decision
+        return replace(decision, abstained=decision.confidence < self.threshold)
+
+    def learned(self, decision: Decision) -> bool:
+        """Whether the calls of the decision's tool are learned, and no reading of its own comes first."""
+        tool = self.tools.get(decision.tool)
+        own = tool is not None and tool.reading is None and tool.parse is None
+        return own and self.calls is not None and tool.name in self.calls.tools
+
+    def call(self, question: Question) -> LearnedCall:
+        """What the model of calls reads in ``question``; there has to be one."""
+        call = self._called.get(question.text)
+        if call is None:
+            call = self._called[question.text] = self.calls.call(question.text)
+        return call
+
+    def least(self, tool: str) -> float:
+        """The confidence under which a learned call of ``tool`` is not sure."""
+        return self.calls.parts.confidence.least(tool) if self.threshold is None else self.threshold
 
     def probe(self, step: Step) -> Step | None:
         """``step`` with the result of its call; None where the tool has effects or cannot be run here."""

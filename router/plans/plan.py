@@ -13,10 +13,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from router.builtin.english import MOOD, halves, moment, moods, negation, points_back, polite, takes_time
+from router.builtin.english import MOOD, halves, moment, moods, negation, points_back, polite, refers_back, takes_time
 from router.calls.arguments import PARSE, SHORT, Filled, fill, pieces, takes_text, unread, values_of, words_of
-from router.network.features import MAX_WORDS, tokenise
+from router.calls.tagger import CallModel
 from router.plans.desk import Decides, PlanDesk
+from router.plans.learned import is_one_call, learned_call, unfit_for_any_call
+from router.plans.narrow import by_schema
 from router.tools import Tool, shorten
 from router.types import NON_TOOLS, SMALLTALK, Decision, Plan, Question, Step, ToolCall
 
@@ -24,12 +26,24 @@ MAX_STEPS = 4
 """Calls that one question may make without a language model."""
 
 
-def plan(question: Question | str, router: Decides, tools: Mapping[str, Tool], threshold: float | None = None) -> Plan:
-    """The plan for ``question``; ``threshold`` (a confidence) stands in for the router's own.
+def plan(
+    question: Question | str,
+    router: Decides | CallModel,
+    tools: Mapping[str, Tool] | None = None,
+    threshold: float | None = None,
+) -> Plan:
+    """The plan for ``question``: its ``outcome`` is call, partial, abstain or none.
 
-    Pure: only tools without effects may run, where a later step needs their result, and each of them once.
+    ``router`` may be a ``CallModel``, which has learned whole calls, and brings the ``tools`` of its log where none are
+    given. ``threshold`` (a confidence) stands in for the router's own. Pure: only tools without effects may run, where a
+    later step needs their result, and each of them once. Safe to call from several threads. Raises ValueError where no
+    tools are given and the router has none.
     """
     question = Question(question) if isinstance(question, str) else question
+    if tools is None:
+        if not isinstance(router, CallModel):
+            raise ValueError("No tools are given, and a router of labels alone brings none. Give the tools on offer.")
+        tools = router.tool_set
     desk = PlanDesk(router, tools, threshold)
     started = time.perf_counter()
     decision = desk.decide(question)
@@ -38,7 +52,7 @@ def plan(question: Question | str, router: Decides, tools: Mapping[str, Tool], t
     return replace(found, steps=tuple(map(desk.known, found.steps)), decision_s=spent)
 
 
-def warm(router: Decides, tools: Mapping[str, Tool]) -> None:
+def warm(router: Decides | CallModel, tools: Mapping[str, Tool]) -> None:
     """Load what planning looks things up in (places, rates, an index), so that no question waits for it: the tools'
     descriptions, planned like questions, touch it all."""
     for tool in tools.values():
@@ -48,10 +62,14 @@ def warm(router: Decides, tools: Mapping[str, Tool]) -> None:
 def _planned(question: Question, decision: Decision, desk: PlanDesk) -> Plan:
     if desk.threshold == math.inf:
         return Plan(decision, abstained=True, reason="The threshold leaves every question to the LLM.")
+    if said := refers_back(question):
+        return _handed_over(decision, f"{said!r} speaks of a turn before this one, which the router does not read.")
+    if desk.strangers and (found := by_schema(question, decision, desk)):
+        return found
     if all(tool.reading is not None for tool in desk.tools.values()):
         return _one(question, desk)
     whole = _one(question, desk)
-    if whole.outcome == "call" and _is_general(decision, desk):
+    if whole.outcome == "call" and _is_general(decision, desk) and not desk.learned(decision):
         return whole  # one call takes all of it in, so it is one request
     parts = _requests(question, decision, desk)
     if isinstance(parts, Plan):
@@ -67,12 +85,13 @@ def _one(question: Question, desk: PlanDesk) -> Plan:
     decision = desk.decide(question)
     tool = desk.tools.get(decision.tool)
     if tool is not None and tool.reading is None:
-        return _general(question, decision, tool, desk)
+        way = learned_call if desk.learned(decision) else _general
+        return way(question, decision, tool, desk)
     readings = [tool.reading] if tool else [t.reading for t in desk.tools.values() if t.reading is not None]
     if readings and (tool or decision.tool in NON_TOOLS or decision.tool is None):
         return readings[0].plan(question, decision, desk.of(readings[0]))
     if decision.abstained:
-        return _handed_over(decision, "The router is not sure which tool the question needs.")
+        return _handed_over(decision, decision.doubt)
     if decision.tool in NON_TOOLS:
         return Plan(decision)
     return _handed_over(decision, f"The router chose {decision.tool!r}, which is not among the tools given.")
@@ -80,12 +99,8 @@ def _one(question: Question, desk: PlanDesk) -> Plan:
 
 def _general(question: Question, decision: Decision, tool: Tool, desk: PlanDesk) -> Plan:
     """One request for a tool without a reading of its own."""
-    if decision.abstained:
-        return _handed_over(decision, "The router is not sure which tool the question needs.")
-    if len(tokenise(question.text)) >= MAX_WORDS:
-        return _handed_over(decision, f"The router reads the first {MAX_WORDS} words of a question, and this has more.")
-    if tool.destructive:
-        return _handed_over(decision, f"{tool.name} is destructive: the LLM decides whether to call it.")
+    if reason := unfit_for_any_call(question, decision, tool):
+        return _handed_over(decision, reason)
     learned = _label_words(desk.router).get(tool.name, frozenset())
     fillers = frozenset(getattr(desk.router, "fillers", ()))
     filled = fill(question, tool, fillers, learned)
@@ -134,6 +149,8 @@ def _requests(question: Question, decision: Decision, desk: PlanDesk) -> list[Qu
     for before, after in halves(question):
         first, second = question.part(before), question.part(after)
         sides = [desk.decide(first), desk.decide(second)]
+        if desk.learned(decision) and is_one_call(question, first, second, desk):
+            continue
         if any(_is_general(side, desk) and not side.abstained for side in sides):
             if points_back(after):
                 return _handed_over(decision, f"{shorten(after, 80)!r} builds on what comes before it.")
@@ -160,8 +177,8 @@ def _named(question: Question, whole: Plan, desk: PlanDesk) -> str | None:
     words = {
         word for tool in general for word in words_of(tool) | (values_of(tool) if whole.outcome != "call" else set())
     }
-    known = _label_words(desk.router)
-    others = frozenset(getattr(desk.router, "fillers", ())).union(
+    known = _label_words(router := desk.others or desk.router)
+    others = frozenset(getattr(router, "fillers", ())).union(
         *(found for label, found in known.items() if label not in {*NON_TOOLS, *(tool.name for tool in general)})
     )
     named = {word for word in words - others if len(word) > SHORT}
@@ -182,12 +199,13 @@ def _together(plans: Sequence[Plan], parts: Iterable[Question], decision: Decisi
     for one, part in zip(plans, parts, strict=True):
         if one.outcome != "call":
             return _handed_over(decision, f"Of several requests, {shorten(part.text, 80)!r} is not sure. {one.reason}")
+    known = [one.call_confidence for one in plans if one.call_confidence is not None]
     steps = tuple({step.key: step for one in plans for step in one.steps}.values())
     if len(steps) < sum(len(one.steps) for one in plans):
         return _handed_over(decision, "The same call is asked for twice.")
     if len(steps) > MAX_STEPS:
         return _handed_over(decision, f"More than {MAX_STEPS} tools would have to run.")
-    return Plan(decision, steps)
+    return Plan(decision, steps, call_confidence=math.prod(known) if known else None)
 
 
 def _handed_over(decision: Decision, reason: str) -> Plan:

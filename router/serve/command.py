@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from router.network import DEFAULT_ROUTER, Router
+from router.calls.tagger import load_router
+from router.network import DEFAULT_ROUTER
 from router.serve.callers import Admission
 from router.serve.deciding import Decider
 from router.serve.endpoint import Endpoint, ServeConfig, Upstream
@@ -58,7 +59,7 @@ def build(args: argparse.Namespace) -> Endpoint:
     if args.per_minute is not None and args.per_minute < 1:
         raise ValueError(f"--per-minute {args.per_minute} lets nobody ask. Give 1 or more.")
     config = ServeConfig(mode=args.mode, admission=Admission(keys, args.per_minute))
-    return Endpoint(_upstream(args), Decider(Router.from_pretrained(args.router)), config)
+    return Endpoint(_upstream(args), Decider(load_router(args.router)), config)
 
 
 def _upstream(args: argparse.Namespace) -> Upstream:

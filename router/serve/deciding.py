@@ -73,4 +73,4 @@ class Decider:
             outcome, reason = "abstain", "Several calls are needed, and one turn may hold one."
         if outcome in ("call", "partial") and not {call.tool for call in calls} <= asked.allowed:
             outcome, reason = "abstain", "The request does not allow the tool."
-        return Verdict(outcome, calls, found.decision.confidence, reason)
+        return Verdict(outcome, calls, found.confidence, reason)

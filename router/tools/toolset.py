@@ -81,6 +81,19 @@ class ToolSet(Mapping[str, Tool]):
         """
         return cls(replace(t, run=server.runner(t.name)) for t in cls.from_json(server.list_tools()).values())
 
+    def as_json(self) -> list[dict[str, Any]]:
+        """The set as MCP lists it, which ``from_json`` reads back: all of the tools but what runs them, and rules of
+        their own."""
+        return [
+            {
+                "name": tool.name,
+                "description": tool.description,
+                "inputSchema": {"type": "object"} if tool.parameters is True else dict(tool.parameters),
+                "annotations": {"readOnlyHint": not tool.effects, "destructiveHint": tool.destructive},
+            }
+            for tool in self.values()
+        ]
+
     @cached_property
     def id(self) -> str:
         """A short name of the set's content, the same in every process: 16 hexadecimal digits."""

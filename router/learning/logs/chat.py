@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from router.learning.logs.conversation import Bad, Item, Reply, User, label_turns
-from router.learning.logs.messages import is_conversation, is_message, items_of, items_of_message
+from router.learning.logs.messages import is_conversation, is_message, is_pair, items_of, items_of_message
 from router.learning.logs.table import QUESTION_COLUMNS
 from router.learning.logs.values import Labelled, Problem, Unfit, first_of, show
-from router.learning.logs.written import written_calls
+from router.learning.logs.written import read_json, written_calls
 
 CONVERSATIONS = ("messages", "conversations", "conversation", "contents")
 SENT = ("request", "body", "inputs", "input", "prompt")
@@ -52,7 +52,9 @@ def _history(entry: Mapping[str, Any]) -> list[Item]:
     """An entry of DSPy's history: one question and its reply; messages before these are worked examples."""
     outputs = entry["outputs"]
     first = outputs[0] if isinstance(outputs, list) and outputs else outputs
-    return [*asked(entry), *_said(first)]
+    items = list(_sent(entry))
+    last = max((i for i, item in enumerate(items) if isinstance(item, User)), default=0)
+    return [*(User(i.text) if isinstance(i, User) else i for i in items[last:]), *_said(first)]
 
 
 def _sent(row: Mapping[str, Any]) -> Iterator[Item]:
@@ -64,7 +66,7 @@ def _sent(row: Mapping[str, Any]) -> Iterator[Item]:
     for name in SENT:
         value = row.get(name)
         if isinstance(value, str):
-            yield User(value)
+            yield User(value, bare=True)
             return
         if isinstance(value, list):
             yield from _conversation(value, name)
@@ -73,11 +75,13 @@ def _sent(row: Mapping[str, Any]) -> Iterator[Item]:
             yield from items_of_message(value) if is_message(value) else _sent(value)
             return
     if (text := first_of(row, QUESTION_COLUMNS)) is not None:
-        yield User(text)
+        yield User(text, bare=True)
 
 
 def _conversation(value: Any, name: str) -> Iterator[Item]:
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+    if isinstance(value, str):
+        value = read_json(value)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list) and not is_pair(value[0]):
         value = value[0]  # LangChain batches
     if not isinstance(value, list) or not value:
         raise Unfit(f"{name} is {show(value)} and not a list of messages. Give role and content for each.")
@@ -97,7 +101,7 @@ def _said(value: Any) -> Iterator[Item]:
     while isinstance(value, list) and value and isinstance(value[0], list):
         value = value[0]
     if isinstance(value, str):
-        yield Reply(value)
+        yield Reply(value, bare=True)
     elif isinstance(value, list) and is_conversation(value):
         yield from items_of(value)
     elif isinstance(value, list) and value and _wraps(value[0]):
@@ -113,9 +117,10 @@ def _said(value: Any) -> Iterator[Item]:
 
 
 def _unwrapped(value: Mapping[str, Any]) -> Iterator[Item]:
-    for name in (*CONVERSATIONS, *REPLIED, "body"):
-        if value.get(name) is not None:
-            yield from _said(value[name])
+    content = value.get("content")
+    for inner in (*(value.get(name) for name in (*CONVERSATIONS, *REPLIED, "body")), content):
+        if inner is not None and (inner is not content or isinstance(inner, Mapping)):
+            yield from _said(inner)
             return
     if any(name in value for name in ("content", "parts", "text", "tool_calls", "function_call")):
         yield from items_of_message({**value, "role": "assistant"})
@@ -125,6 +130,7 @@ def _unwrapped(value: Mapping[str, Any]) -> Iterator[Item]:
 
 def _wraps(value: Any) -> bool:
     """Whether ``value`` is one of several candidates and not a part of a reply."""
-    return isinstance(value, Mapping) and any(
-        name in value for name in ("message", "content", "tool_calls", "generation")
-    )
+    if not isinstance(value, Mapping):
+        return False
+    part = isinstance(value.get("type"), str) and "message" not in value
+    return not part and any(name in value for name in ("message", "content", "tool_calls"))

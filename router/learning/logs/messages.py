@@ -22,6 +22,8 @@ MODELS = (
     "aimessagechunk",
     "model",
     "gpt",
+    "chatgpt",
+    "llm",
     "bot",
     "chatbot",
     "function_call",
@@ -29,7 +31,7 @@ MODELS = (
 )
 OTHERS = (
     "system", "developer", "systemmessage", "tool", "function", "toolmessage", "functionmessage", "ipython",
-    "observation", "tool_response", "tool_result", "remove",
+    "observation", "tool_response", "tool_result", "function_response", "tool_output", "remove",
 )  # fmt: skip
 """Who neither asks nor chooses: instructions, and what tools gave."""
 ROLES = (*USERS, *MODELS, *OTHERS)
@@ -64,11 +66,18 @@ def is_conversation(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(is_message, value))
 
 
+def is_pair(value: Any) -> bool:
+    """Whether ``value`` is a role and a text, as LangChain writes messages in short."""
+    return isinstance(value, list) and len(value) == 2 and str(value[0]).lower() in ROLES and isinstance(value[1], str)
+
+
 def items_of(messages: list[Any]) -> Iterator[Item]:
     """What was asked, called and said in a list of messages or items."""
     for message in messages:
         if isinstance(message, str):
             yield Bad(f"message {show(message)} does not say whose it is. Give role and content.")
+        elif is_pair(message):
+            yield from items_of_message({"role": message[0], "content": message[1]})
         elif not isinstance(message, Mapping):
             yield Bad(f"message {show(message)} is not an object. Give role and content.")
         else:
@@ -84,7 +93,7 @@ def items_of_message(message: Mapping[str, Any]) -> Iterator[Item]:
     elif role in USERS:
         text = _text(content)
         if not _only_results(content) and not is_result(text):
-            yield User(_asked(text))
+            yield from _asked(text)
     elif role in MODELS:
         yield from _reply(message, content)
     elif role not in OTHERS:
@@ -203,8 +212,14 @@ def _only_results(content: Any) -> bool:
     return bool(parts) and all(isinstance(part, Mapping) and _ends(_kind(part), RESULTS) for part in parts)
 
 
-def _asked(text: Any) -> Any:
-    """The question in a text that is in the form of DSPy's ChatAdapter; else the text."""
+def _asked(text: Any) -> Iterator[Item]:
+    """The question in a person's text; where that is in DSPy's form, with the calls of ReAct's trajectory so far."""
     fields = read_fields(text) if isinstance(text, str) else None
     name = next((name for name in QUESTION_FIELDS if name in fields), None) if fields else None
-    return fields[name] if fields and name else text
+    if not fields or not name:
+        yield User(text)
+        return
+    yield User(fields[name])
+    for number in range(len(fields)):
+        if tool := fields.get(f"tool_name_{number}"):
+            yield Call(tool, fields.get(f"tool_args_{number}"))

@@ -57,12 +57,14 @@ def read_label(value: Any) -> str:
 
 
 def read_tool(value: Any) -> str:
+    """A tool's name, or a label that is none, also as ``None``."""
     name = read_label(value)
-    if name not in NON_TOOLS:
-        try:
-            check_name(name)
-        except ValueError as fault:
-            raise Unfit(str(fault)) from None
+    if name.lower() in NON_TOOLS:
+        return name.lower()
+    try:
+        check_name(name)
+    except ValueError as fault:
+        raise Unfit(str(fault)) from None
     return name
 
 

@@ -42,9 +42,11 @@ _ACTION = re.compile(
 _ACTION_INPUT = re.compile(r"^[ \t>*]*Action[ _]?Input", re.MULTILINE | re.IGNORECASE)
 _BRACKETED = re.compile(r"([\w.-]+)\[(.*)\]\s*$", re.DOTALL)
 _FIELD = re.compile(r"^\[\[ ## (\w+) ## \]\]", re.MULTILINE)
+_TAGGED_FIELD = re.compile(r"<(next_\w+)>\s*(.*?)\s*</\1>", re.DOTALL)
 _RESULT = re.compile(
     r"\s*(?:<tool_response>|<tool_result|<function_results?>|\[TOOL_RESULTS\]|Observation\s*\d*:)", re.IGNORECASE
 )
+_JSON = re.compile(r"[\[{]")
 _DECODER = json.JSONDecoder()
 
 
@@ -94,10 +96,11 @@ def call_of(value: Any) -> WrittenCall | None:
 
 
 def read_fields(text: str) -> dict[str, str] | None:
-    """The fields of a text in the form of DSPy's ChatAdapter; None where it is not in that form."""
+    """The fields of a text in the form of DSPy's ChatAdapter, or of its others for ReAct; None where it is in none."""
     marks = list(_FIELD.finditer(text))
     if not marks:
-        return None
+        value = read_json(text) if text.startswith("{") else dict(_TAGGED_FIELD.findall(text))
+        return value if isinstance(value, dict) and "next_tool_name" in value else None
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     return {mark[1]: text[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)}
 
@@ -107,7 +110,7 @@ def _calls_of_fields(fields: Mapping[str, str]) -> list[WrittenCall]:
     if tool := fields.get("next_tool_name"):
         return [] if _ends(tool) else [(tool, fields.get("next_tool_args"))]
     if "tool_calls" in fields:
-        value = _json(fields["tool_calls"])
+        value = read_json(fields["tool_calls"])
         return list(_called(value.get("tool_calls") if isinstance(value, Mapping) else value, fields["tool_calls"]))
     raise Unfit(f"the reply's fields {', '.join(fields)} name no tool. Remove the row, or name one in 'tool'.")
 
@@ -122,7 +125,7 @@ def _react(text: str) -> Iterator[WrittenCall]:
         elif not name or name.startswith("```"):
             yield from _fenced(text[match.start() :])
         elif name.startswith("{"):
-            yield from _called(_json(name), name)
+            yield from _called(read_json(name), name)
 
 
 def _tagged(text: str) -> Iterator[WrittenCall]:
@@ -137,10 +140,13 @@ def _tagged(text: str) -> Iterator[WrittenCall]:
         return
     at = 0
     for mark in _MARK.finditer(text):
-        start = re.compile(r"[\[{]").search(text, mark.end())
-        if mark.start() >= at and start and "/" not in mark[0][:3]:
-            value, at = _first_json(text, start.start())
-            yield from _called(value, text[mark.start() :])
+        if mark.start() < at or "/" in mark[0][:3]:
+            continue
+        start = _JSON.search(text, mark.end())
+        if start is None:
+            return
+        value, at = _first_json(text, start.start())
+        yield from _called(value, text[mark.start() :])
 
 
 def _bare(text: str) -> Iterator[WrittenCall]:
@@ -160,7 +166,7 @@ def _fenced(text: str) -> Iterator[WrittenCall]:
                 raise Unfit(f"the reply holds a call that cannot be read: {show(body)}. Give a name and arguments.")
             yield from found
         else:
-            yield from _if_calls(_json(body))
+            yield from _if_calls(read_json(body))
 
 
 def _if_calls(value: Any) -> Iterator[WrittenCall]:
@@ -211,7 +217,8 @@ def _first_json(text: str, start: int) -> tuple[Any, int]:
         return None, start
 
 
-def _json(text: str) -> Any:
+def read_json(text: str) -> Any:
+    """The JSON value that a whole text is; None where it is none."""
     value, end = _first_json(text.strip(), 0)
     return None if text.strip()[end:].strip() else value
 
@@ -227,7 +234,7 @@ def _words(text: str) -> Any:
 
 
 def _value(text: str) -> Any:
-    value = _json(text)
+    value = read_json(text)
     return text.strip() if value is None else value
 
 
