@@ -55,8 +55,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a row of a tool shows of one slot. ``value`` is None where the slot is not there; ``taken`` are the places of
-    other slots' values; ``explained``: the value comes from words already."""
+    """What a row of a tool shows of one slot. ``value`` is None where the slot is not there; ``taken`` are the places
+    of other slots' values; ``explained``: the value comes from words already."""
 
     text: Text
     value: Any
@@ -68,7 +68,8 @@ class Shown:
         """Words that may stand for the value: few, begun and ended by a word, and none of ``taken``."""
         used, words = {i for place in self.taken for i in range(*place)}, self.text.words
         places = (
-            (start, end) for start in range(len(words)) for end in range(start + 1, min(start + MAX_ALIAS, len(words)) + 1)
+            (start, end) for start in range(len(words))
+            for end in range(start + 1, min(start + MAX_ALIAS, len(words)) + 1)
             if used.isdisjoint(range(start, end)) and _says_something(words[start]) and _says_something(words[end - 1])
         )  # fmt: skip
         return dict.fromkeys(normal(self.text.of(*place)) for place in places)
@@ -128,7 +129,7 @@ def origins(text: Text, value: Any, form: Form) -> list[Place]:
     places = itertools.chain(*(spans(text, reader) for reader in form.readers[:1]), _known(text, form))
     says = {place: found for place in places if (found := _value(form, text, place, text.now))}
     right = [place for place, found in says.items() if _key(found[0]) == _key(value)]
-    whole = [place for place in right if not any(_within(place, other) and says[other] != says[place] for other in says)]
+    whole = [one for one in right if not any(_within(one, other) and says[other] != says[one] for other in says)]
     whole.sort(key=lambda place: place[1] - place[0])
     if len(whole) < 2:
         return whole
@@ -163,7 +164,8 @@ def spans(text: Text, reader: Reader) -> Iterator[Place]:
             closes = edge(text.words[end - 1]) or (reader.kind == "number" and len(text.words[end - 1]) == 1)
             if not closes or not whole(text.text, text.places[start][0], text.places[end - 1][1]):
                 continue
-            if reader.kind in ("number", "currency code") or may_be_moment(text.of(start, end).lower(), reader.language):
+            timeless = reader.kind in ("number", "currency code")
+            if timeless or may_be_moment(text.of(start, end).lower(), reader.language):
                 yield start, end
 
 
@@ -172,13 +174,16 @@ def is_amid(text: Text, place: Place, form: Form) -> bool:
     tomorrow" of "the day after tomorrow"."""
     if form.kind in ("text", None):
         return False
-    (start, end), whole = place, is_whole(form.kind)
-    if not whole(text.text, text.places[start][0], text.places[end - 1][1]):
+    start, end = place
+
+    def whole(around: Place) -> bool:
+        return is_whole(form.kind)(text.text, text.places[around[0]][0], text.places[around[1] - 1][1])
+
+    if not whole(place):
         return True
     own = form.value(text.of(*place), text.now)
-    before = next(((a, end) for a in range(start - 1, -1, -1) if whole(text.text, text.places[a][0], text.places[end - 1][1])), None)
-    after = next(((start, b) for b in range(end + 1, len(text.words) + 1)
-                  if whole(text.text, text.places[start][0], text.places[b - 1][1])), None)  # fmt: skip
+    before = next(filter(whole, ((a, end) for a in range(start - 1, -1, -1))), None)
+    after = next(filter(whole, ((start, b) for b in range(end + 1, len(text.words) + 1))), None)
     more = [form.value(text.of(*around), text.now) for around in (before, after) if around]
     return any(value is not None and value != own for value in more)
 

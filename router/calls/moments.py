@@ -52,9 +52,8 @@ def moment(text: str, now: datetime, kind: Literal["date", "time", "datetime"], 
     if kind == "date":
         return None if (said := _day(text, now, manner)) is None or _disagrees(text, now, manner) else said
     said = _parsed(text, now, manner)
-    if said is None or said.grain not in ("time", "part_of_day") or (kind == "datetime" and _disagrees(text, now, manner)):
-        return None
-    return said
+    timed = said is not None and said.grain in ("time", "part_of_day")
+    return None if not timed or (kind == "datetime" and _disagrees(text, now, manner)) else said
 
 
 @lru_cache(KEPT)
@@ -76,7 +75,7 @@ def may_say_moment(word: str, language: str = LANGUAGE) -> bool:
 
 @lru_cache(KEPT)
 def may_be_moment(text: str, language: str = LANGUAGE) -> bool:
-    """Whether ``text`` is a date, a time or a duration on any day: most words are not, and need not be read for each."""
+    """Whether ``text`` is a date, a time or a duration on any day: most words are not, and need not be read again."""
     return _parsed(text.lower(), _SOME_DAY, Manner(language)) is not None
 
 
@@ -117,7 +116,8 @@ def _disagrees(text: str, now: datetime, manner: Manner) -> bool:
         if None in (*parts, whole):
             continue
         day, first, second = (said.at.date() for said in (whole, *parts))
-        weekday = (first - second).days % 7 == 0 and day in (first, second) and {said.grain for said in parts} == {"day"}
+        days = {said.grain for said in parts} == {"day"}
+        weekday = days and (first - second).days % 7 == 0 and day in (first, second)
         from_now = day == first > second == now.date()
         if first != second and not weekday and not from_now:
             return True

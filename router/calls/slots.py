@@ -18,7 +18,17 @@ from datetime import datetime
 from typing import Any, Literal
 
 from router.calls.alignment import (
-    SOMEDAY, Place, Shown, Text, day_of, is_moment, known, learn_aliases, learn_case, learn_form, origins,
+    SOMEDAY,
+    Place,
+    Shown,
+    Text,
+    day_of,
+    is_moment,
+    known,
+    learn_aliases,
+    learn_case,
+    learn_form,
+    origins,
     stands_alone,
 )  # fmt: skip
 from router.calls.values import Form
@@ -42,8 +52,8 @@ ROWS_A_CLASS = 8
 @dataclass(frozen=True)
 class Slot:
     """One slot of one tool. ``values``: the classes of a class slot by frequency, the constant, or what a span slot has
-    where no words say it. ``always``: every row of the log has it; ``listed``: its values are always lists, ``several``:
-    some are; ``one_word``: all are texts without a space; ``form``: how words become a value."""
+    where no words say it. ``always``: every row of the log has it; ``listed``: its values are always lists,
+    ``several``: some are; ``one_word``: all are texts without a space; ``form``: how words become a value."""
 
     name: str
     kind: Kind

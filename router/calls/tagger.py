@@ -93,7 +93,7 @@ class CallModel:
         return self._read(text, tool, *self.router.contextual(words))
 
     def call(self, question: str, now: datetime | None = None) -> LearnedCall:
-        """The whole call: the router's first tool, its arguments (as ``read`` reads them) and the confidence in both."""
+        """The whole call: the router's first tool, its arguments as ``read`` reads them, and the confidence in both."""
         words, places = tokens(question)
         if not words:
             return LearnedCall(None, Read(), 0.0, 0.0, False)

@@ -115,7 +115,8 @@ def _with_next_word(word: str, text: str) -> str:
 
 def _without_values(text: str, call: LearnedCall) -> str:
     taken = {i for places in call.read.spans.values() for place in places for i in range(*place)}  # maybe of two slots
-    return "".join("" if i in taken and i - 1 in taken else _TAKEN if i in taken else sign for i, sign in enumerate(text))
+    kept = (sign if i not in taken else "" if i - 1 in taken else _TAKEN for i, sign in enumerate(text))
+    return "".join(kept)
 
 
 def _sources(call: LearnedCall, arguments: Mapping[str, object], desk: PlanDesk) -> dict[str, str]:
