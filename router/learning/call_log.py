@@ -48,9 +48,10 @@ class Drawing:
 
 @dataclass(frozen=True)
 class CallLog:
-    """The rows of a log as numbers. ``asked_on``: the day that its dates go by. ``values``: the words of all values of each span slot. ``tools`` (rows,) label
-    numbers. ``tags``: those of each row, None where a value is not known or not found. ``classes``: (rows, class slots)
-    the number of the value in its slot, 0 where it is open, UNLABELLED where the slot is another tool's."""
+    """The rows of a log as numbers. ``asked_on``: the day that its dates go by. ``values``: the words of all values of
+    each span slot. ``tools`` (rows,) label numbers. ``tags``: those of each row, None where a value is not known or not
+    found. ``classes``: (rows, class slots) the number of the value in its slot, 0 where it is open, UNLABELLED where
+    the slot is another tool's."""
 
     rows: Sequence[Row]
     asked_on: datetime

@@ -114,9 +114,9 @@ def _with_next_word(word: str, text: str) -> str:
 
 
 def _without_values(text: str, call: LearnedCall) -> str:
-    for start, end in sorted((place for places in call.read.spans.values() for place in places), reverse=True):
-        text = text[:start] + _TAKEN + text[end:]
-    return text
+    taken = {i for places in call.read.spans.values() for place in places for i in range(*place)}  # maybe of two slots
+    kept = (sign if i not in taken else "" if i - 1 in taken else _TAKEN for i, sign in enumerate(text))
+    return "".join(kept)
 
 
 def _sources(call: LearnedCall, arguments: Mapping[str, object], desk: PlanDesk) -> dict[str, str]:
