@@ -157,7 +157,8 @@ def _slot(name: str, rows: Sequence[Row]) -> Slot:
     dates = any(map(is_moment, values))  # tomorrow they are others
     if always and len(counts) == 1 and not dates:
         return Slot(name, "constant", (values[0],), always)
-    said = form is not None and not form.is_text and 2 * share > 1  # a class would be one of the numbers seen
+    # a class would be one of the numbers seen; there are only so many currencies
+    said = form is not None and form.readers[0].kind in ("number", "duration") and 2 * share > 1
     repeated = sum(n for n in counts.values() if n > 1)
     classes = repeated >= REPEATED_SHARE * len(values) and not dates and not said
     if not (classes and len(values) >= ROWS_A_CLASS * len(counts)):
