@@ -93,6 +93,8 @@ def _unread(question: Question, call: LearnedCall, tool: Tool, desk: PlanDesk) -
         return f"It says {when!r}, and {tool.name} has no slot for a time."
     if (back := points_back(rest.text)) and not set(tokenise(back)) <= learned:
         return f"It says {back!r}, which speaks of something that was said before."
+    if call.strange:
+        return f"{tool.name} has no example with {call.strange!r}."
     if number := next((piece.text for piece in pieces(rest) if piece.is_number), None):
         return f"{tool.name} does not take {number!r} in."
     return None
