@@ -241,11 +241,12 @@ def _fitted(rows: Sequence[Example], tools: ToolSet | None, args: argparse.Names
     without files the one that ships."""
     from router.builtin import default_tools
     from router.builtin.readers import fit_readers
+    from router.delegation.teacher import known_phrases
     from router.learning import own, shipped
 
     offered = default_tools() if tools is None else tools
     if not args.files:
-        return fit_readers(shipped.train(args.seed, args.epochs or 8, _show), rows, offered)
+        return fit_readers(shipped.train(args.seed, args.epochs or 8, _show, known_phrases()), rows, offered)
     read = {name for name, tool in offered.items() if tool.reading is not None}
     taught = [replace(row, arguments=None) if row.tool in read else row for row in rows]
     if not any(row.arguments is not None and row.tool not in NON_TOOLS for row in taught):

@@ -83,13 +83,20 @@ class Decision:
     """The router's choice for one question.
 
     ``tool`` is a tool's name, ``smalltalk`` or ``none``: the most probable label, also when the router abstained.
-    ``probabilities`` are calibrated and sum to 1; ``confidence`` is what the threshold is compared with.
+    ``probabilities`` are calibrated and sum to 1; ``confidence`` is what the threshold is compared with. ``reason`` says
+    why it abstained, where it does not lie in the probabilities.
     """
 
     tool: str | None
     probabilities: Mapping[str, float]
     confidence: float
     abstained: bool
+    reason: str = ""
+
+    @property
+    def doubt(self) -> str:
+        """Why it abstained, in a sentence."""
+        return self.reason or "The router is not sure which tool the question needs."
 
 
 Outcome = Literal["call", "partial", "abstain", "none"]

@@ -388,7 +388,7 @@ def test_requests_are_told_apart_by_what_each_is_alone(question: str, tools: lis
     ("question", "left"),
     [
         ("i run 3.1 miles every day, how many kilometres is that in a year of 365 days?", "3.1"),
-        ("my flight leaves Lisbon at 3pm and takes 11 hours, what time do i land in Tokyo", "11 hours"),
+        ("my flight leaves Lisbon at 3pm and takes 11 hours, what time do i land in Tokyo", "11"),
         ("petrol is 1.75 euros a litre, what does a gallon cost in dollars", "a gallon"),
         ("i was born on 4 march 1990, how many hours old am i", "how many hours"),
         ("convert 10 kg to pounds and ounces", "ounces"),

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -152,8 +153,9 @@ def test_acknowledged_rows_survive_a_kill(tmp_path: Path, lines: int) -> None:
     assert journal.append(JournalRow("and on", "collecting")) > max(acknowledged)
 
 
-def test_examples_have_their_place_as_source(journal: Journal) -> None:
-    number = journal.append(row(), TOOLS)
+def test_a_lesson_says_where_it_is_from_and_when_it_was_asked(journal: Journal) -> None:
+    at = datetime(2026, 3, 1, 12, 30)
+    number = journal.append(row(at=at.timestamp()), TOOLS)
     assert journal.lessons({})[0].example == Example(
-        "light in the hall", "lamp", {"room": "hall"}, source=f"journal:{number}"
+        "light in the hall", "lamp", {"room": "hall"}, source=f"journal:{number}", at=at.isoformat()
     )

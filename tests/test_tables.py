@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from baselines.evaluate import tables
-from baselines.evaluate.router_tables import calls_table, peers_table, rewards_table
+from baselines.evaluate.router_tables import calls_table, peers_table, rewards_table, schemas_table
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -84,3 +84,16 @@ def test_the_rewards_table_joins_the_seeds_of_a_condition(tmp_path: Path) -> Non
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     table = rewards_table(path)
     assert "| random | prompt | 61.0% | 82.0% (80.0%–84.0%) | 60.0% | 2 |" in table and "91.0%" in table
+
+
+def test_the_schemas_table_has_a_row_a_model_and_says_what_narrowing_costs(tmp_path: Path) -> None:
+    shares = {f"{live}multiple": 0.9 for live in ("", "live_")} | {f"clinc_{shots}": 0.5 for shots in (0, 1, 5, 10)}
+    for live in ("", "live_"):
+        shares |= {f"{live}irrelevance_auroc": 0.94, f"{live}irrelevance_at_95": 0.8}
+    shares |= {"narrowed_live_multiple": 0.7, "narrowed_live_irrelevance": 0.1, "narrowed_right": 0.98, "among_five": 0.99}
+    about = {"date": "2026-01-02", "machine": {"cores": 2}, "p50_us": 240.0}
+    path = tmp_path / "schemas.jsonl"
+    path.write_text("".join(json.dumps(about | shares | {"model": m}) + "\n" for m in ("bm25", "switchyard")))
+    table = schemas_table(path)
+    assert "| **Switchyard** | 90.0% | 90.0% | 0.940 | 0.940 | 80% | 80% | 50.0% |" in table
+    assert "wrongly, for 10%" in table and "98.0%" in table and table.count("\n| ") == 2

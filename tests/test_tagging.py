@@ -195,6 +195,27 @@ def test_a_class_whose_value_the_question_says_is_told() -> None:
     assert class_said(phrases, "highly 2 4".split(), 5).tolist() == [0, 0, 0, 0, 1]
 
 
+def test_values_that_the_log_has_not_shown_make_a_call_less_sure() -> None:
+    draw = np.random.default_rng(0)
+    examples = [Example("x", "invite", {"guest": "Ada"})] * 800
+    strange = draw.integers(0, 2, 800)
+    wrong = draw.random(800) < np.where(strange, 0.3, 0.01)
+    calls = [
+        LearnedCall("invite", Read({"guest": "Bob" if w else "Ada"}, unseen=int(s)), p, p, False)
+        for w, s, p in zip(wrong, strange, draw.uniform(0.8, 0.95, 800))
+    ]
+    confidence = fit_call_confidence(calls, examples, 0.97)
+    assert confidence.of(0.9, Read(unseen=1)) < 0.8 < confidence.least("invite") <= confidence.of(0.9, Read())
+
+
+def test_what_the_log_has_shown_of_a_value_is_told() -> None:
+    known, new = (small_model().call(f"invite {name} to dinner") for name in ("Barbara Liskov", "Katherine Johnson"))
+    assert known.read.arguments == {"guest": "Barbara Liskov"} and (known.read.unseen, known.read.elsewhere) == (0, 0)
+    assert new.read.unseen == 1 and new.confidence <= known.confidence
+    room = small_model().read("invite garage to dinner", "invite")
+    assert room.arguments == {"guest": "garage"} and (room.unseen, room.elsewhere) == (0, 1)
+
+
 def test_a_small_log_is_calibrated_on_all_its_rows_by_others_of_its_models() -> None:
     told: list[CallProgress] = []
     model = fit_calls(log(90), SHORT, told.append)

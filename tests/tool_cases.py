@@ -316,7 +316,7 @@ FAULTS: list[tuple[str, dict, tuple[str, str, str]]] = [
     ("clock", {"ask": "time", "place": "Paris", "other_place": "Rome", "time": "25:99"}, ("25:99", "23:59", "Write it like")),
     ("clock", {"ask": "difference"}, ("difference", "at least 1", "Give place")),
     ("clock", {"ask": "weather"}, ("weather", "difference", "Give arguments")),
-    ("calendar", {"operation": "weekday", "date": "2026-02-30"}, ("2026-02-30", "9999", "YYYY-MM-DD")),
+    ("calendar", {"operation": "weekday", "date": "2026-02-30"}, ("2026-02-30", "no such date", "YYYY-MM-DD")),
     ("calendar", {"operation": "add_days", "date": "9999-12-31", "days": 5}, ("add_days", "9999", "Give a nearer date")),
     ("calendar", {"operation": "holiday_date", "holiday": "Blargday"}, ("Blargday", "known", "Give its common")),
     ("calendar", {"operation": "holiday_date"}, ("holiday", "1 is needed", "Give its name")),

@@ -366,7 +366,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--calls", metavar="TRAIN.jsonl", help="benchmark whole calls: rows with tool and arguments")
     parser.add_argument("--valid", help="rows to choose the threshold of --calls on")
     parser.add_argument("--rows", type=int, help="train --calls on this many rows, drawn anew for each seed")
-    parser.add_argument("--schemas", action="store_true", help="benchmark choosing tools by their schemas alone, on BFCL")
+    parser.add_argument("--schemas", action="store_true", help="benchmark tools chosen by their schemas alone, on BFCL")
     parser.add_argument("--bfcl", help="the data folder of bfcl-eval, where the package is not installed")
     parser.add_argument("--clinc", help="CLINC150's data_full.json, for --schemas with 0 to 10 examples an intent")
     parser.add_argument("--reinforce", action="store_true", help="benchmark learning from rewards instead")

@@ -21,15 +21,19 @@ WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _DAY = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
 _WEEKDAY = "|".join((*WEEKDAYS, *(day[:3] for day in WEEKDAYS), "tues", "thurs", "thur", "weds"))
+ABSOLUTE = (
+    r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})",
+    r"(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4}|\d{2})",
+    rf"(?:the\s+)?{_DAY}\s*(?:of\s+)?[-\s]?(?P<mon>{_MONTH})\b\.?(?:\s*,?\s*(?:of\s+|in"
+    rf"\s+)?[-\s]?(?P<y>\d{{4}})(?!\d))?",
+    rf"(?P<mon>{_MONTH})\b\.?\s*(?:the\s+)?{_DAY}(?!\d)(?:\s*,?\s*(?:of\s+|in\s+)?(?P<y>\d{{4}})(?!\d))?",
+    rf"(?P<y>\d{{4}})\s+(?P<mon>{_MONTH})\b\.?\s+{_DAY}",
+)
+"""Dates that need no today, besides a year: in digits, or by day and month."""
 _PATTERNS = [
-    re.compile(rf"(?<![\w]){pattern}(?![\w])", re.I)
+    re.compile(rf"(?<![\w.]){pattern}(?![\w])", re.I)
     for pattern in [
-        r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})",
-        r"(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4}|\d{2})",
-        rf"(?:the\s+)?{_DAY}\s*(?:of\s+)?[-\s]?(?P<mon>{_MONTH})\b\.?(?:\s*,?\s*(?:of\s+|in"
-        rf"\s+)?[-\s]?(?P<y>\d{{4}})(?!\d))?",
-        rf"(?P<mon>{_MONTH})\b\.?\s*(?:the\s+)?{_DAY}(?!\d)(?:\s*,?\s*(?:of\s+|in\s+)?(?P<y>\d{{4}})(?!\d))?",
-        rf"(?P<y>\d{{4}})\s+(?P<mon>{_MONTH})\b\.?\s+{_DAY}",
+        *ABSOLUTE,
         r"(?P<rel>the\s+day\s+after\s+tomorrow|day\s+after\s+tomorrow|the\s+day\s+before\s+yesterday|day\s+before"
         r"\s+yesterday|today|tomorrow|tommorow|tomorow|yesterday|tonight|now)",
         rf"(?P<which>next|last|this|coming|this\s+coming|previous|past|on)\s+(?P<wd>{_WEEKDAY})",
@@ -127,14 +131,25 @@ def _date_of(parts: dict[str, str | None], today: date) -> date | None:
             )
         year = int(parts["y"]) if parts.get("y") else today.year
         if parts.get("a"):
-            first, second = int(parts["a"]), int(parts["b"])
-            year += (2000 if year < 50 else 1900) if year < 100 else 0
-            swap = first > 12 or parts["sep"] == "."
-            return date(year, second if swap else first, first if swap else second)
+            return next(iter(numeric_readings(parts["a"], parts["sep"], parts["b"], parts["y"])), None)
         month = MONTHS[parts["mon"].lower()] if parts.get("mon") else int(parts["m"])
         return date(year, month, int(parts["d"]))
     except (ValueError, OverflowError, KeyError):
         return None
+
+
+def numeric_readings(first: str, sign: str, second: str, year: str) -> list[date]:
+    """The days that ``first/second/year`` may mean, the likeliest first: month first, and day first; behind points only
+    day first."""
+    number = int(year)
+    number += (2000 if number < 50 else 1900) if len(year) < 3 else 0
+    found = []
+    for month, day in ((first, second), (second, first))[sign == "." :]:
+        try:
+            found.append(date(number, int(month), int(day)))
+        except ValueError:
+            continue
+    return list(dict.fromkeys(found))
 
 
 def _weekday(which: str, name: str, today: date) -> date:

@@ -181,6 +181,33 @@ def points_back(request: str) -> str | None:
     return match[0] if match else None
 
 
+_LINK = r"(?:and|or|but|ok(?:ay)?|so|then|also|now|well)\b\W*"
+_REFERS_BACK = re.compile(
+    rf"^\W*(?:{_LINK})*(?:(?:what|how)\s+about\s+(?!you\b)|(?:(?:the|do\s+the)\s+)?same\s+(?:for|in|with|on|at|thing|again|but)\b)"
+    r"|^\W*(?:and|or|but)\s+(?!you\b)(?=(?:[^\W\d]+\W*){1,5}$)(?!.*\b(?:what|which|how|when|who|is|are)\b)"
+    rf"|^\W*(?:{_LINK})+(?:in|for|to|into|with|at|on|of|from|by|as)\s+(?!(?:\w+\W+){{7}})(?!.*\b(?:what|which|how|when|who|is|are)\b)"
+    r"|^\W*(?:in|into|to|for|as)\s+[^\W\d]+(?:\s+[^\W\d]+)?\s*\?"
+    rf"|^\W*(?:{_LINK})*(?:(?:what|how)(?:'s|\s+(?:is|are|was|much|many|about))?\s+(?:\w+\s+)?)?(?:(?:is|are|in|of|for|to|convert|double|halve)\s+)?"
+    r"(?:that|those|these|them|it|this)\s+(?:in|into|to|as|for|from|by|times|plus|minus|instead|again|converted)\b(?!\s+(?:here|the)\b)",
+    re.IGNORECASE,
+)
+"""A question that is one only after the turn before it: "and in metres?", "the same for Oslo", "convert that to euros"."""
+_ASKS_NOW = re.compile(r"\b(?:time|late|day|date|hour|weather|hot|cold|warm)\b.*\b(?:is|was|be)\s+it\b|\bis\s+it\b", re.IGNORECASE)
+
+
+@once
+def refers_back(question: Question) -> str | None:
+    """The words by which ``question`` speaks of a turn before it; None where it stands alone."""
+    text = QUOTED.sub(" ", cleaned(question))
+    match = _REFERS_BACK.search(text)
+    if match and not _ASKS_NOW.search(text):
+        return match[0].strip(" ,.?!")
+    return "that" if _ENDS_BACK.search(text) else None
+
+
+_ENDS_BACK = re.compile(r"^[^,;:.\d-]*\b(?:of|is|are|than)\s+(?:that|those|these|them)\W*$", re.IGNORECASE)
+
+
 # ------------------------------------------------------------------ cues of tools
 
 _OF = r"(?:of|in|for)\s+(?:the\s+)?"

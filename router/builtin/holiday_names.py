@@ -100,11 +100,9 @@ _ALIASES = {
     "father is day": "Father's Day", "super bowl": "", "first day of spring": "", "cyber monday": "Cyber Monday",
     "advent": "First Advent", "first advent": "First Advent",
 }  # fmt: skip
-_NAMES = re.compile(
-    r"(?<![\w])("
-    + "|".join(re.escape(n) for n in sorted((n for n, v in _ALIASES.items() if v), key=len, reverse=True))
-    + r")(?![\w])"
-)
+HOLIDAY = "|".join(re.escape(n) for n in sorted((n for n, v in _ALIASES.items() if v), key=len, reverse=True))
+"""A pattern of the names that people use, in lower case."""
+_NAMES = re.compile(rf"(?<![\w])({HOLIDAY})(?![\w])")
 _COUNTRIES = {
     "us": "US", "usa": "US", "american": "US", "america": "US", "uk": "GB", "british": "GB", "england": "GB",
     "canadian": "CA", "mexican": "MX", "indian": "IN",
@@ -126,6 +124,11 @@ def country_code(name: str) -> str | None:
 
     code = _COUNTRIES.get(name.lower()) or country_names().get(fold(name)) or (name.upper() if len(name) == 2 else None)
     return code if code in holidays.list_supported_countries() else None
+
+
+def holiday_named(name: str) -> str | None:
+    """The canonical name of a holiday that is called ``name``, in lower case; None where none is."""
+    return _ALIASES.get(name) or None
 
 
 def holiday_in(text: str) -> tuple[str | None, str | None, int | None]:

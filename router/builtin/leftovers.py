@@ -18,6 +18,7 @@ from router.builtin.currency import lookup as currency_code
 from router.builtin.dates import find_dates
 from router.builtin.english import ASKS_INSIDE, REQUEST, cleaned, points_back, quantities
 from router.builtin.mentions import place_mentions
+from router.builtin.moments import name_days
 from router.builtin.numbers import plain
 from router.builtin.units import symbol_of
 from router.tools import Tool
@@ -65,7 +66,7 @@ _ISO = re.compile(r"\b(\d{4})-(\d\d-\d\d)\b")
 _PARTS = {"days": (1, 7, 14), "months": (1, 12, 120)}
 """A number of days may have been said as weeks or fortnights, one of months as years or decades."""
 _TOLD_BEFORE = re.compile(
-    r"(?:\b(?:knows?|asks?|asked|wonder(?:ed|s|ing)?|tell\s+me)\b[\s,:]*|[,:;.]\s+(?:so\s+|and\s+|but\s+)?)"
+    r"(?:\b(?:knows?|asks?|asked|wonder(?:ed|s|ing)?|tell\s+me)\b[\s,:]*|[,:;.]\s+(?:so\s+|and\s+|but\s+|now\s+)?)"
     rf"(?={REQUEST})",
     re.IGNORECASE,
 )
@@ -92,9 +93,10 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
     if tools == {"calculator"}:
         derived = _other_measure(said)
     if tools == {"calendar"}:
+        said = name_days(said, _ANY_DAY).rest
         derived = derived or _other_span(said, calls[-1].arguments.get("operation"))
     if "clock" in tools and not tools & _COUNTS:
-        return derived or _found(_DURATION, said) or _second_time(said)
+        return derived
     return derived or _unused_number(said, calls) or _unused_measure(said, calls)
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from router.builtin import calendar_reading, clock_reading
 from router.builtin.chains import MAX_STEPS, Search, dangling, exact
 from router.builtin.english import composed, cues_in, embeds_fact, halves, points_back, requests
 from router.builtin.leftovers import cores, crowded, reckons, unused
-from router.builtin.slots import ASSUMED, as_said, fill
+from router.builtin.slots import ASSUMED, RESPELLED, as_said, fill
 from router.calls.arguments import PARSE, Filled
 from router.tools import Tool, shorten
 from router.tools.reading import Desk
@@ -20,6 +21,8 @@ from router.types import NON_TOOLS, Decision, Plan, Question, Step, ToolCall
 
 _READS_ONE = frozenset(("text", "unit_converter", "currency"))
 """Tools whose parsers are content with one request of two ("100 usd in gbp and 100 usd in jpy")."""
+_READS_WHOLE = {"calendar": calendar_reading.left_over, "clock": clock_reading.left_over}
+"""Tools whose own parsers account for every word (what these do not read is not read), and how each tells of a word."""
 MAX_LENGTH = 300
 """Characters of a question that is searched for spans."""
 
@@ -118,10 +121,10 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
 
     tools, brief = desk.tools, len(question.text) <= MAX_LENGTH
     several = brief and composed(question)
-    if several and (chained := _chain(question, decision, desk)):
+    if several and not _read_whole(question, decision, desk) and (chained := _chain(question, decision, desk)):
         return chained
     if decision.abstained:
-        return handed_over("The router is not sure which tool the question needs.")
+        return handed_over(decision.doubt)
     if decision.tool in NON_TOOLS:
         doubt = brief and reckons(question)
         return handed_over("Quantities are to be converted, and no tool is sure of it.") if doubt else Plan(decision)
@@ -131,8 +134,11 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
         return handed_over("The question needs several tools, and one of the steps is not sure.")
     tool = tools[decision.tool]
     filled = fill(question, tool, desk.readers)
-    if filled.missing:
+    if filled.missing or not _by_parser(filled, tool):
         filled = _core(question, tool) or filled
+    if not _by_parser(filled, tool):
+        left = _READS_WHOLE[tool.name](question.text)
+        return handed_over(f"{tool.name} does not take {left!r} in." if left else f"{tool.name} has no such question.")
     if filled.missing and crowded(question, tool):
         return handed_over(f"The question holds more than one call of {tool.name} takes in.")
     step = Step(ToolCall(tool.name, filled.arguments), filled.sources, question.text)
@@ -146,6 +152,18 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
         fact = None if exact(probed.result) else Search(desk).closing_fact(question)
         return Plan(decision, (fact or probed,))
     return Plan(decision, (step,))
+
+
+def _by_parser(filled: Filled, tool: Tool) -> bool:
+    """Whether ``filled`` is what the tool's own parser reads, where that alone accounts for every word."""
+    return tool.name not in _READS_WHOLE or (not filled.missing and set(filled.sources.values()) <= {PARSE, RESPELLED})
+
+
+def _read_whole(question: Question, decision: Decision, desk: Desk) -> bool:
+    """Whether the tool that the router is sure of accounts for every word, so that no other has a part in it."""
+    if decision.abstained or decision.tool not in _READS_WHOLE or decision.tool not in desk.tools:
+        return False
+    return as_said(question, desk.tools[decision.tool]) is not None
 
 
 def _chain(question: Question, decision: Decision, desk: Desk) -> Plan | None:

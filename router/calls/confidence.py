@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from router.calls.read import LearnedCall
+from router.calls.read import LearnedCall, Read
 from router.calls.slots import plain, stated
 from router.network.calibration import logistic_regression, wilson
 from router.types import NON_TOOLS, Example
@@ -27,21 +27,25 @@ NEVER = 2.0
 
 @dataclass(frozen=True)
 class Confidence:
-    """The probability that a whole call is right: logistic in the log odds of tool × path × classes.
+    """The probability that a whole call is right: logistic in the log odds of tool × path × classes, and in how many of
+    its values the log has not shown (``unseen``), or for other slots only (``elsewhere``).
 
-    ``slope`` and ``intercept`` are fitted on held-out rows. A call under ``threshold`` is not sure; a tool of many rows
+    The coefficients are fitted on held-out rows. A call under ``threshold`` is not sure; a tool of many rows
     has one of its own in ``thresholds``. ``chosen_on`` says from how many rows, for which target, with what was found.
     """
 
     slope: float = 1.0
+    unseen: float = 0.0
+    elsewhere: float = 0.0
     intercept: float = 0.0
     threshold: float = NEVER
     thresholds: Mapping[str, float] = field(default_factory=dict)
     chosen_on: Mapping[str, Any] = field(default_factory=dict)
 
-    def of(self, probability: float) -> float:
-        """The calibrated confidence of a raw ``probability``."""
+    def of(self, probability: float, read: Read = Read()) -> float:
+        """The calibrated confidence in ``read``, of a raw ``probability``."""
         score = self.slope * log_odds(probability) + self.intercept
+        score += self.unseen * read.unseen + self.elsewhere * read.elsewhere
         return 1.0 / (1.0 + math.exp(-score)) if score > -700 else 0.0
 
     def least(self, tool: str | None) -> float:
@@ -68,7 +72,7 @@ def fit_call_confidence(calls: Sequence[LearnedCall], examples: Sequence[Example
     calls = [call for call, _ in known]
     right = np.array([is_right(call, example) for call, example in known], bool)
     fitted = _fit_confidence(calls, right)
-    scores = np.array([fitted.of(call.probability) if call.whole else 0.0 for call in calls])
+    scores = np.array([fitted.of(call.probability, call.read) if call.whole else 0.0 for call in calls])
     tools = np.array([str(call.tool) for call in calls])
     many = [tool for tool, n in zip(*np.unique(tools, return_counts=True)) if n >= OWN_THRESHOLD]
     rest = ~np.isin(tools, many)
@@ -89,12 +93,12 @@ def fit_call_confidence(calls: Sequence[LearnedCall], examples: Sequence[Example
 
 
 def _fit_confidence(calls: Sequence[LearnedCall], right: np.ndarray) -> Confidence:
-    """Logistic regression of "the call is right" on its log odds; as it is where all are right, or all wrong."""
+    """Logistic regression of "the call is right"; the plain probability where all are right, or all wrong."""
     if right.all() or not right.any():
         return Confidence()
-    odds = np.array([log_odds(call.probability) for call in calls])
-    slope, intercept = logistic_regression(odds[:, None], right)
-    return Confidence(slope, intercept) if slope > 0 else Confidence()
+    told = [(log_odds(call.probability), call.read.unseen, call.read.elsewhere) for call in calls]
+    fitted = Confidence(*logistic_regression(np.array(told, np.float64), right))
+    return fitted if fitted.slope > 0 else Confidence()
 
 
 def choose_call_threshold(scores: np.ndarray, right: np.ndarray, target: float) -> float:

@@ -13,12 +13,15 @@ Place = tuple[int, int]
 class Read:
     """The arguments read for one tool. ``spans``: slot → where its values stand in the question, ``text[a:b]`` each;
     slots without one are learned values. ``posterior``: the probability of all of it, given the tool. ``missing``:
-    slots that are open though the log always has them, or though the question has words for them."""
+    slots that are open though the log always has them, or though the question has words for them.
+    Of the values in ``spans`` the log has not shown ``unseen``, and ``elsewhere`` for other slots only."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     spans: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
     posterior: float = 1.0
     missing: tuple[str, ...] = ()
+    unseen: int = 0
+    elsewhere: int = 0
 
 
 @dataclass(frozen=True)

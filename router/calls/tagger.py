@@ -107,7 +107,7 @@ class CallModel:
         text = Text(question, tuple(words), tuple(places), now or datetime.now())
         read = self._read(text, tool, features, conv)
         probability = share * read.posterior
-        confidence = self.parts.confidence.of(probability)
+        confidence = self.parts.confidence.of(probability, read)
         call = LearnedCall(tool, read, probability, confidence, False, self._strange(text, tool, read))
         return replace(call, sure=call.whole and confidence >= self.parts.confidence.least(tool))
 
@@ -157,12 +157,14 @@ class CallModel:
 
     def _read(self, text: Text, tool: str, features: np.ndarray, conv: np.ndarray) -> Read:
         layer = self._layers[tool]
-        x = self._encode(text.words, conv)
+        matches = self.gazetteer.matches(text.words)
+        x = self._encode(conv, matches)
         tags, log_p = self._tag(layer, x, features)
+        tagged = spans_of(tags)
         arguments: dict[str, Any] = {}
         spans: dict[str, tuple[Place, ...]] = {}
         unread = []
-        for number, found in spans_of(tags).items():
+        for number, found in tagged.items():
             slot = layer.slots[self.parts.span_slots[number]]
             values = [slot.form.value(text.of(a, b), text.now) for a, b in found]
             if None in values or _unlike(slot, text, found):
@@ -177,21 +179,20 @@ class CallModel:
                 arguments[slot.name] = slot.values[0]
         missing = tuple(slot.name for slot in layer.slots.values() if slot.name in unread or (
             slot.always and slot.name not in arguments))  # fmt: skip
-        return Read(arguments, spans, min(1.0, math.exp(log_p)), missing)
+        return Read(arguments, spans, min(1.0, math.exp(log_p)), missing, *_strange(tagged, matches))
 
-    def _encode(self, words: Sequence[str], conv: np.ndarray) -> np.ndarray:
+    def _encode(self, conv: np.ndarray, matches: Sequence[tuple[int, int, int]]) -> np.ndarray:
         """What is known of each word in its place, (m, n, u), after all convolutions."""
         w = self.parts.weights
-        matches = self.gazetteer.matches(words)
         if matches:
-            conv += self.gazetteer.bits(len(words), matches) @ w.hints
+            conv += self.gazetteer.bits(len(conv), matches) @ w.hints
         m, u = w.hidden.shape[:2]
         x = np.maximum(conv, np.float32(0)).reshape(len(conv), m, u).transpose(1, 0, 2)
         for i, (weight, bias, norm) in enumerate(zip(w.convolutions, w.convolution_bias, w.norms)):
             reach = 2 ** (i + 1)
             taps = x @ weight
             out = taps[..., u : 2 * u] + bias
-            if len(words) > reach:
+            if len(conv) > reach:
                 out[:, reach:] += taps[:, :-reach, :u]
                 out[:, :-reach] += taps[:, reach:, 2 * u :]
             np.maximum(out, np.float32(0), out=out)
@@ -329,6 +330,14 @@ def spans_of(tags: Sequence[int]) -> dict[int, list[Place]]:
                 i += 1
             found.setdefault((tag - 1) // 2, []).append((start, i))
     return found
+
+
+def _strange(tagged: Mapping[int, Sequence[Place]], matches: Sequence[tuple[int, int, int]]) -> tuple[int, int]:
+    """How many of the values are in the gazetteer for no slot, and for other slots only."""
+    known, shown = set(matches), {(start, end) for start, end, _ in matches}
+    strange = [place for slot, found in tagged.items() for place in found if (*place, slot) not in known]
+    elsewhere = sum(place in shown for place in strange)
+    return len(strange) - elsewhere, elsewhere
 
 
 def _check(router: Router, parts: CallParts) -> None:

@@ -185,6 +185,8 @@ def _fault_of_phrase(instruction: Mapping[str, Any], context: LessonContext) -> 
     decision = context.decision
     if decision is None or decision.tool != SMALLTALK:
         return f"The router calls the phrase {decision.tool if decision else None!r}, not small talk."
+    if decision.reason:
+        return decision.reason
     if decision.abstained or decision.confidence < context.threshold:
         return f"The router is not sure that the phrase is small talk ({decision.confidence:.2f}, below {context.threshold:.2f})."
     return ""

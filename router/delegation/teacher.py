@@ -153,6 +153,11 @@ def _replies() -> dict[str, Any]:
     return json.loads(REPLIES.read_text(encoding="utf-8"))
 
 
+def known_phrases() -> list[str]:
+    """The phrases of small talk that the teacher has a reply to, in all languages."""
+    return [phrase for entry in _replies().values() for kind in entry["kinds"].values() for phrase in kind["after"]]
+
+
 @cache
 def _verdicts() -> list[tuple[str, str]]:
     return [(message, verdict) for message, verdict in json.loads(VERDICTS.read_text(encoding="utf-8"))]

@@ -14,20 +14,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from router.handover.gate import GateConfig, Gates, ceiling
 from router.handover.journal import Journal
-from router.handover.learner import Candidate, LearnerConfig, Lesson, compare, train_candidate
+from router.handover.learner import Candidate, LearnerConfig, Lesson, compare, read_as_of_then, train_candidate
 
 KEPT = 5
 """Models that are kept, the one that stands among them."""
 FIRST, GROWTH, AFTER_PAUSE = 100, 1.5, 100
 """The learner begins at so many lessons, goes on when they have grown by this factor, and earlier, with so many new ones,
 where something was paused since."""
-WORSE = 0.05
+WORSE = 0.01
 """The chance under which a candidate that was right less often than the model that stands is not put in its place."""
 JOURNAL_VARIABLE = "SWITCHYARD_JOURNAL"
 """The environment variable that names the journal: a URL may hold a password, and arguments are for all to see."""
@@ -43,12 +42,16 @@ def due(state: Mapping[str, Any], lessons: int) -> bool:
     return lessons >= learned * GROWTH or (paused and lessons >= learned + AFTER_PAUSE)
 
 
-def start(journal: Journal, models: Path, gate: GateConfig) -> subprocess.Popen[bytes]:
+def config_of(state: Mapping[str, Any]) -> GateConfig:
+    """What the hand-over that ``state`` is of asks for."""
+    return GateConfig(**state.get("gate", {}))
+
+
+def start(journal: Journal, models: Path) -> subprocess.Popen[bytes]:
     """Start ``python -m router handover learn`` in a process of its own."""
     root = str(Path(__file__).parents[2])
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "router", "handover", "learn", "--models", str(models)]
-    command += [part for name, value in asdict(gate).items() for part in (f"--{name.replace('_', '-')}", str(value))]
     environment = os.environ | {"PYTHONPATH": paths, JOURNAL_VARIABLE: journal.url, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -122,7 +125,7 @@ def worse(candidate: Candidate, standing: Candidate | None, lessons: list[Lesson
     lost = won = 0
     for lesson in lessons:
         if lesson.row > learned_to and lesson.row in own:
-            before = compare(lesson.row, standing.model.call(lesson.example.question), lesson.example).agreed["call"]
+            before = compare(lesson.row, read_as_of_then(standing.model, lesson.example), lesson.example).agreed["call"]
             lost += before and not own[lesson.row]
             won += own[lesson.row] and not before
     differing = lost + won

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from router.handover import background
 from router.handover.gate import SCOPES, Gate, GateConfig, Gates, ceiling
 from router.handover.journal import Journal
 
-MODELS = Path("handover-models")
 HEADERS = ("tool", "scope", "state", "compared", "over threshold", "agreed", "at least", "missing", "why")
 
 
@@ -66,16 +64,17 @@ def _command(
         "--journal", metavar="URL", default=os.environ.get(background.JOURNAL_VARIABLE, ""),
         help=f"file or database URL (default: {background.JOURNAL_VARIABLE})",
     )  # fmt: skip
-    found.add_argument("--models", type=Path, default=MODELS, metavar="DIR", help=f"of the models (default: {MODELS})")
-    for one in fields(GateConfig):
-        kind = int if isinstance(one.default, int) else float
-        found.add_argument(f"--{one.name.replace('_', '-')}", type=kind, default=one.default, help=argparse.SUPPRESS)
+    found.add_argument("--models", type=Path, metavar="DIR", help="of the models (default: that of the hand-over)")
     found.set_defaults(run=run)
     return found
 
 
-def _config(args: argparse.Namespace) -> GateConfig:
-    return GateConfig(**{one.name: getattr(args, one.name) for one in fields(GateConfig)})
+def _models(args: argparse.Namespace, journal: Journal) -> Path:
+    """The folder of the models. Raises ValueError where no hand-over was ever set up with this journal."""
+    known = args.models or journal.state().get("models")
+    if known is None:
+        raise ValueError("The journal does not say where its models are. Give their folder with --models DIR.")
+    return Path(known)
 
 
 def _gates(journal: Journal, config: GateConfig) -> Gates:
@@ -84,7 +83,8 @@ def _gates(journal: Journal, config: GateConfig) -> Gates:
 
 
 def _status(args: argparse.Namespace, journal: Journal) -> None:
-    config, state = _config(args), journal.state()
+    state = journal.state()
+    config = background.config_of(state)
     gates = _gates(journal, config)
     same, asked = journal.consistency()
     rows = [
@@ -130,7 +130,7 @@ def _row(scope: str, tool: str, gate: Gate, config: GateConfig) -> dict[str, str
 
 
 def _by_hand(args: argparse.Namespace, journal: Journal, act: Callable[[Gates, int], None]) -> None:
-    config, at = _config(args), journal.last()
+    config, at = background.config_of(journal.state()), journal.last()
 
     def change(state: dict[str, Any]) -> dict[str, Any]:
         gates = Gates.from_json(state["gates"], config) if "gates" in state else Gates(config)
@@ -151,7 +151,11 @@ def _pause(args: argparse.Namespace, journal: Journal) -> None:
 
 
 def _rollback(args: argparse.Namespace, journal: Journal) -> None:
-    print(json.dumps({"model": background.rollback(journal, args.models, _config(args))}))
+    print(
+        json.dumps(
+            {"model": background.rollback(journal, _models(args, journal), background.config_of(journal.state()))}
+        )
+    )
 
 
 def _erase(args: argparse.Namespace, journal: Journal) -> None:
@@ -169,5 +173,9 @@ def _import(args: argparse.Namespace, journal: Journal) -> None:
 def _learn(args: argparse.Namespace, journal: Journal) -> None:
     if hasattr(os, "nice"):
         os.nice(15)
-    told = lambda done, of: print(f"model {done} of {of}", file=sys.stderr, flush=True)  # noqa: E731
-    print(json.dumps(background.learn(journal, args.models, _config(args), on_progress=told)))
+    told = lambda done, of: print(f"model {done} of {of}", file=sys.stderr, flush=True)
+    print(
+        json.dumps(
+            background.learn(journal, _models(args, journal), background.config_of(journal.state()), on_progress=told)
+        )
+    )

@@ -15,7 +15,7 @@ from router.calls.read import LearnedCall
 from router.calls.tagger import CallModel
 from router.handover.evidence import NEVER
 from router.handover.gate import SCOPES, Comparison, Gates, Scope
-from router.handover.learner import Candidate, compare, confidences, unseen, words_of
+from router.handover.learner import Candidate, compare, confidences, read_as_of_then, unseen, words_of
 from router.types import Example
 
 Mode = Literal["collecting", "shadow", "ask", "audit", "act"]
@@ -61,7 +61,7 @@ class Standing:
 
 
 class Desk:
-    """Decides on requests. One thread at a time, but for ``read``."""
+    """Decides on requests. One thread at a time."""
 
     def __init__(self, gates: Gates, seed: int | None = None) -> None:
         self.gates, self.standing = gates, None
@@ -71,11 +71,6 @@ class Desk:
         """Put ``candidate`` in the place of the model that stands, at request ``at``, and judge its proof."""
         self.gates.judge(candidate.comparisons, at, ceiling, candidate.usual)
         self.standing = Standing.of(number, candidate.model)
-
-    @staticmethod
-    def read(standing: Standing | None, question: str) -> LearnedCall | None:
-        """What the model reads, the one slow part of deciding; it touches nothing."""
-        return standing.model.call(question) if standing else None
 
     def decide(self, row: int, question: str, standing: Standing | None, call: LearnedCall | None) -> Opinion:
         """What becomes of request ``row``, in which ``standing`` has read ``call``."""
@@ -94,9 +89,10 @@ class Desk:
         threshold = gates.gate("call", call.tool).threshold
         return Opinion(row, mode, call, confidence, sure, standing.number, threshold)
 
-    def consider(self, row: int, question: str) -> Opinion:
-        """``read`` and ``decide`` at once."""
-        return self.decide(row, question, self.standing, self.read(self.standing, question))
+    def consider(self, row: int, asked: Example) -> Opinion:
+        """What becomes of request ``row``, the question of ``asked``, which the model reads as of when it was asked."""
+        call = read_as_of_then(self.standing.model, asked) if self.standing else None
+        return self.decide(row, asked.question, self.standing, call)
 
     def hear(self, opinion: Opinion, called: Example) -> Comparison | None:
         """Take in what the LLM called for a request; None where there was nothing to compare it with."""

@@ -23,7 +23,7 @@ STEP = 0.01
 WORSE = (0.1, 0.2, 0.4)
 """By how much of what is left to 1 a share has risen when it has: an alarm listens for each alike."""
 
-UNEASY = 10.0
+UNEASY = 20.0
 """Evidence for a rise (as a likelihood ratio) from which it is looked at more closely."""
 EVEN_LOOKS = 7
 """Looks that may all spend alike."""

@@ -129,7 +129,7 @@ class Gates:
     @property
     def uneasy(self) -> bool:
         """Whether the audit sample looks worse than what was proven, so that every request belongs into it."""
-        return any(self.alarms[scope].uneasy for scope in SCOPES if scope in self.alarms)
+        return any(self.alarms[name].uneasy for name in (*SCOPES, "left") if name in self.alarms)
 
     def judge(self, comparisons: Sequence[Comparison], at: int, ceiling: float = 1.0, usual: Usual = Usual()) -> None:
         """Look for proofs in ``comparisons`` at request ``at``, when a new model is there.
@@ -139,7 +139,9 @@ class Gates:
         for scope in SCOPES:
             proofs = self._proofs(scope, comparisons)
             for tool, (proof, shared) in proofs.items():
-                self._settle(scope, tool, replace(proof, proven=proof.proven and self.config.target <= ceiling), shared, at)
+                self._settle(
+                    scope, tool, replace(proof, proven=proof.proven and self.config.target <= ceiling), shared, at
+                )
             if self.config.target > ceiling:
                 self._refuse(scope, ceiling)
         self._listen(comparisons, usual)
@@ -213,7 +215,10 @@ class Gates:
 
     def watch(self, tool: str | None, confidence: Mapping[Scope, float], unseen: bool, at: int) -> None:
         """Take in a request as it comes, before anybody has answered it: does the input drift?"""
-        events = {f"doubt {scope}": not self.sure(scope, tool, confidence[scope]) for scope in SCOPES} | {"unseen": unseen}
+        scopes = [scope for scope in SCOPES if self.gate(scope, tool).state != "paused"]  # not usual, and known
+        events = {f"doubt {scope}": not self.sure(scope, tool, confidence[scope]) for scope in scopes} | {
+            "unseen": unseen
+        }
         for name, event in events.items():
             if name in self.alarms and self.alarms[name].hear(event):
                 what = "of unseen words" if name == "unseen" else "in doubt"

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +77,12 @@ class Handover:
         self._look()
         desk, standing = self._desk, self._desk.standing
         started = time.perf_counter()
-        call = desk.read(standing, question)
+        call = standing and standing.model.call(question)
         spent = time.perf_counter() - started
         with self._lock:
             if desk is not self._desk:  # exchanged while this was reading
                 desk, standing = self._desk, self._desk.standing
-                call = desk.read(standing, question)
+                call = standing and standing.model.call(question)
             before = self._paused(desk.gates)
             opinion = desk.decide(self._last, question, standing, call)
             changed = self._paused(desk.gates) != before
@@ -134,7 +134,8 @@ class Handover:
         return tool is not None and not tool.destructive and tool.fits(opinion.call.read.arguments)
 
     def _offer(self) -> None:
-        """Note the tools on offer; what was proven of a schema that is another now is void."""
+        """Note the tools on offer and what is asked for, for the learner and the command; what was proven of a schema that
+        is another now is void."""
         schemas = schemas_of(self.tools)
 
         def change(state: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +144,8 @@ class Handover:
             for tool in [tool for tool in schemas if known.get(tool, schemas[tool]) != schemas[tool]]:
                 gates.schema_changed(tool, self._last)
             changes = state.get("changes", 0) + (known != schemas)
-            return state | {"schemas": schemas, "gates": gates.as_json(), "changes": changes}
+            own = {"schemas": schemas, "gate": asdict(self.config.gate), "models": str(self.config.models.absolute())}
+            return state | own | {"gates": gates.as_json(), "changes": changes}
 
         self.journal.update(change)
 
@@ -211,4 +213,4 @@ class Handover:
             self._asked = self._lessons
         if background.due(self.journal.state(), self._lessons):
             with self._lock:
-                self._learner = background.start(self.journal, self.config.models, self.config.gate)
+                self._learner = background.start(self.journal, self.config.models)

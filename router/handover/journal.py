@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ DAY_S = 86_400
 _META = sa.MetaData()
 _SCHEMA = sa.Table("journal_schema", _META, sa.Column("version", sa.Integer, nullable=False))
 _TOOLS = sa.Table(
-    "journal_tools", _META, sa.Column("id", sa.String(16), primary_key=True), sa.Column("schemas", sa.JSON, nullable=False)
+    "journal_tools",
+    _META,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("schemas", sa.JSON, nullable=False),
 )
 _ROWS = sa.Table(
     "journal_rows",
@@ -197,7 +201,8 @@ class Journal:
             call = row.lesson
             then = offered.get(row.tools_id, {}).get(call.tool) if call else None
             if call is not None and then == schemas.get(call.tool, then):
-                example = Example(row.question, call.tool, dict(call.arguments), source=f"journal:{number}")
+                source = f"journal:{number}"
+                example = Example(row.question, call.tool, dict(call.arguments), source=source, at=_clock(row))
                 found.append(Lesson(number, example, row.proof))
         return found
 
@@ -258,7 +263,7 @@ class Journal:
         n = 0
         with open(path, "w", encoding="utf-8") as file:
             for _, row in self.rows():
-                lesson, told = row.lesson, {"question": row.question}
+                lesson, told = row.lesson, {"question": row.question, "at": _clock(row)}
                 if lesson is None and lessons_only:
                     continue
                 told |= {"tool": lesson.tool, "arguments": dict(lesson.arguments)} if lesson else {}
@@ -270,7 +275,7 @@ class Journal:
         """Append the rows of an exported file, or of any file of questions, tools and arguments, which count as calls of
         the LLM. Returns how many. Raises OSError, and JournalError where a line cannot be read; then none is appended.
         """
-        from router.handover.replay import read_log
+        from router.learning.data import read_each
 
         rows = []
         try:
@@ -278,13 +283,18 @@ class Journal:
                 if line.strip() and isinstance(own := json.loads(line).get("journal"), dict):
                     rows.append(_row(own))
             rows = rows or [
-                JournalRow(e.question, "collecting", llm_call=ToolCall(e.tool, e.arguments or {})) for e in read_log(path)
+                JournalRow(e.question, "collecting", llm_call=ToolCall(e.tool, e.arguments or {}))
+                for e in read_each(path)
             ]
         except (ValueError, KeyError, TypeError, AttributeError) as fault:
-            raise JournalError(f"{path.name}: line {number} is no row of a journal ({fault}). Export it again.") from fault
+            raise JournalError(
+                f"{path.name}: line {number} is no row of a journal ({fault}). Export it again."
+            ) from fault
         with self._engine.begin() as connection:
             for row in rows:
-                connection.execute(_ROWS.insert().values(**_columns(self._redacted(replace(row, at=row.at or time.time())))))
+                connection.execute(
+                    _ROWS.insert().values(**_columns(self._redacted(replace(row, at=row.at or time.time()))))
+                )
         return len(rows)
 
     def _offer(self, connection: sa.Connection, tools: ToolSet) -> None:
@@ -329,6 +339,11 @@ class Journal:
         return self.config.redactor(text) if self.config.redactor else text
 
 
+def _clock(row: JournalRow) -> str:
+    """When ``row`` was asked, by the clock of this place, which is the one that a model goes by."""
+    return datetime.fromtimestamp(row.at).isoformat()
+
+
 def schemas_of(tools: Mapping[str, Tool]) -> dict[str, str]:
     """A digest of each tool, by name: another one where its description, schema or marks are others."""
     return {name: ToolSet([tool]).id for name, tool in tools.items()}
@@ -347,7 +362,9 @@ def _mapped(value: Any, clean: Callable[[str], str]) -> Any:
 
 def _columns(row: JournalRow) -> dict[str, Any]:
     calls = {name: _call_json(getattr(row, name)) for name in ("llm_call", "router_call", "corrected")}
-    return asdict(replace(row, llm_call=None, router_call=None, corrected=None)) | calls | {"history": list(row.history)}
+    return (
+        asdict(replace(row, llm_call=None, router_call=None, corrected=None)) | calls | {"history": list(row.history)}
+    )
 
 
 def _call_json(call: ToolCall | None) -> dict[str, Any] | None:

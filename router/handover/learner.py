@@ -10,14 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from router.calls.confidence import fit_call_confidence, is_right
 from router.calls.read import LearnedCall
+from router.calls.slots import asked_at
 from router.calls.tagger import CallModel
 from router.handover.evidence import greatest_share
 from router.handover.gate import Comparison, Scope, Usual
@@ -97,6 +100,11 @@ def compare(row: int, call: LearnedCall, example: Example) -> Comparison:
     return Comparison(row, str(call.tool), confidences(call), agreed)
 
 
+def read_as_of_then(model: CallModel, example: Example) -> LearnedCall:
+    """What ``model`` reads in the question of ``example`` as of when it was asked: "tomorrow" was another day then."""
+    return model.call(example.question, asked_at(example, datetime.fromisoformat(model.parts.asked_on)))
+
+
 def words_of(model: CallModel) -> frozenset[str]:
     """The words that ``model`` has learned from."""
     return frozenset(model.router.vocabulary.words)
@@ -109,7 +117,10 @@ def unseen(words: frozenset[str], question: str) -> bool:
 
 def digest(lessons: Sequence[Lesson]) -> str:
     """A short name of what is learned from, equal in every process."""
-    rows = [[one.row, one.example.question, one.example.tool, one.example.arguments, one.proof] for one in lessons]
+    rows = [
+        [one.row, one.example.question, one.example.tool, one.example.arguments, one.example.at, one.proof]
+        for one in lessons
+    ]
     return hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -122,20 +133,19 @@ def train_candidate(
 
     Raises ValueError where there are too few of them to train on.
     """
-    from router.learning.data import folds
     from router.learning.tagging import CallTrainingConfig, fit_calls
 
     started = time.process_time()
     examples = [lesson.example for lesson in lessons]
     lesson_of = {id(lesson.example): lesson for lesson in lessons}
-    parts = [part for part in folds(examples, config.folds_for(len(examples))) if part]
+    parts = _folds(examples, config.folds_for(len(examples)))
     training = config.training or CallTrainingConfig.of(len(examples))
     held: list[tuple[Example, LearnedCall]] = []
     strange, temperatures = 0, []
     for number, part in enumerate(parts):
         rest = [example for other in parts if other is not part for example in other]
         model = fit_calls(rest, training, validation=part)
-        held += [(example, model.call(example.question)) for example in part]
+        held += [(example, read_as_of_then(model, example)) for example in part]
         words = words_of(model)
         strange += sum(unseen(words, example.question) for example in part)
         temperatures.append(model.router.calibration.temperature)
@@ -148,11 +158,18 @@ def train_candidate(
     return Candidate(
         model=CallModel(router, replace(model.parts, confidence=confidence)),
         comparisons=tuple(
-            compare(lesson.row, call, example)
-            for example, call in held
-            if (lesson := lesson_of[id(example)]).proof
+            compare(lesson.row, call, example) for example, call in held if (lesson := lesson_of[id(example)]).proof
         ),
         usual=Usual(greatest_share(strange, len(held), 0.01)),
         rows=len(lessons),
         seconds=time.process_time() - started,
     )
+
+
+def _folds(examples: Sequence[Example], count: int) -> list[list[Example]]:
+    """``examples`` in ``count`` parts, every tool spread evenly. Equal questions are not kept together: that a question
+    comes again is as likely for the next request as it was for these."""
+    shuffled = list(examples)
+    random.Random(0).shuffle(shuffled)
+    shuffled.sort(key=lambda example: example.tool)
+    return [part for part in (shuffled[i::count] for i in range(count)) if part]

@@ -8,11 +8,10 @@ what the router would have been given. Leaves out printing (``command``) and dra
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -119,7 +118,7 @@ class Replay:
             if self._schemas.setdefault(tool, schema) != schema:
                 self._schemas[tool] = schema
                 self.desk.gates.schema_changed(tool, row)
-        opinion = self.desk.consider(row, one.called.question)
+        opinion = self.desk.consider(row, one.called)
         self.opinions.append(opinion)
         whole = self.config.labels == "all"
         if whole or opinion.mode != "act":
@@ -151,7 +150,7 @@ class Replay:
         if folder and folder.exists():
             return Candidate.load(folder)
         self._say(f"learning from {len(lessons):,} requests")
-        told = lambda done, of: self._say(f"  model {done} of {of}")  # noqa: E731
+        told = lambda done, of: self._say(f"  model {done} of {of}")
         candidate = train_candidate(lessons, self.config.learner, told)
         if folder:
             partial = folder.with_suffix(".partial")
@@ -190,27 +189,6 @@ class Replay:
         return Example(one.called.question, str(opinion.tool), opinion.call.read.arguments)
 
 
-def read_log(path: Path) -> Iterator[Example]:
-    """The rows of a JSONL file one by one, however long it is: question, tool and arguments each.
-
-    Raises OSError, and ValueError that names the line where a row cannot be read.
-    """
-    from router.learning.data import label_row
-    from router.types import NONE
-
-    with open(path, encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = label_row(json.loads(line), number)
-            except ValueError as fault:
-                raise ValueError(f"{path.name}, line {number}: {fault}") from fault
-            if row.tools is None:
-                raise ValueError(f"{path.name}, line {number}: the row names no tool. Give it one, called 'tool'.")
-            yield Example(row.question, (row.tools or (NONE,))[0], row.arguments or {})
-
-
 def erring(rows: Iterable[Example], noise: float, seed: int = 0, twice: float = 0.05) -> Iterator[Recorded]:
     """``rows`` as a log of an LLM that errs in a share ``noise`` of its calls: then it makes the call of another recent
     request. A share ``twice`` of the requests it is asked for a second time. Nothing errs where ``noise`` is 0."""
@@ -220,7 +198,7 @@ def erring(rows: Iterable[Example], noise: float, seed: int = 0, twice: float = 
         wrong = [one for one in pick.sample(recent, min(4, len(recent))) if not same_call(one, row)]
         if not wrong or pick.random() >= noise:
             return row
-        return Example(row.question, wrong[0].tool, wrong[0].arguments)
+        return replace(row, tool=wrong[0].tool, arguments=wrong[0].arguments)
 
     for row in rows:
         again = called(row) if noise and pick.random() < twice else None

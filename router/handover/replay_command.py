@@ -14,7 +14,7 @@ from typing import Any
 from router.handover.chart import page
 from router.handover.gate import GateConfig
 from router.handover.peers import static_embed
-from router.handover.replay import CHECKPOINTS, Point, Recorded, Replay, ReplayConfig, erring, read_log
+from router.handover.replay import CHECKPOINTS, Point, Recorded, Replay, ReplayConfig, erring
 from router.tools import ToolSet
 from router.types import Example, Usage
 
@@ -45,11 +45,13 @@ def replay_parser() -> argparse.ArgumentParser:
 
 def replay(argv: Sequence[str]) -> int:
     """Run ``python -m router replay``. Returns 0. Raises OSError and ValueError for a person."""
+    from router.learning.data import read_each
+
     args = replay_parser().parse_args(argv)
     if not 0 <= args.noise < 1:
         raise ValueError(f"--noise is {args.noise}, not from 0 to below 1. Give a share such as 0.05.")
     gate = GateConfig(target=args.target)
-    rows: Iterable[Example] = read_log(args.log)
+    rows: Iterable[Example] = read_each(args.log)
     if args.shuffle is not None:
         rows = list(rows)
         random.Random(args.shuffle).shuffle(rows)
@@ -69,7 +71,9 @@ def replay(argv: Sequence[str]) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "replay.jsonl").write_text("".join(json.dumps(about | p) + "\n" for p in points), encoding="utf-8")
     told = ", ".join(f"{name} {value}" for name, value in about.items() if value is not None)
-    chart = page(points, HEADERS, [_cells(Point(**{k: v for k, v in p.items() if k != "target"})) for p in points], told)
+    chart = page(
+        points, HEADERS, [_cells(Point(**{k: v for k, v in p.items() if k != "target"})) for p in points], told
+    )
     (args.out / "replay.html").write_text(chart, encoding="utf-8")
     print(json.dumps(document))
     return 0
@@ -111,7 +115,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _cells(point: Point) -> list[str]:
-    share = lambda value: "–" if value is None else f"{value:.1%}"  # noqa: E731
+    share = lambda value: "–" if value is None else f"{value:.1%}"
     return [
         f"{point.seen:,}", f"{point.lessons:,}",
         share(point.tool_coverage), share(point.tool_agreement), share(point.tool_truth),

@@ -10,7 +10,7 @@ import json
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,24 @@ def read_examples(path: str | Path, question_set: bool = False) -> tuple[list[Ex
         except Unfit as fault:
             problems.append(Problem(one.line, str(fault)))
     return examples, sorted(problems, key=lambda p: p.line)
+
+
+def read_each(path: Path) -> Iterator[Example]:
+    """The examples of a JSONL file one by one, however long it is.
+
+    Raises OSError, and ValueError that names the line where a row cannot be read.
+    """
+    with open(path, encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            labelled, problems = read_labelled(line, path.name)
+            try:
+                if problems:
+                    raise Unfit(problems[0].message)
+                yield from [_example(one, False) for one in labelled]
+            except Unfit as fault:
+                raise ValueError(f"{path.name}, line {number}: {fault}") from fault
 
 
 def synthetic_examples(seed: int = 0, per_label: int = 1_500, held_out: bool | None = None) -> list[Example]:

@@ -205,7 +205,7 @@ def _learn(router: Router, anchor: Router, episodes: Sequence[Episode], config: 
                 optimizer.step()
                 step += 1
     old = router.calibration
-    calibration = Calibration(1.0, old.confidence, old.threshold, old.chosen_on)  # the tail's head has T inside
+    calibration = replace(old, temperature=1.0)  # the tail's head has T inside
     weights = replace(router.weights, **tail.arrays())
     return router.having(weights=weights, calibration=calibration, readers={})  # readers know the old features only
 

@@ -7,6 +7,7 @@ Leaves out the learning itself (``training.py``) and the questions (``data.py``)
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +20,7 @@ from router.builtin.slots import fill
 from router.builtin.values import value_of
 from router.learning import synthetic
 from router.learning.data import split, synthetic_examples
-from router.learning.training import Progress, TrainingConfig, fit_supervised, nobody
+from router.learning.training import Progress, TrainingConfig, fit_supervised, having_seen, nobody
 from router.network import Router
 from router.network.calibration import AbstentionTarget, wilson
 from router.network.module import NetworkConfig
@@ -30,6 +31,8 @@ from router.types import NONE, SMALLTALK, Example, Question, Step, ToolResult
 PER_LABEL = 1_500
 SHARES = {NONE: 3, SMALLTALK: 2}
 """These labels have as many questions as this many tools: the world outside and its languages are the wider ones."""
+PHRASES = 5_000
+"""Phrases of small talk, as good as all that its templates give: each language has a few."""
 COVERAGE = 0.96
 """Share of validation questions (of unseen templates) that the threshold lets through."""
 
@@ -44,8 +47,27 @@ def examples(seed: int = 0, per_label: int = PER_LABEL) -> list[Example]:
     ]
 
 
-def train(seed: int = 0, epochs: int = 8, on_progress: Callable[[Progress], None] = nobody) -> Router:
-    """A router like the one that ships, calibrated on templates that it did not learn from."""
+def said_words(tools: Mapping[str, Tool]) -> dict[str, dict[str, list[str]]]:
+    """What ``builtin/said.json`` holds: for each of ``tools`` with a required enum, and each kind of its calls (the value
+    of the enum and the names of the other slots), the words of the templates that give such a call, besides their fillers;
+    under "" those of the templates whose call is not known."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for label, tool in tools.items():
+        asks = next((name for name, slot in tool.slots.items() if slot.required and "enum" in slot.schema), None)
+        for template in synthetic.templates(label) if asks else ():
+            arguments = template.arguments or {}
+            slots = sorted(slot.rstrip("?") for slot in arguments if slot != asks)
+            words = re.findall(r"[^\W\d_]+", re.sub(r"\{[^}]*\}", " ", template.pattern.lower()))
+            kind = " ".join((arguments.get(asks, ""), *slots))
+            found.setdefault(label, {}).setdefault(kind, set()).update(words)
+    return {label: {kind: sorted(words) for kind, words in kinds.items()} for label, kinds in found.items()}
+
+
+def train(
+    seed: int = 0, epochs: int = 8, on_progress: Callable[[Progress], None] = nobody, talk: Iterable[str] = ()
+) -> Router:
+    """A router like the one that ships, calibrated on templates that it did not learn from. ``talk``: more phrases of small
+    talk, whose words it is to know where it decides them right."""
     training, validation = split(examples(seed), seed)
     config = TrainingConfig(
         network=NetworkConfig(dropout=0.4, word_dropout=0.2),
@@ -53,7 +75,9 @@ def train(seed: int = 0, epochs: int = 8, on_progress: Callable[[Progress], None
         seed=seed,
         target=AbstentionTarget("coverage", COVERAGE),
     )
-    return fit_supervised(training, config, on_progress, validation)
+    router = fit_supervised(training, config, on_progress, validation)
+    phrases = synthetic.generate(SMALLTALK, PHRASES, seed, noise=0.0)
+    return having_seen(router, [*phrases, *(Example(phrase, SMALLTALK) for phrase in talk)])
 
 
 def check_questions(router: Router, questions: Iterable[Example]) -> dict[str, Any]:

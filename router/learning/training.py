@@ -39,8 +39,11 @@ from router.network.calibration import (
 )
 from router.network.features import Vocabulary, tokenise
 from router.network.module import NetworkConfig, RouterNetwork
+from router.network.unread import pieces, signs_of
 from router.types import Example
 
+UNREAD = 0.01
+"""Share of the questions held out that may hold more unknown words than the router decides on: the strangest ones."""
 MEMORY = 1_000
 """Training questions that are kept beside the weights, for nearest examples and for adding tools: from 200 alone, a new
 tool takes some questions of others."""
@@ -182,14 +185,17 @@ def fit_on_folds(
         before, epochs = number * config.epochs, (len(parts) + 1) * config.epochs
         return lambda progress: on_progress(replace(progress, epoch=before + progress.epoch, epochs=epochs))
 
-    logits = []
+    logits, unread = [], []
     for number, part in enumerate(parts):
         others = [example for k, other in enumerate(parts) if k != number for example in other]
-        logits.append(_fit(others, labels, config, listen(number), part).logits([e.question for e in part]))
+        other = _fit(others, labels, config, listen(number), part)
+        logits.append(other.logits([e.question for e in part]))
+        unread += [other.unread(e.question) for e in part]
     router = _fit(every, labels, config, listen(len(parts)))
     held_out = np.concatenate(logits)
     right = held_out.argmax(1) == label_numbers(labels, [example.tool for example in every])
-    return router.with_calibration(fit_calibration(held_out, every, labels, config.target)), every, right
+    calibration = fit_calibration(held_out, every, labels, config.target, np.array(unread))
+    return router.with_calibration(calibration), every, right
 
 
 def _fit(
@@ -209,7 +215,7 @@ def _fit(
         optimise(network, data, validation, config, on_progress)
     about = provenance(examples, settings_of(config), started)
     router = network.fold(provenance=about, memory=remember(examples, config.seed))
-    return router.having(fillers=find_fillers(examples))
+    return router.having(fillers=find_fillers(examples), seen=signs_of(texts))
 
 
 def calibrate(router: Router, examples: Sequence[Example], target: AbstentionTarget = AbstentionTarget()) -> Router:
@@ -220,20 +226,37 @@ def calibrate(router: Router, examples: Sequence[Example], target: AbstentionTar
     """
     if not examples:
         raise ValueError("There is nothing to calibrate on. Give examples that the router was not trained on.")
-    logits = router.logits([example.question for example in examples]) * np.float32(router.calibration.temperature)
-    return router.with_calibration(fit_calibration(logits, examples, router.labels, target))
+    texts = [example.question for example in examples]
+    logits = router.logits(texts) * np.float32(router.calibration.temperature)
+    unread = np.array([router.unread(text) for text in texts])
+    return having_seen(router.with_calibration(fit_calibration(logits, examples, router.labels, target, unread)), examples)
+
+
+def having_seen(router: Router, examples: Sequence[Example]) -> Router:
+    """``router``, to which the words of those ``examples`` that it decides right are known, though not learned."""
+    right = (example.question for example in examples if router.decide(example.question).tool == example.tool)
+    seen = {piece for text in right for piece in pieces(text)}
+    return router.having(seen=router.parts.seen | (seen - set(router.vocabulary.words)))
 
 
 def fit_calibration(
-    logits: np.ndarray, examples: Sequence[Example], labels: Sequence[str], target: AbstentionTarget
+    logits: np.ndarray,
+    examples: Sequence[Example],
+    labels: Sequence[str],
+    target: AbstentionTarget,
+    unread: np.ndarray | None = None,
 ) -> Calibration:
-    """The calibration of raw ``logits`` (n, labels) of ``examples``; any classifier's will do."""
+    """The calibration of raw ``logits`` (n, labels) of ``examples``; any classifier's will do. ``unread`` (n,) is the
+    share of each that is made of unknown words; all but the strangest UNREAD of those in scope are to be decided."""
     numbers = label_numbers(labels, [example.tool for example in examples])
     temperature = fit_temperature(logits, numbers)
     scaled = logits / np.float32(temperature)
     fitted = Calibration(temperature, fit_confidence(scaled, numbers))
     confidence, right, inside = fitted.scores(scaled), scaled.argmax(1) == numbers, numbers != UNKNOWN
-    threshold = choose_threshold(confidence, right, inside, target)
+    threshold, limit = choose_threshold(confidence, right, inside, target), 1.0
+    if unread is not None and inside.any():
+        limit = float(np.quantile(unread[inside], 1 - UNREAD, method="higher"))
+        confidence = np.where(unread > limit, 0.0, confidence)
     chosen_on = {
         "target": str(target),
         "questions": len(examples),
@@ -241,14 +264,16 @@ def fit_calibration(
         "sha256": data_hash(examples),
         **selective(confidence, right, inside, threshold),
     }
-    return Calibration(temperature, fitted.confidence, threshold, chosen_on)
+    return Calibration(temperature, fitted.confidence, threshold, limit, chosen_on)
 
 
 def evaluate(router: Router, examples: Sequence[Example]) -> dict[str, Any]:
     """Measures of a calibrated router: see ``measure``; and coverage and selective accuracy at its threshold."""
     numbers = label_numbers(router.labels, [example.tool for example in examples])
     logits = router.logits([example.question for example in examples])
-    confidence, right = router.calibration.scores(logits), logits.argmax(1) == numbers
+    unread = np.array([router.unread(example.question) for example in examples])
+    confidence = np.where(unread > router.calibration.unread, 0.0, router.calibration.scores(logits))
+    right = logits.argmax(1) == numbers
     return measure(logits, confidence, numbers) | selective(confidence, right, numbers != UNKNOWN, router.threshold)
 
 

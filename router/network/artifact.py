@@ -62,12 +62,13 @@ class Calibration:
     1 / (1 + exp(-(a · energy + b · log p + c))), the probability that the most probable label is right, where energy
     is log Σ exp(logit) (Liu et al. 2020, "Energy-based Out-of-distribution Detection") and p the highest
     probability; None where nothing was fitted, then the confidence is p itself. A confidence below ``threshold``
-    abstains. ``chosen_on`` says from which data and for which target, with the metrics found there.
+    abstains, and so does a text of which more than the share ``unread`` is of unknown words. ``chosen_on`` says from which data and for which target, with the metrics found there.
     """
 
     temperature: float = 1.0
     confidence: tuple[float, float, float] | None = None
     threshold: float = 0.0
+    unread: float = 1.0
     chosen_on: Mapping[str, Any] = field(default_factory=dict)
 
     def score(self, top: float, total: float) -> float:
@@ -109,7 +110,8 @@ class Parts:
     """All that makes a router.
 
     ``provenance`` says how it was trained; ``memory`` keeps some training questions with their labels; ``readers`` are
-    the heads of (tool, slot); ``fillers`` are words that go with every label alike, so that none hangs on them.
+    the heads of (tool, slot); ``fillers`` are words that go with every label alike, so that none hangs on them;
+    ``seen`` are words that are not in the vocabulary and runs of signs that are no words (``unread.py``).
     """
 
     labels: tuple[str, ...]
@@ -120,6 +122,7 @@ class Parts:
     memory: tuple[tuple[str, str], ...] = ()
     readers: Mapping[tuple[str, str], Head] = field(default_factory=dict)
     fillers: frozenset[str] = frozenset()
+    seen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -210,6 +213,7 @@ def write(router: Parts, folder: Path) -> None:
             {"tool": tool, "slot": slot, "values": list(head.values)} for (tool, slot), head in router.readers.items()
         ],
         "fillers": sorted(router.fillers),
+        "seen": " ".join(sorted(router.seen)),
     }
     ROUTER_FILES.write(folder, config, arrays)
 
@@ -233,6 +237,7 @@ def read(folder: Path) -> Parts:
             memory,
             _readers(config["readers"], arrays),
             frozenset(config["fillers"]),
+            seen=frozenset(config.get("seen", "").split()),
         )
     except (KeyError, TypeError, ValueError) as fault:
         raise ArtifactError(

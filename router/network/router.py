@@ -23,6 +23,7 @@ import numpy as np
 from router.network.artifact import ArtifactError, Calibration, Parts, read, write
 from router.network.features import MAX_LETTERS, ngrams, static_vectors, tokenise
 from router.network.prototype import prototype
+from router.network.unread import share
 from router.types import Decision
 
 DEFAULT_ROUTER = Path(__file__).parents[1] / "builtin" / "weights"
@@ -105,6 +106,7 @@ class Router:
         logits = self._logits(question)
         if logits is None:
             return self._undecided
+        unread = self.unread(question)
         best = int(logits.argmax())
         top = float(logits[best])
         np.subtract(logits, logits[best], out=logits)
@@ -113,7 +115,14 @@ class Router:
         confidence = self.calibration.score(top, total)
         logits /= np.float32(total)
         probabilities = dict(zip(self.labels, logits.tolist()))
+        if unread > self.calibration.unread:
+            reason = f"Of its words {unread:.0%} are unknown to the router, which decides on up to {self.calibration.unread:.0%}."
+            return Decision(self.labels[best], probabilities, 0.0, True, reason)
         return Decision(self.labels[best], probabilities, confidence, confidence < self.calibration.threshold)
+
+    def unread(self, question: str) -> float:
+        """The share of ``question`` that is made of words unknown to the network (``unread.py``)."""
+        return share(question, self._word_rows, self._gram_rows, self.parts.seen)
 
     def decide_batch(self, questions: Iterable[str]) -> list[Decision]:
         """``decide`` for each of ``questions``: the same bits as one by one."""

@@ -50,8 +50,8 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class SchemaRouter:
-    """Scores ``tools`` for a question by their schemas; ``decide`` and ``threshold`` are those of a router whose labels are
-    the tools. Its confidence is that the likeliest tool is the one that serves: where none does, no tool is sure.
+    """Scores ``tools`` for a question by their schemas; ``decide`` and ``threshold`` are those of a router whose labels
+    are the tools. Its confidence is that the likeliest tool is the one that serves: where none does, no tool is sure.
 
     Immutable after construction and safe to share between threads. Raises ValueError where there is no tool.
     """
@@ -131,9 +131,9 @@ class Bm25:
 
 
 class FewShotRouter:
-    """``prior`` scores of ``labels`` for a question, and what ``examples`` of questions with their tools add to them: the
-    likeness of each tool's nearest example, and ridge regression on what ``embed`` makes of a question (by default the
-    mean of its words' static vectors).
+    """``prior`` scores of ``labels`` for a question, and what ``examples`` of questions with their tools add to them:
+    the likeness of each tool's nearest example, and ridge regression on what ``embed`` makes of a question (by default
+    the mean of its words' static vectors).
 
     Examples of other labels are left out. Raises ValueError where none is left.
     """

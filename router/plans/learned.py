@@ -57,7 +57,7 @@ def learned_call(question: Question, decision: Decision, tool: Tool, desk: PlanD
 def unfit_for_any_call(question: Question, decision: Decision, tool: Tool) -> str | None:
     """Why the router makes no call of ``tool`` here, whatever its arguments; None where it may."""
     if decision.abstained:
-        return "The router is not sure which tool the question needs."
+        return decision.doubt
     if len(tokenise(question.text)) >= MAX_WORDS:
         return f"The router reads the first {MAX_WORDS} words of a question, and this has more."
     if tool.destructive:

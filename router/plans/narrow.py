@@ -22,12 +22,13 @@ SETS_KEPT = 8
 
 
 def by_schema(question: Question, decision: Decision, desk: PlanDesk) -> Plan | None:
-    """The plan for a question that the router's own ``decision`` gives to none of the tools that it knows: partial, with
-    the one tool that its schema makes sure of, or abstained, with the best few. None where the decision stands.
+    """The plan for a question that the router's own ``decision`` gives to no tool on offer: partial, with the one tool
+    that its schema makes sure of; or abstained, with the best few, where the router knows none of the tools. None where
+    the decision stands.
 
     The few keep the order of the tools on offer, so that what a provider has cached of a prompt stays the same.
     """
-    if not decision.abstained and (decision.tool in desk.tools or decision.tool == SMALLTALK):
+    if decision.tool in desk.tools or (decision.tool == SMALLTALK and not decision.abstained):
         return None
     router = _router_of(_Offered(tuple(desk.tools.values())))
     threshold = router.threshold if desk.threshold is None else desk.threshold
@@ -39,6 +40,8 @@ def by_schema(question: Question, decision: Decision, desk: PlanDesk) -> Plan | 
     found = decide(question.text)
     tool = desk.tools[found.tool]
     if reason := _unsure(question, found, tool, desk) or _several(question, decide):
+        if len(desk.strangers) < len(desk.tools):
+            return None
         best = sorted(found.probabilities, key=found.probabilities.__getitem__, reverse=True)[:SHORTLIST]
         few = tuple(name for name in desk.tools if name in best)
         return Plan(replace(found, abstained=True), abstained=True, reason=reason, shortlist=few)
@@ -53,7 +56,7 @@ def _unsure(question: Question, decision: Decision, tool: Tool, desk: PlanDesk) 
     if decision.abstained:
         return "The router was not trained for these tools, and their schemas do not make one sure."
     if tool.name not in desk.strangers:
-        return f"Its schema speaks for {tool.name}, and the router, which knows that tool, is not sure of it."
+        return f"Its schema speaks for {tool.name}, and the router, which knows that tool, does not."
     if tool.destructive:
         return f"{tool.name} is destructive: the LLM decides whether to call it."
     if not tool.slots:

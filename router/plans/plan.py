@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from router.builtin.english import MOOD, halves, moment, moods, negation, points_back, polite, takes_time
+from router.builtin.english import MOOD, halves, moment, moods, negation, points_back, polite, refers_back, takes_time
 from router.calls.arguments import PARSE, SHORT, Filled, fill, pieces, takes_text, unread, values_of, words_of
 from router.calls.tagger import CallModel
 from router.plans.desk import Decides, PlanDesk
@@ -62,6 +62,8 @@ def warm(router: Decides | CallModel, tools: Mapping[str, Tool]) -> None:
 def _planned(question: Question, decision: Decision, desk: PlanDesk) -> Plan:
     if desk.threshold == math.inf:
         return Plan(decision, abstained=True, reason="The threshold leaves every question to the LLM.")
+    if said := refers_back(question):
+        return _handed_over(decision, f"{said!r} speaks of a turn before this one, which the router does not read.")
     if desk.strangers and (found := by_schema(question, decision, desk)):
         return found
     if all(tool.reading is not None for tool in desk.tools.values()):
@@ -89,7 +91,7 @@ def _one(question: Question, desk: PlanDesk) -> Plan:
     if readings and (tool or decision.tool in NON_TOOLS or decision.tool is None):
         return readings[0].plan(question, decision, desk.of(readings[0]))
     if decision.abstained:
-        return _handed_over(decision, "The router is not sure which tool the question needs.")
+        return _handed_over(decision, decision.doubt)
     if decision.tool in NON_TOOLS:
         return Plan(decision)
     return _handed_over(decision, f"The router chose {decision.tool!r}, which is not among the tools given.")

@@ -16,6 +16,8 @@ from router.tools import printable
 
 WRAPPERS = ("events", "runs", "rows", "data", "examples", "history")
 """Where the rows stand in a document that is one object."""
+MOST_TRIES = 50
+"""Rows of several lines that may break off before all others are taken to end where the next begins."""
 _SPACE = re.compile(r"[\s\ufeff,]*")  # a mark of byte order also where files were joined
 _LONE = re.compile(r"\\u[dD][89a-fA-F]")
 """An escape that may be half of a surrogate pair."""
@@ -44,23 +46,26 @@ def json_rows(text: str, problems: list[Problem]) -> Iterator[tuple[int, Any]]:
 def _rows(text: str, at: int, problems: list[Problem]) -> Iterator[tuple[int, Any]]:
     """The rows from ``at`` on, also within an array."""
     lone = bool(_LONE.search(text))
-    line, counted, broken = 1, 0, 0  # broken: where a row of several lines stopped being JSON
+    line, counted, tries = 1, 0, MOST_TRIES
     while (start := _after_space(text, at)) < len(text):
         line, counted = line + text.count("\n", counted, start), start
-        first = text[start : _line_end(text, start)]
-        row, length = _decoded(first)
-        end = None if length is None else start + length
-        if end is None and start >= broken and row.place >= len(first.rstrip()):
-            row, end = _decoded(text, start)
-            broken = broken if end else row.place
-        if end is not None:
-            yield line, _whole(row) if lone else row
-            at = end
-        elif text[start] == "]":
+        if text[start] == "]":
             at = start + 1
-        else:
+            continue
+        line_end = _line_end(text, start)
+        row, length = _decoded(text[start:line_end])
+        at = line_end
+        if length is None and _incomplete(row, text[start:line_end]):
+            at = _next_row(text, start, line_end)
+            row, length = _decoded(text[start:at], line=line)
+            if length is None and tries and _incomplete(row, text[start:at]):  # not laid out as rows are printed
+                found, end = _decoded(text, start)
+                row, length, tries = (row, None, tries - 1) if end is None else (found, end - start, tries)
+        if length is None:
             problems.append(Problem(line, str(row)))
-            at = start + len(first) if broken <= start + len(first) else _next_row(text, start, start + len(first))
+        else:
+            yield line, _whole(row) if lone else row
+            at = start + length
 
 
 class _Fault(str):
@@ -69,12 +74,12 @@ class _Fault(str):
     place: int = 0
 
 
-def _decoded(text: str, start: int = 0) -> tuple[Any, int | None]:
-    """The JSON value at ``start`` and where it ends; a _Fault and None where there is none."""
+def _decoded(text: str, start: int = 0, line: int = 1) -> tuple[Any, int | None]:
+    """The JSON value at ``start`` and where it ends; a _Fault and None where there is none. ``line``: the text's first."""
     try:
         return _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as fault:
-        where = f"column {fault.colno}" if "\n" not in text[start : fault.pos] else f"line {fault.lineno}"
+        where = f"column {fault.colno}" if fault.lineno == 1 else f"line {line - 1 + fault.lineno}"
         said = _Fault(f"not JSON: {fault.msg} at {where}. Write one object a line.")
         said.place = fault.pos
     except RecursionError:
@@ -82,6 +87,11 @@ def _decoded(text: str, start: int = 0) -> tuple[Any, int | None]:
     except ValueError as fault:  # a whole number with thousands of digits
         said = _Fault(f"not JSON: {fault}. Write one object a line.")
     return said, None
+
+
+def _incomplete(fault: _Fault, text: str) -> bool:
+    """Whether ``text`` is at fault only in that it ends."""
+    return fault.place >= len(text.rstrip())
 
 
 def _next_row(text: str, start: int, line_end: int) -> int:

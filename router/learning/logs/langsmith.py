@@ -22,15 +22,27 @@ def is_run(row: Mapping[str, Any]) -> bool:
 
 def trees(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """(line, run) of the runs that no other run of ``rows`` has called, each with those of its trace that others have."""
-    known = {run.get("id") for _, run in rows if run.get("id") is not None}
-    called: dict[Any, list[Mapping[str, Any]]] = {}
+    known = {_id(run, "id") for _, run in rows} - {None}
+    called: dict[str | None, list[Mapping[str, Any]]] = {}
     for _, run in rows:
-        if run.get("parent_run_id") in known:
-            called.setdefault(run.get("trace_id"), []).append(run)
+        if _parent(run) in known:
+            called.setdefault(_id(run, "trace_id"), []).append(run)
     for line, run in rows:
-        if run.get("parent_run_id") not in known:
-            mine = called.get(run.get("trace_id"), []) if run.get("id") is not None else []
-            yield line, {**run, "child_runs": [*(run.get("child_runs") or ()), *mine]}
+        if _parent(run) not in known:
+            inside = run.get("child_runs")
+            mine = called.get(_id(run, "trace_id"), []) if _id(run, "id") else []
+            yield line, {**run, "child_runs": [*(inside if isinstance(inside, list) else ()), *mine]}
+
+
+def _parent(run: Mapping[str, Any]) -> str | None:
+    parent = _id(run, "parent_run_id")
+    return None if parent == _id(run, "id") else parent
+
+
+def _id(run: Mapping[str, Any], name: str) -> str | None:
+    """An id of a run; None where it has none."""
+    value = run.get(name)
+    return value if isinstance(value, str) and value else None
 
 
 def label_tree(run: Mapping[str, Any], line: int, source: str) -> Iterator[Labelled | Problem]:

@@ -46,6 +46,7 @@ _TAGGED_FIELD = re.compile(r"<(next_\w+)>\s*(.*?)\s*</\1>", re.DOTALL)
 _RESULT = re.compile(
     r"\s*(?:<tool_response>|<tool_result|<function_results?>|\[TOOL_RESULTS\]|Observation\s*\d*:)", re.IGNORECASE
 )
+_JSON = re.compile(r"[\[{]")
 _DECODER = json.JSONDecoder()
 
 
@@ -139,10 +140,13 @@ def _tagged(text: str) -> Iterator[WrittenCall]:
         return
     at = 0
     for mark in _MARK.finditer(text):
-        start = re.compile(r"[\[{]").search(text, mark.end())
-        if mark.start() >= at and start and "/" not in mark[0][:3]:
-            value, at = _first_json(text, start.start())
-            yield from _called(value, text[mark.start() :])
+        if mark.start() < at or "/" in mark[0][:3]:
+            continue
+        start = _JSON.search(text, mark.end())
+        if start is None:
+            return
+        value, at = _first_json(text, start.start())
+        yield from _called(value, text[mark.start() :])
 
 
 def _bare(text: str) -> Iterator[WrittenCall]:
