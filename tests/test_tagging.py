@@ -16,8 +16,8 @@ from router.bench.command import main
 from router.calls.confidence import choose_call_threshold, fit_call_confidence, is_right
 from router.calls.read import LearnedCall, Read
 from router.calls.tagger import CallModel, class_phrases, class_ranges, class_said
-from router.learning.tagger import Batch, log_partition, path_score
 from router.learning.call_log import CallLog
+from router.learning.tagger import Batch, log_partition, path_score
 from router.learning.tagging import (
     CallProgress,
     fit_calls,

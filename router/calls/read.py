@@ -28,8 +28,8 @@ class Read:
 class LearnedCall:
     """The whole call read from a question. ``probability``: the network's of tool, path and classes; ``confidence``:
     the calibrated probability that all of it is right; ``sure``: that is over the threshold, nothing is missing and no
-    word is strange. ``strange``: a word beside the values that no row of the tool has. ``tool`` is None for text without
-    a word."""
+    word is strange. ``strange``: a word beside the values that no row of the tool has. ``tool`` is None for text
+    without a word."""
 
     tool: str | None
     read: Read

@@ -82,7 +82,8 @@ def is_one_call(question: Question, first: Question, second: Question, desk: Pla
 
 
 def _unread(question: Question, call: LearnedCall, tool: Tool, desk: PlanDesk) -> str | None:
-    """What stands in the question beside the values of ``call`` and no learned call answers; None where nothing does."""
+    """What stands in the question beside the values of ``call`` and no learned call answers; None where nothing
+    does."""
     rest = Question(_without_values(question.text, call))
     learned = desk.router.label_words.get(tool.name, frozenset())
     if (said := negation(rest)) and not _heard(_with_next_word(said, rest.text), tool.name, desk):
