@@ -108,8 +108,8 @@ class CallModel:
         read = self._read(text, tool, features, conv)
         probability = share * read.posterior
         confidence = self.parts.confidence.of(probability, read)
-        sure = not read.missing and confidence >= self.parts.confidence.least(tool)
-        return LearnedCall(tool, read, probability, confidence, sure)
+        call = LearnedCall(tool, read, probability, confidence, False, self._strange(text, tool, read))
+        return replace(call, sure=call.whole and confidence >= self.parts.confidence.least(tool))
 
     def save(self, folder: str | Path) -> None:
         """Write the router's two files and ``calls.safetensors``, ``calls.json`` into ``folder``."""
@@ -137,6 +137,19 @@ class CallModel:
         """``Router.add_tool``: the new tool is recognised, and its arguments are read without having been learned."""
         new = self.router.add_tool(name, description, examples, past)
         return replace(new, router=CallModel(new.router, self.parts, self.others))
+
+    def _strange(self, text: Text, tool: str, read: Read) -> str | None:
+        """The first word of ``text`` beside the values of ``read`` that no row of ``tool`` has."""
+        known = self.parts.words.get(tool, frozenset())
+        taken = [place for places in read.spans.values() for place in places]
+        return next(
+            (
+                word
+                for word, (start, _) in zip(text.words, text.places)
+                if word.isalpha() and word not in known and not any(a <= start < b for a, b in taken)
+            ),
+            None,
+        )
 
     def _empty(self, tool: str) -> Read:
         missing = tuple(slot.name for slot in self.parts.slots[tool] if slot.always)

@@ -64,6 +64,16 @@ class CallLog:
     classes: np.ndarray
 
     @property
+    def spoken(self) -> dict[str, frozenset[str]]:
+        """The words of each tool's rows, with those that half of the labels have: these say nothing of any tool."""
+        own: dict[str, set[str]] = {tool: set() for tool in self.slots}
+        for row in self.rows:
+            own[row.tool].update(word for word in row.words if word.isalpha())
+        labels = Counter(word for words in own.values() for word in words)
+        common = {word for word, n in labels.items() if 2 * n >= len(own)}
+        return {tool: frozenset(words | common) for tool, words in own.items()}
+
+    @property
     def known(self) -> tuple[str, ...]:
         """The tools whose arguments at least one row says."""
         said = {row.tool for row in self.rows if row.arguments is not None}

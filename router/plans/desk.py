@@ -57,9 +57,11 @@ class PlanDesk:
         return frozenset(n for n, tool in self.tools.items() if tool.reading is None).difference(*known)
 
     def of(self, reading: Reading) -> PlanDesk:
-        """The same desk, with the tools that share ``reading``."""
+        """The same desk, with the tools that share ``reading`` and the router that knows these."""
         desk = PlanDesk.__new__(PlanDesk)
         desk.__dict__ = self.__dict__ | {"tools": {n: t for n, t in self.tools.items() if t.reading is reading}}
+        if self.others is not None:
+            desk.__dict__ |= {"router": self.others, "others": None, "_decided": {}}
         return desk
 
     def decide(self, question: Question) -> Decision:
