@@ -119,6 +119,13 @@ def _leap(asked: Asked, match: re.Match[str]) -> Arguments | None:
     return {"operation": "leap_year", "year": year} if year else None
 
 
+def _leap_day(asked: Asked, match: re.Match[str]) -> Arguments | None:
+    """ "does 2028 have a february 29": a year that has none has been refused before."""
+    day = asked.days[0].day
+    leaps = day is not None and (day.month, day.day) == (2, 29) and asked.days[0].in_year is None
+    return {"operation": "leap_year", "year": day.year} if leaps else None
+
+
 def _days_in_month(asked: Asked, match: re.Match[str]) -> Arguments:
     if match["mon"]:
         year, month = int(match["y"] or asked.today.year), MONTHS[match["mon"]]
@@ -145,7 +152,10 @@ def _age(asked: Asked, match: re.Match[str]) -> Arguments | None:
     born = asked.days[0]
     if born.in_year or born.day is None:
         return None
-    if re.search(r"\b(?:week\s*day|day\s+of\s+the\s+week|(?:what|which)\s+day)\b", asked.rest) or born.day > asked.today:
+    if (
+        re.search(r"\b(?:week\s*day|day\s+of\s+the\s+week|(?:what|which)\s+day)\b", asked.rest)
+        or born.day > asked.today
+    ):
         return {"operation": "weekday", "date": _day(born, None, asked)}
     if re.search(r"\bdays\s+old\b|\bin\s+days\b|\bhow\s+many\s+days\b", asked.rest):
         return {"operation": "days_until", "date": _day(born, None, asked)}
@@ -189,12 +199,16 @@ def _left(asked: Asked, match: re.Match[str]) -> Arguments | None:
 
 
 def _last_day(year: int, month: int) -> date:
-    return date(year + month // 12, month % 12 + 1, 1).fromordinal(date(year + month // 12, month % 12 + 1, 1).toordinal() - 1)
+    return date(year + month // 12, month % 12 + 1, 1).fromordinal(
+        date(year + month // 12, month % 12 + 1, 1).toordinal() - 1
+    )
 
 
 def _other_unit(rest: str) -> bool:
     """Whether a span is asked for in another unit than days and weeks."""
-    return re.search(r"\bhow\s+many\s+(?:more\s+|full\s+|whole\s+)?(?!days|weeks|sleeps|nights|more)\w+", rest) is not None
+    return (
+        re.search(r"\bhow\s+many\s+(?:more\s+|full\s+|whole\s+)?(?!days|weeks|sleeps|nights|more)\w+", rest) is not None
+    )
 
 
 def _span(asked: Asked, match: re.Match[str]) -> Arguments | None:
@@ -259,12 +273,17 @@ _BORN = r"\b(?:born|birthday|birth\s*date|date\s+of\s+birth|dob|b-?day|age|how\s
 
 
 def _form(
-    kinds: str, days: Sequence[int], pattern: str, read: Callable[[Asked, re.Match[str]], Arguments | None], tells: bool = False
+    kinds: str,
+    days: Sequence[int],
+    pattern: str,
+    read: Callable[[Asked, re.Match[str]], Arguments | None],
+    tells: bool = False,
 ) -> Form:
     return Form(tuple(kinds.split()), days, re.compile(pattern), read, tells)
 
 
 _FORMS = (
+    _form("leap_year", (1,), r"\b(?:have|has|had|there)\b", _leap_day),
     _form("leap_year holiday_date", (0,), r"(?P<any>\bnext\s+leap|\bin\s+a\s+leap)\s+year", _leap),
     _form("leap_year", (0,), rf"(?P<any>(?!))?(?:\b(?:{_SOME_YEAR}).*\bleap\b)", _leap),
     _form("leap_year", (0,), r"(?P<any>(?!))?(?P<whose>(?!))?\bleap\b.*?\b(?P<y>\d{3,4})\b", _leap),
@@ -276,7 +295,10 @@ _FORMS = (
         _days_in_month,
     ),
     _form(
-        "leap_year", (0,), rf"\b(?:how\s+many|number\s+of)\s+(?P<unit>days|weeks){_THERE}(?:in\s+)?(?:{_SOME_YEAR})", _days_in_year
+        "leap_year",
+        (0,),
+        rf"\b(?:how\s+many|number\s+of)\s+(?P<unit>days|weeks){_THERE}(?:in\s+)?(?:{_SOME_YEAR})",
+        _days_in_year,
     ),
     _form(
         "weekday",
@@ -307,7 +329,9 @@ _FORMS = (
         _span,
     ),
     _form("add_days weekday", (1,), r"", _moved),
-    _form("weekday", (1,), r"^(?!.*\bhow\s+m)(?=.*\b(?:week\s*day|day\s+of\s+(?:the\s+)?week)\b)", _weekday, tells=True),
+    _form(
+        "weekday", (1,), r"^(?!.*\bhow\s+m)(?=.*\b(?:week\s*day|day\s+of\s+(?:the\s+)?week)\b)", _weekday, tells=True
+    ),
     _form(
         "weekday",
         (1,),

@@ -19,7 +19,9 @@ SAID, ROUTER = HERE / "said.json", HERE / "weights" / "config.json"
 CHANGES = frozenset("next last this previous coming half every".split())
 """Words that turn what is named into another thing: whatever reads a name reads them with it, or they are unread."""
 _CLAUSE = re.compile(r"[,;:.?!]+(?=\s)")
-_TELLS = re.compile(r"\s*(?:(?:so|and|but|ok(?:ay)?)\s+)*(?:my|our|his|her|their|i|i'm|we|he|she|they|the|a|an|it|it's)\b")
+_TELLS = re.compile(
+    r"\s*(?:(?:so|and|but|ok(?:ay)?)\s+)*(?:my|our|his|her|their|i|i'm|we|he|she|they|the|a|an|it|it's)\b"
+)
 _ASKS = re.compile(r"\b(?:what|which|how|when|who|where|why|is\s+(?:it|that|there)|does|do|did|will|can)\b")
 _WORD = re.compile(r"[^\W\d_\ue000-\uefff]+|\d[\d.,:/]*|[%$€£¥+*/=<>^]")
 _ENDING = re.compile(r"(?<=\w\w)(?:ing|ed|s)$")

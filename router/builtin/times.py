@@ -12,7 +12,9 @@ _HOURS = dict(zip("one two three four five six seven eight nine ten eleven twelv
 _MINUTES = {"fifteen": 15, "thirty": 30, "forty-five": 45, "forty five": 45, "twenty": 20, "ten": 10, "fifty": 50}
 _NAMED = {"noon": 12 * 60, "midday": 12 * 60, "midnight": 0}
 _PARTS = {"quarter": 15, "half": 30}
-SPOKEN_DIGITS = re.compile(rf"\b({'|'.join(_HOURS)})\s+({'|'.join(_MINUTES)})\b(?!\s*(?:minutes?|mins?|hours?|past|to)\b)")
+SPOKEN_DIGITS = re.compile(
+    rf"\b({'|'.join(_HOURS)})\s+({'|'.join(_MINUTES)})\b(?!\s*(?:minutes?|mins?|hours?|past|to)\b)"
+)
 """Hours and minutes in words, which are no sum: "eight thirty"."""
 _AM_PM = r"(?P<half>[ap])\.?\s?m\b\.?"
 _DAY_PART = r"(?:in\s+the\s+|at\s+|this\s+|to)(?P<part>morning|afternoon|evening|night)"
