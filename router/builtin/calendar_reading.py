@@ -1,7 +1,7 @@
 """What a question asks of the calendar: the days that it names, what is to be told of them, and no word left over.
 
-Leaves out naming the days (``moments.py``) and telling (``calendar.py``). A form says what is asked; the words around it
-must be such as questions of that form are made of (``said.py``), or the form is not what was asked.
+Leaves out naming the days (``moments.py``) and telling (``calendar.py``). A form says what is asked; the words around
+it must be such as questions of that form are made of (``said.py``), or the form is not what was asked.
 """
 
 from __future__ import annotations
@@ -303,7 +303,8 @@ _FORMS = (
     _form(
         "weekday",
         (0, 1),
-        r"(?P<asked>\b(?:(?:which|what)\s+)?(?:calendar\s+)?week\s*(?:number|no\.?|#)|\b(?:which|what)\s+week\b(?!\s*day)|\bcalendar\s+week\b|\bweek\s+of\s+the\s+year\b)",
+        r"(?P<asked>\b(?:(?:which|what)\s+)?(?:calendar\s+)?week\s*(?:number|no\.?|#)"
+        r"|\b(?:which|what)\s+week\b(?!\s*day)|\bcalendar\s+week\b|\bweek\s+of\s+the\s+year\b)",
         _week_number,
     ),
     _form("age", (1, 2), rf"(?!.*\b(?:until|till?|to)\b).*{_BORN}", _age, tells=True),
@@ -317,15 +318,18 @@ _FORMS = (
     _form(
         "days_until",
         (0,),
-        r"(?P<left>\bleft|\bremain(?:s|ing)?|\bmore\s+days|\bdays)\s+(?P<to>(?:in|of|to|until|till?|are|do\s+we\s+have)\s+)*"
+        r"(?P<left>\bleft|\bremain(?:s|ing)?|\bmore\s+days|\bdays)\s+"
+        r"(?P<to>(?:in|of|to|until|till?|are|do\s+we\s+have)\s+)*"
         r"(?P<whose>the|this)\s+(?P<whole>year|month)\b",
         _left,
     ),
     _form(
         "days_until days_between",
         (1,),
-        r"(?=.*\b(?:until|till?|untill|before|to|go|left|away|from|since|ago|passed|countdown|up|in\s+how\s+many|soon|how\s+far)\b)"
-        r".*\b(?P<asked>how\s+(?:many|long|far|much)|soon|away|number\s+of|days?|weeks?|countdown|time|nights|sleeps|months?|years?)\b",
+        r"(?=.*\b(?:until|till?|untill|before|to|go|left|away|from|since|ago|passed|countdown|up|in\s+how\s+many|soon"
+        r"|how\s+far)\b)"
+        r".*\b(?P<asked>how\s+(?:many|long|far|much)|soon|away|number\s+of|days?|weeks?|countdown|time|nights|sleeps"
+        r"|months?|years?)\b",
         _span,
     ),
     _form("add_days weekday", (1,), r"", _moved),
@@ -335,7 +339,8 @@ _FORMS = (
     _form(
         "weekday",
         (1,),
-        rf"\b(?P<asked>week\s*day|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day|day|(?:an?|on)\s+(?:{WEEKDAY}|weekend))\b",
+        r"\b(?P<asked>week\s*day|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day|day"
+        rf"|(?:an?|on)\s+(?:{WEEKDAY}|weekend))\b",
         _weekday,
     ),
     _form("holiday_date", (1,), r"", _date_of),

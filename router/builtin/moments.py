@@ -1,4 +1,4 @@
-"""The days that a question names, however they are said: "the third friday of march", "two weeks before last christmas".
+"""The days that a question names, however said: "the third friday of march", "two weeks before last christmas".
 
 Plain dates and holidays are found first; each then stands in the text as one sign, and rules that say how a day follows
 from another are applied to what is written around these signs until none applies. What is left of the text is all that
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -229,7 +229,7 @@ def _index(name: str) -> int:
 
 
 def _holiday(match: re.Match[str], board: _Board) -> Moment | None:
-    """A holiday with the year or the country that stands beside it; "last" is its last one, "this year's" this year's."""
+    """A holiday with the year or the country beside it; "last" is its last one, "this year's" that of this year."""
     name, today, said = holiday_named(match["name"]), board.today, match.groupdict()
     where = said.get("of") or said.get("where")
     country = country_code(where) if where else None
@@ -418,7 +418,8 @@ _RULES: list[tuple[re.Pattern[str], Callable[[re.Match[str], _Board], Moment | N
     (_rule(rf"{_BASE}\s*,?\s*(?:of\s+)?(?P<whose>this|next|last)\s+year"), _in_year),
     (
         _rule(
-            rf"(?:the\s+)?(?:(?P<nth>{_NTH}|next|previous)\s+)?(?P<wd>{WEEKDAY})\s+(?P<way>after|before|following)\s+{_BASE}"
+            rf"(?:the\s+)?(?:(?P<nth>{_NTH}|next|previous)\s+)?(?P<wd>{WEEKDAY})\s+"
+            rf"(?P<way>after|before|following)\s+{_BASE}"
         ),
         _weekday_beside,
     ),

@@ -1,8 +1,8 @@
 """The words that questions of one kind are made of, besides what they name: learned from questions with known calls.
 
-A question with another word says something that its call does not do, unless the word is told beside the question ("my
-visa runs out on 3 may, which day is that"), is a slip of the pen, or goes with any question at all. Leaves out where the
-words come from (``router.learning.shipped`` makes ``said.json``, training the fillers).
+A question with another word says something that its call does not do, unless the word is told beside the question
+("my visa runs out on 3 may, which day is that"), is a slip of the pen, or goes with any question at all. Leaves out
+where the words come from (``router.learning.shipped`` makes ``said.json``, training the fillers).
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def unread(rest: str, tool: str, *kinds: str, tells: bool = False) -> list[tuple
 
 @cache
 def said(tool: str, *kinds: str) -> frozenset[str]:
-    """The words of questions whose call of ``tool`` is of one of ``kinds``: a value of its enum, perhaps with the names of
-    its slots behind it ("time place"), and words that go with any question."""
+    """The words of questions whose call of ``tool`` is of one of ``kinds``: a value of its enum, perhaps with the names
+    of its slots behind it ("time place"), and words that go with any question."""
     found = (words for name, words in _all()[tool].items() if any(f"{name} ".startswith(f"{kind} ") for kind in kinds))
     return (_fillers() | {word for words in found for word in words}) - CHANGES
 

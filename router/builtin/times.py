@@ -1,5 +1,5 @@
-"""Times of day and spans of hours as people say them: "half past 8", "quarter to nine in the evening", "an hour and a half
-ago". Leaves out days (``moments.py``) and zones (``clock.py``).
+"""Times of day and spans of hours as people say them: "half past 8", "quarter to nine in the evening", "an hour and a
+half ago". Leaves out days (``moments.py``) and zones (``clock.py``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _TIMES = [
         r"(?P<named>(?:12\s+)?(?:noon|midday|midnight))\b(?!-)",
         rf"(?P<hour>\d{{1,2}})\s?[:h.](?P<minute>\d\d)(?!\s*%){_END}",
         r"(?P<hour>[0-2]\d)(?P<minute>[0-5]\d)\s*(?:hours|hrs|h)\b",
-        rf"(?P<hour>\d{{1,2}})(?=\s*(?:o'?\s?clock|[ap]\.?\s?m\b|h\b|{_DAY_PART.replace('?P<part>', '?:')}))(?:h\b)?{_END}",
+        rf"(?P<hour>\d{{1,2}})(?=\s*(?:o'?\s?clock|[ap]\.?\s?m\b|h\b|{_DAY_PART.replace('?P<part>', '?:')}))"
+        rf"(?:h\b)?{_END}",
         r"(?P<hour>\d{1,2})(?=\s+in\s+(?:the\s+)?[^\W\d_]{2,})(?<!in\s\d)(?<!in\s\d\d)",
     )
 ]
@@ -64,7 +65,7 @@ class Time:
 
 
 def spoken(text: str) -> str:
-    """``text`` with hours and minutes in words as digits: "eight thirty" → "8:30". Comes before any other number is read."""
+    """``text`` with hours and minutes in words as digits: "eight thirty" → "8:30". To be done before numbers are read."""
     return SPOKEN_DIGITS.sub(lambda m: f"{_HOURS[m[1].lower()]}:{_MINUTES[m[2].lower()]:02}", text)
 
 
