@@ -170,6 +170,8 @@ def _age_by_year(asked: Asked, match: re.Match[str]) -> Arguments | None:
 
 def _between(asked: Asked, match: re.Match[str]) -> Arguments | None:
     """Days from one day to the other; one without a year is the nearest to the other, in the order said."""
+    if not _JOINED.search(asked.rest):
+        return None  # "what day was christmas 2 months ago" says one day by two
     first, last = asked.days
     start, end = first.day, last.day
     if last.in_year:
@@ -269,6 +271,7 @@ _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _D = r"[\ue000-\uefff]"
 _THERE = r"(?:\s+(?:are|is|does|has|do))?(?:\s+there)?\s+"
 _SOME_YEAR = r"(?:the\s+year\s+)?(?P<y>\d{4})|(?P<whose>this|next|last)\s+year"
+_JOINED = re.compile(rf"{_D}\W*(?:[-–&]|\b(?:to|until|till?|and|minus|through|since|from|vs)\b).*{_D}", re.DOTALL)
 _BORN = r"\b(?:born|birthday|birth\s*date|date\s+of\s+birth|dob|b-?day|age|how\s+old)\b"
 
 

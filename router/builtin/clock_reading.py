@@ -46,6 +46,7 @@ _CHATTER = re.compile(
 )
 _THEN = re.compile(r"(?:\b(?:was|will|would|be)\b)")
 _NAMES_TIME = re.compile(r"(?:'s)?\s+(?:local\s+|current\s+)*(?:time|clock)\b|\W+vs\b")
+_TIMES = ("time", "time place", "time other_place place time")
 _EQUALS = re.compile(r"[=>→]|\bto\b")
 _AHEAD = re.compile(r"\b(?:ahead|behind|difference)\b")
 _SWAPPED = re.compile(rf"\b(?:behind|ahead\s+of)\s+{_PLACE_SIGN}+\s+is\s+{_PLACE_SIGN}")
@@ -166,7 +167,7 @@ def _account(rest: str, *kinds: str, besides: re.Pattern[str] | None = None) -> 
 
 def _shifted(rest: str, time: Time, names: list[str]) -> Arguments | None:
     """The time so many minutes from now."""
-    if len(names) > 1 or not re.search(r"\b(?:time|hour|clock)\b", rest) or not _account(rest, "time", besides=_THEN):
+    if len(names) > 1 or not re.search(r"\b(?:time|hour|clock)\b", rest) or not _account(rest, "time", "time place", besides=_THEN):
         return None
     return {"ask": "time", **({"place": names[0]} if names else {}), "time": time.said}
 
@@ -181,7 +182,7 @@ def _carried(rest: str, time: Time, spots: list[Spot]) -> Arguments | None:
         or not re.search(r"\b(?:what|which|when|convert|change|to|in|as|how)\b|[=>→,]", rest)
     ):
         return None
-    if not _account(rest, "time", besides=_EQUALS):
+    if not _account(rest, *_TIMES, besides=_EQUALS):
         return None
     if len(names) == 1:
         place, other = names[0], None

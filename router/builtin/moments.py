@@ -368,13 +368,12 @@ def _weekday_beside(match: re.Match[str], board: _Board) -> Moment | None:
 
 
 def _in_year(match: re.Match[str], board: _Board) -> Moment | None:
-    """ "5 may next year"."""
+    """ "5 may next year", "christmas 2 years ago"."""
     base = board.day(match["base"])
     if base.in_year is None:
         return None
-    return replace(
-        _set(base, board.today.year + _which(match["whose"]), match[0]), start=match.start(), end=match.end()
-    )
+    years = -int(match["ago"]) if "ago" in match.groupdict() else _which(match["whose"])
+    return replace(_set(base, board.today.year + years, match[0]), start=match.start(), end=match.end())
 
 
 def _set(moment: Moment, year: int, said: str) -> Moment:
@@ -416,6 +415,7 @@ _ATOMS: list[tuple[re.Pattern[str], Callable[[re.Match[str], _Board], Moment | N
 _RULES: list[tuple[re.Pattern[str], Callable[[re.Match[str], _Board], Moment | None]]] = [
     (_rule(rf"(?:(?P<since>since)|from|after|before|until|till?|to|on|by)\s+(?P<wd>{WEEKDAY})"), _bare_weekday),
     (_rule(rf"{_BASE}\s*,?\s*(?:of\s+)?(?P<whose>this|next|last)\s+year"), _in_year),
+    (_rule(rf"{_BASE}\s+(?P<ago>\d{{1,4}})\s+years?\s+ago"), _in_year),
     (
         _rule(
             rf"(?:the\s+)?(?:(?P<nth>{_NTH}|next|previous)\s+)?(?P<wd>{WEEKDAY})\s+"
