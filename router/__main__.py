@@ -237,8 +237,8 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _fitted(rows: Sequence[Example], tools: ToolSet | None, args: argparse.Namespace) -> Router | CallModel:
-    """The router trained on ``rows``, on whole calls where they have arguments for tools without a reading of their own;
-    without files the one that ships."""
+    """The router trained on ``rows``, on whole calls where they have arguments for tools without a reading of their
+    own; without files the one that ships."""
     from router.builtin import default_tools
     from router.builtin.readers import fit_readers
     from router.delegation.teacher import known_phrases

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from router.serve.callers import Admission, tag
-from router.serve.deciding import Decider
+from router.serve.deciding import RouterDecider
 from router.serve.endpoint import Endpoint, ServeConfig
 from router.serve.upstream import HttpUpstream
 from router.types import Decision
@@ -135,7 +135,7 @@ def start(provider: tuple[Upstream, str], upstream: Upstream) -> Iterator[Callab
 
         def begin(mode: str = "live", key: str | None = None, url: str | None = None, **settings: Any):
             forward = HttpUpstream(url or provider[1], key, settings.pop("silent_s", 30.0))
-            endpoint = Endpoint(forward, Decider(Sure()), ServeConfig(mode=mode, **settings))
+            endpoint = Endpoint(forward, RouterDecider(Sure()), ServeConfig(mode=mode, **settings))
             return endpoint, stack.enter_context(served(endpoint.app))
 
         yield begin

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from test_serve import KEY, LIGHTS, Sure, served
 
 from router.serve.anthropic import Anthropic
-from router.serve.deciding import Decider
+from router.serve.deciding import RouterDecider
 from router.serve.endpoint import Endpoint, ServeConfig
 from router.serve.openai import OpenAI
 from router.serve.sse import event
@@ -284,7 +284,7 @@ def script() -> Iterator[tuple[Script, str]]:
 
 @pytest.fixture(scope="module", params=["shadow", "live"])
 def endpoint(request: pytest.FixtureRequest, script: tuple[Script, str]) -> Iterator[tuple[str, str]]:
-    own = Endpoint(HttpUpstream(script[1]), Decider(Sure()), ServeConfig(mode=request.param))
+    own = Endpoint(HttpUpstream(script[1]), RouterDecider(Sure()), ServeConfig(mode=request.param))
     with served(own.app) as url:
         yield request.param, url
 

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from test_serve import ANTHROPIC, ASKED, Sure, completion, served
 
-from router.serve.deciding import Decider
+from router.serve.deciding import RouterDecider
 from router.serve.endpoint import Endpoint, ServeConfig
 from router.serve.upstream import HttpUpstream
 
@@ -57,7 +57,7 @@ class Trouble:
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[tuple[Endpoint, str]]:
     with served(Trouble().app) as upstream:
-        own = Endpoint(HttpUpstream(upstream, silent_s=1.0), Decider(Sure()), ServeConfig())
+        own = Endpoint(HttpUpstream(upstream, silent_s=1.0), RouterDecider(Sure()), ServeConfig())
         with served(own.app) as url:
             yield own, url
 

@@ -10,7 +10,7 @@ import pytest
 from test_serve import LIGHTS, served
 
 from router.network import Router
-from router.serve.deciding import Decider
+from router.serve.deciding import RouterDecider
 from router.serve.endpoint import Endpoint
 from router.serve.local import LocalUpstream
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.embedded
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[openai.OpenAI]:
-    endpoint = Endpoint(LocalUpstream("embedded"), Decider(Router.from_pretrained()))
+    endpoint = Endpoint(LocalUpstream("embedded"), RouterDecider(Router.from_pretrained()))
     with served(endpoint.app) as url:
         yield openai.OpenAI(base_url=url, api_key="none", max_retries=0)
 

@@ -322,7 +322,8 @@ def calibrate(data: Mapping[str, Sequence[Row]]) -> Calibration:
     fitted = Calibration(temperature, fit_confidence(logits, labels))
     right = logits.argmax(1) == labels
     threshold = choose_threshold(fitted.scores(logits), right, labels != UNKNOWN, TARGET)
-    return Calibration(temperature, fitted.confidence, threshold, {"target": str(TARGET), "rows": len(rows)})
+    chosen_on = {"target": str(TARGET), "rows": len(rows)}
+    return Calibration(temperature, fitted.confidence, threshold, chosen_on=chosen_on)
 
 
 def _among(row: Row, others: Sequence[Tool]) -> Row:

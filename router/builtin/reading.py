@@ -155,7 +155,7 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
 
 
 def _by_parser(filled: Filled, tool: Tool) -> bool:
-    """Whether ``filled`` is what the tool's own parser reads, where that alone accounts for every word."""
+    """Whether ``filled`` is what the tool's own parser reads, where that alone accounts for every word, slips included."""
     return tool.name not in _READS_WHOLE or (not filled.missing and set(filled.sources.values()) <= {PARSE, RESPELLED})
 
 

@@ -29,6 +29,7 @@ from router.builtin.mentions import (
 )
 from router.builtin.numbers import Clean, plain
 from router.builtin.places import find as find_place
+from router.builtin.said import spelled
 from router.calls.arguments import PARSE, QUESTION, Filled, parsed
 from router.tools import Tool
 from router.tools.reading import Reads
@@ -142,7 +143,7 @@ def _respell(text: str) -> str:
 
 @cache
 def _known() -> frozenset[str]:
-    return frozenset(_KEYWORDS) | frozenset(
+    return spelled() | frozenset(_KEYWORDS) | frozenset(
         ["spelling", "sized", "timed", "rated", "word", "words", "hour", "hots", "rain", "snow", "euro", "mile", "year"]
     )
 

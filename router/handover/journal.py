@@ -119,7 +119,7 @@ class JournalRow:
 @dataclass(frozen=True)
 class JournalConfig:
     """``redact``: patterns whose matches become "[…]", in questions, turns before and arguments alike; ``redactor``: a
-    function that does so with any text. ``keep_days``: rows older than that are deleted (None: kept)."""
+    function that does so with any text. ``keep_days``: the learner deletes rows older than that (None: none)."""
 
     redact: Sequence[str] = ()
     redactor: Callable[[str], str] | None = None
@@ -232,11 +232,12 @@ class Journal:
         with self._engine.begin() as connection:
             return connection.execute(_ROWS.delete().where(_ROWS.c.tag == tag)).rowcount
 
-    def expire(self, now: float | None = None) -> int:
-        """Delete rows older than ``keep_days``; returns how many."""
-        if self.config.keep_days is None:
+    def expire(self, keep_days: float | None = None, now: float | None = None) -> int:
+        """Delete rows older than ``keep_days`` (None: as configured); returns how many."""
+        days = self.config.keep_days if keep_days is None else keep_days
+        if days is None:
             return 0
-        oldest = (time.time() if now is None else now) - self.config.keep_days * DAY_S
+        oldest = (time.time() if now is None else now) - days * DAY_S
         with self._engine.begin() as connection:
             return connection.execute(_ROWS.delete().where(_ROWS.c.at < oldest)).rowcount
 

@@ -49,14 +49,19 @@ class PlanDesk:
 
     @cached_property
     def strangers(self) -> frozenset[str]:
-        """The tools on offer that the router was not trained for; none where it does not say which labels it has."""
+        """The tools on offer without a reading that the router was not trained for; none where it does not say which
+        labels it has."""
         known = [getattr(router, "labels", None) for router in (self.router, self.others) if router is not None]
-        return frozenset() if None in known else frozenset(self.tools).difference(*known)
+        if None in known:
+            return frozenset()
+        return frozenset(n for n, tool in self.tools.items() if tool.reading is None).difference(*known)
 
     def of(self, reading: Reading) -> PlanDesk:
-        """The same desk, with the tools that share ``reading``."""
+        """The same desk, with the tools that share ``reading`` and the router that knows these."""
         desk = PlanDesk.__new__(PlanDesk)
         desk.__dict__ = self.__dict__ | {"tools": {n: t for n, t in self.tools.items() if t.reading is reading}}
+        if self.others is not None:
+            desk.__dict__ |= {"router": self.others, "others": None, "_decided": {}}
         return desk
 
     def decide(self, question: Question) -> Decision:

@@ -13,7 +13,7 @@ from typing import Any
 
 from router.serve.sse import Unpacked, event
 from router.serve.wire import Asked, Forwarded, Tools, turns
-from router.types import ToolCall
+from router.types import ToolCall, Usage
 
 PATH = "/messages"
 SAMPLING = frozenset(
@@ -89,6 +89,17 @@ class _Heard(Unpacked):
             return [ToolCall(b["name"], b["input"]) for b in blocks if b["type"] == "tool_use"]
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             return None
+
+    def usage(self) -> Usage:
+        try:
+            told = list(self.events()) if self._streamed else [json.loads(self.whole or b"")]
+            found: dict[str, Any] = {}
+            for one in told:
+                found |= (one.get("message") or {}).get("usage") or {}
+                found |= one.get("usage") or {}
+            return Usage(1, int(found.get("input_tokens") or 0), int(found.get("output_tokens") or 0))
+        except (ValueError, TypeError, AttributeError):
+            return Usage(1)
 
     def _pieced(self) -> list[dict[str, Any]] | None:
         blocks: dict[int, dict[str, Any]] = {}

@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from router.calls.tagger import load_router
+from router.handover.gate import GateConfig
+from router.handover.journal import JournalConfig
 from router.network import DEFAULT_ROUTER
 from router.serve.callers import Admission
-from router.serve.deciding import Decider
+from router.serve.deciding import Decider, RouterDecider
 from router.serve.endpoint import Endpoint, ServeConfig, Upstream
+from router.serve.handing import HandingConfig, HandoverDecider
 from router.serve.upstream import HttpUpstream
 
 PORT = 8091
+MODELS = Path("switchyard-models")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,7 +44,15 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--lm", metavar="MODEL", help="a model in this process instead: embedded, or a .gguf file")
     serve.add_argument("--upstream-key-env", metavar="NAME", help="environment variable with the upstream's key")
     serve.add_argument("--keys-env", metavar="NAME", help="environment variable with the keys accepted from callers")
-    serve.add_argument("--router", type=Path, default=DEFAULT_ROUTER, metavar="DIR", help="folder of the weights")
+    serve.add_argument("--router", type=Path, metavar="DIR", help="folder of a router that acts as it was trained")
+    serve.add_argument("--journal", metavar="URL", help="file or database where calls are noted and learned from")
+    serve.add_argument(
+        "--models", type=Path, default=MODELS, metavar="DIR", help=f"of what is learned (default: {MODELS})"
+    )
+    serve.add_argument("--shared", action="store_true", help="all callers teach one router; else each their own")
+    serve.add_argument("--target", type=float, default=0.95, help="agreement to be proven before a tool is live (.95)")
+    serve.add_argument("--redact", action="append", default=[], metavar="REGEX", help="cut out of what is noted")
+    serve.add_argument("--keep-days", type=float, metavar="N", help="delete noted requests after so many days")
     serve.add_argument("--mode", choices=("shadow", "live"), default="shadow")
     serve.add_argument("--per-minute", type=int, metavar="N", help="requests that one key may make in a minute")
     serve.add_argument("--host", default="127.0.0.1")
@@ -59,7 +71,20 @@ def build(args: argparse.Namespace) -> Endpoint:
     if args.per_minute is not None and args.per_minute < 1:
         raise ValueError(f"--per-minute {args.per_minute} lets nobody ask. Give 1 or more.")
     config = ServeConfig(mode=args.mode, admission=Admission(keys, args.per_minute))
-    return Endpoint(_upstream(args), Decider(load_router(args.router)), config)
+    return Endpoint(_upstream(args), _decider(args), config)
+
+
+def _decider(args: argparse.Namespace) -> Decider:
+    """A hand-over where a journal is named, else a trained router as it is."""
+    if args.journal is None:
+        return RouterDecider(load_router(args.router or DEFAULT_ROUTER))
+    if args.router is not None:
+        raise ValueError(
+            "--router and --journal: a router as it was trained, or one that is learned. Give one of them."
+        )
+    rows = JournalConfig(redact=args.redact, keep_days=args.keep_days)
+    gate = GateConfig(target=args.target)
+    return HandoverDecider(HandingConfig(args.journal, args.models, args.shared, args.mode, gate, rows))
 
 
 def _upstream(args: argparse.Namespace) -> Upstream:

@@ -9,10 +9,10 @@ import json
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from router.plans import Decides, plan
-from router.serve.wire import Asked, Forwarded
+from router.serve.wire import Asked, Forwarded, Heard
 from router.tools import ToolSet
 from router.types import Outcome, Question, ToolCall
 
@@ -25,23 +25,22 @@ SETS_KEPT = 256
 class Verdict:
     """What the router makes of a request: its plan's outcome, the calls of it, and how sure it is of them.
 
-    ``reason`` says why there is no whole call, in words that may quote the question.
+    ``reason`` says why there is no whole call, in words that may quote the question. ``acts``: whether the calls may be
+    made, in live mode. ``opinion``: a hand-over's, which its journal wants back.
     """
 
     outcome: Outcome
     calls: tuple[ToolCall, ...]
     confidence: float
     reason: str
+    acts: bool = False
+    opinion: Any = None
 
 
-class Decider:
-    """A router behind the wire. Thread-safe.
+class ToolLists:
+    """Lists of tools as requests bring them, each read once. Thread-safe."""
 
-    ``threshold`` (a confidence) stands in for the router's own.
-    """
-
-    def __init__(self, router: Decides, threshold: float | None = None) -> None:
-        self.router, self.threshold = router, threshold
+    def __init__(self) -> None:
         self._sets: OrderedDict[str, ToolSet | Forwarded] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -64,7 +63,31 @@ class Decider:
             raise known
         return known
 
-    def decide(self, asked: Asked) -> Verdict:
+
+class Decider(Protocol):
+    """Who decides, and is told what became of it. Thread-safe."""
+
+    def tools(self, listed: Any) -> ToolSet: ...
+
+    def decide(self, caller: str, asked: Asked) -> Verdict: ...
+
+    def told(self, caller: str, asked: Asked, verdict: Verdict, heard: Heard | None, seconds: float) -> None:
+        """``heard``: the upstream's turn; None where the router wrote it."""
+
+    def close(self) -> None: ...
+
+
+class RouterDecider(ToolLists):
+    """A trained router, which acts where its plan is a whole call and learns nothing.
+
+    ``threshold`` (a confidence) stands in for the router's own.
+    """
+
+    def __init__(self, router: Decides, threshold: float | None = None) -> None:
+        super().__init__()
+        self.router, self.threshold = router, threshold
+
+    def decide(self, caller: str, asked: Asked) -> Verdict:
         """The router's verdict on ``asked``; nothing runs."""
         found = plan(Question(asked.question, asked.history), self.router, asked.tools, self.threshold)
         calls = tuple(step.call for step in found.steps)
@@ -73,4 +96,10 @@ class Decider:
             outcome, reason = "abstain", "Several calls are needed, and one turn may hold one."
         if outcome in ("call", "partial") and not {call.tool for call in calls} <= asked.allowed:
             outcome, reason = "abstain", "The request does not allow the tool."
-        return Verdict(outcome, calls, found.confidence, reason)
+        return Verdict(outcome, calls, found.confidence, reason, acts=outcome == "call")
+
+    def told(self, caller: str, asked: Asked, verdict: Verdict, heard: Heard | None, seconds: float) -> None:
+        """Nothing is learned from it."""
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -28,7 +28,6 @@ from router.serve.deciding import Decider, Mode, Verdict
 from router.serve.openai import OpenAI
 from router.serve.upstream import Headers, Reply, UpstreamError, passed_on
 from router.serve.wire import Asked, Forwarded, Heard, Wire
-from router.types import ToolCall
 
 log = logging.getLogger(__name__)
 WIRES: Mapping[str, Wire] = {wire.path: wire for wire in (OpenAI(), Anthropic())}
@@ -48,14 +47,6 @@ class Upstream(Protocol):
     def ask(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Any: ...
 
 
-class Observer(Protocol):
-    """Who may act, and who is told what happened (``router.handover``)."""
-
-    def may_act(self, caller: str, asked: Asked, verdict: Verdict) -> bool: ...
-
-    def saw(self, caller: str, asked: Asked, verdict: Verdict, said: list[ToolCall] | None, acted: bool) -> None: ...
-
-
 @dataclass(frozen=True)
 class ServeConfig:
     """``mode``: in ``shadow`` the upstream writes every turn. ``most_bytes``: of a request's body. ``show_questions``:
@@ -70,16 +61,11 @@ class ServeConfig:
 class Endpoint:
     """The handlers of one endpoint. ``app`` is the ASGI application."""
 
-    def __init__(
-        self,
-        upstream: Upstream,
-        decider: Decider,
-        config: ServeConfig = ServeConfig(),
-        observer: Observer | None = None,
-    ) -> None:
-        self.upstream, self.decider, self.config, self.observer = upstream, decider, config, observer
+    def __init__(self, upstream: Upstream, decider: Decider, config: ServeConfig = ServeConfig()) -> None:
+        self.upstream, self.decider, self.config = upstream, decider, config
         self.counts = Counts()
         self._threads = ThreadPoolExecutor(2, "decide")
+        self._pending: set[asyncio.Task[None]] = set()
         routes = [
             Route("/healthz", self._healthy),
             Route("/metrics", self._metrics),
@@ -93,8 +79,10 @@ class Endpoint:
         try:
             yield
         finally:
+            await asyncio.gather(*self._pending)
             await self.upstream.close()
-            self._threads.shutdown(cancel_futures=True)
+            self._threads.shutdown()
+            self.decider.close()
 
     async def _healthy(self, _: Request) -> Response:
         return JSONResponse({"status": "ok", "mode": self.config.mode})
@@ -141,6 +129,12 @@ class Endpoint:
         self.counts.faults.labels(where).inc()
         log.warning("%s failed (%s); the request goes on to the upstream.", where, type(sys.exception()).__name__)
         log.debug("%s failed", where, exc_info=True)
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do ``work`` whatever becomes of the request: a client that has its reply is gone."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
 
     async def in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
         """``work(*args)``, off the loop."""
@@ -196,7 +190,7 @@ class _Turn:
             return None
         await self._decided(asked)
         try:
-            if self.verdict is None or self.verdict.outcome != "call" or not self._may_act(asked):
+            if self.verdict is None or not self.verdict.acts:
                 return None
             calls = self.verdict.calls
             headers = {HEADER: f"live; confidence={self.verdict.confidence:.3f}"}
@@ -205,20 +199,16 @@ class _Turn:
                 reply = Response(body, headers=headers | {"cache-control": "no-cache"}, media_type="text/event-stream")
             else:
                 reply = JSONResponse(self.wire.reply(asked, calls), headers=headers)
-            self._told(asked, None, True)
+            self.endpoint.later(self._told(asked, None))
             return reply
         except Exception:
             self.endpoint.fault("reply")
             return None
 
-    def _may_act(self, asked: Asked) -> bool:
-        observer = self.endpoint.observer
-        return observer is None or observer.may_act(self.caller, asked, self.verdict)
-
     async def _decided(self, asked: Asked) -> None:
         started, self.was_asked = time.perf_counter(), True
         try:
-            self.verdict = await self.endpoint.in_thread(self.endpoint.decider.decide, asked)
+            self.verdict = await self.endpoint.in_thread(self.endpoint.decider.decide, self.caller, asked)
             self.endpoint.counts.outcomes.labels(self.verdict.outcome).inc()
         except Exception:
             self.endpoint.fault("decide")
@@ -262,55 +252,59 @@ class _Turn:
     async def _passing(
         self, opened: Any, reply: Reply, heard: Heard | None, asked: Asked | None, beside: asyncio.Task[None] | None
     ) -> AsyncIterator[bytes]:
-        status = reply.status
+        status, passed = reply.status, 0
         try:
             async for piece in reply.pieces:
+                passed += len(piece)
                 if heard is not None:
                     heard.feed(piece)
                 yield piece
         except UpstreamError:
             status = 502
             raise  # the reply has begun: the connection is cut, as the upstream's was
-        except (asyncio.CancelledError, GeneratorExit):
-            status = 499
+        except (asyncio.CancelledError, GeneratorExit):  # the client has gone: with all that it waited for, or before
+            if reply.header("content-length") != str(passed):
+                status = 499
             raise
         finally:
             await opened.__aexit__(None, None, None)
             self._count(status, "upstream")
-            if beside is not None and status == 200:
-                await beside
-            if asked is not None and heard is not None and status == 200:
-                self._told(asked, heard, False)
+            if asked is not None and heard is not None:
+                self.endpoint.later(self._noted(asked, heard, beside))
 
-    def _told(self, asked: Asked, heard: Heard | None, acted: bool) -> None:
-        """Tell the observer and the page what was called. Never raises."""
-        endpoint, verdict = self.endpoint, self.verdict
+    async def _noted(self, asked: Asked, heard: Heard, beside: asyncio.Task[None] | None) -> None:
+        if beside is not None:
+            await beside
+        await self._told(asked, heard)
+
+    async def _told(self, asked: Asked, heard: Heard | None) -> None:
+        """Note what was called, by the upstream as ``heard`` or by the router. Never raises."""
+        endpoint, verdict, seconds = self.endpoint, self.verdict, time.perf_counter() - self.started
         if verdict is None:
             return
         try:
             said = heard.calls() if heard is not None else None
-            both = verdict.outcome == "call" and bool(said)
-            agreed = _keys(verdict.calls) == _keys(said) if both else None
+            agreed = _keys(verdict.calls) == _keys(said) if verdict.calls and said else None
             if agreed is not None:
                 endpoint.counts.agreement.labels(str(agreed).lower()).inc()
+            shows = endpoint.config.show_questions
             endpoint.counts.saw(
                 Seen(
                     at=time.time(),
                     caller=self.caller,
                     path=self.path,
-                    acted="router" if acted else "upstream",
+                    acted="router" if heard is None else "upstream",
                     outcome=verdict.outcome,
                     confidence=verdict.confidence,
-                    question=asked.question if endpoint.config.show_questions else "",
+                    question=asked.question if shows else "",
                     router=[asdict(call) for call in verdict.calls],
                     upstream=None if said is None else [asdict(call) for call in said],
                     agreed=agreed,
-                    reason=verdict.reason if endpoint.config.show_questions else "",
-                    seconds=time.perf_counter() - self.started,
+                    reason=verdict.reason if shows else "",
+                    seconds=seconds,
                 )
             )
-            if endpoint.observer is not None:
-                endpoint.observer.saw(self.caller, asked, verdict, said, acted)
+            await endpoint.in_thread(endpoint.decider.told, self.caller, asked, verdict, heard, seconds)
         except Exception:
             endpoint.fault("journal")
 

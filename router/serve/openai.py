@@ -14,7 +14,7 @@ from typing import Any
 
 from router.serve.sse import Unpacked, event
 from router.serve.wire import Asked, Forwarded, Tools, turns
-from router.types import ToolCall
+from router.types import ToolCall, Usage
 
 PATH = "/chat/completions"
 SAMPLING = frozenset(
@@ -102,6 +102,14 @@ class _Heard(Unpacked):
             ]
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             return None
+
+    def usage(self) -> Usage:
+        try:
+            told = list(self.events()) if self._streamed else [json.loads(self.whole or b"")]
+            found = next((one["usage"] for one in reversed(told) if one.get("usage")), {})
+            return Usage(1, int(found.get("prompt_tokens") or 0), int(found.get("completion_tokens") or 0))
+        except (ValueError, TypeError, AttributeError):
+            return Usage(1)
 
     def _pieced(self) -> dict[str, Any] | None:
         calls: dict[int, dict[str, Any]] = {}

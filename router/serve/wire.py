@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from router.tools import ToolSet
-from router.types import ToolCall
+from router.types import ToolCall, Usage
 
 
 class Forwarded(Exception):
@@ -41,6 +41,9 @@ class Heard(Protocol):
     def calls(self) -> list[ToolCall] | None:
         """The tool calls of the reply, empty where it is text, None where it is no whole reply."""
 
+    def usage(self) -> Usage:
+        """What the reply says that it cost, as one call; no tokens where it does not say."""
+
 
 class Wire(Protocol):
     """One wire format. ``path`` is the endpoint's below the base URL."""
@@ -56,7 +59,7 @@ class Wire(Protocol):
     def stream(self, asked: Asked, calls: Sequence[ToolCall]) -> Iterator[bytes]:
         """The same turn as server-sent events."""
 
-    def heard(self, streamed: bool) -> Heard: ...
+    def heard(self, streamed: bool, encoding: str) -> Heard: ...
 
     def fault(self, status: int, message: str) -> dict[str, Any]:
         """The body of an error in the provider's form."""

@@ -1,0 +1,134 @@
+"""The hand-over behind the wire: what callers' LLMs call is learned from, and what is proven is called.
+
+Each caller has a journal, models and gates of its own, unless all share them. Leaves out the gate itself
+(``router.handover``) and the wire.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from router.handover.gate import GateConfig
+from router.handover.handover import SEVERAL, Handover, HandoverConfig
+from router.handover.journal import Journal, JournalConfig, JournalRow
+from router.serve.callers import ANONYMOUS
+from router.serve.deciding import Mode, ToolLists, Verdict
+from router.serve.wire import Asked, Heard
+from router.types import NON_TOOLS, NONE, ToolCall
+
+KEPT = 64
+"""Hand-overs in memory; the one not asked for longest goes. What they know stands in their journals."""
+
+
+@dataclass(frozen=True)
+class HandingConfig:
+    """``journal``: a file, or a database URL where ``shared``. ``models``: folder of the models. ``shared``: all callers
+    teach one router; else each has its own files, named by the caller's tag beside these. ``learns``: whether the
+    learner is started from here when it is due."""
+
+    journal: str
+    models: Path
+    shared: bool = False
+    mode: Mode = "shadow"
+    gate: GateConfig = GateConfig()
+    rows: JournalConfig = JournalConfig()
+    learns: bool = True
+
+
+class HandoverDecider(ToolLists):
+    """Verdicts of hand-overs, one for each caller and list of tools. Thread-safe.
+
+    Raises ValueError where callers shall be apart in one database.
+    """
+
+    def __init__(self, config: HandingConfig) -> None:
+        super().__init__()
+        if not config.shared and "://" in config.journal:
+            raise ValueError(
+                f"--journal {config.journal.split('@')[-1]} is one database for all callers. Add --shared, or give a file."
+            )
+        self.config = config
+        self._handovers: OrderedDict[tuple[str, str], Handover] = OrderedDict()
+        self._opening = threading.Lock()
+        Journal(config.journal, config.rows).close()  # what cannot be opened is told now and not at a request
+
+    def of(self, caller: str, asked: Asked) -> Handover:
+        """The hand-over of ``caller`` for the tools on offer, opened where it was not. Raises JournalError, OSError."""
+        key = ("" if self.config.shared else caller, asked.tools.id)
+        with self._opening:
+            found = self._handovers.pop(key, None) or self._opened(key[0], asked)
+            self._handovers[key] = found
+            while len(self._handovers) > KEPT:
+                self._handovers.popitem(last=False)[1].close()
+        return found
+
+    def decide(self, caller: str, asked: Asked) -> Verdict:
+        """What the caller's router would call, and whether it is proven."""
+        opinion = self.of(caller, asked).consider(asked.question)
+        if opinion.call is None or opinion.tool is None:
+            return Verdict("abstain", (), 0.0, "Nothing is learned yet.", opinion=opinion)
+        confidence = opinion.confidence["call"]
+        if opinion.tool in NON_TOOLS:
+            return Verdict("none", (), confidence, "", opinion=opinion)
+        calls = (ToolCall(opinion.tool, dict(opinion.call.read.arguments)),)
+        acts = opinion.mode == "act" and opinion.tool in asked.allowed
+        return Verdict("call" if acts else "abstain", calls, confidence, _REASONS.get(opinion.mode, ""), acts, opinion)
+
+    def told(self, caller: str, asked: Asked, verdict: Verdict, heard: Heard | None, seconds: float) -> None:
+        """Write down a request of whose turn ``heard`` is the upstream's; None where it was the router's."""
+        said = heard.calls() if heard is not None else None
+        if heard is not None and said is None:
+            return  # no whole reply: nothing was called
+        opinion = verdict.opinion
+        if heard is not None and (opinion.mode == "act" or (opinion.mode == "ask" and self.config.mode == "shadow")):
+            # the LLM was asked though the router is sure: in shadow always, as it is of every request, so that is proof
+            opinion = replace(opinion, mode="audit" if self.config.mode == "shadow" else "ask")
+        row = JournalRow(
+            asked.question,
+            opinion.mode,
+            llm_call=None if said is None else _one(said),
+            tag=caller,
+            history=asked.history,
+            usage=heard.usage() if heard is not None else JournalRow.usage,
+            seconds=seconds,
+        )
+        self.of(caller, asked).record(opinion, row)
+
+    def close(self) -> None:
+        """Let go of all journals."""
+        with self._opening:
+            for one in self._handovers.values():
+                one.close()
+            self._handovers.clear()
+
+    def _opened(self, caller: str, asked: Asked) -> Handover:
+        own = f"-{caller}" if caller and caller != ANONYMOUS else ""
+        journal, models = self.config.journal, self.config.models
+        if own:
+            file = Path(journal)
+            journal, models = str(file.with_name(f"{file.stem}{own}{file.suffix}")), models.with_name(models.name + own)
+        config = HandoverConfig(
+            models, self.config.gate, twice=0.0, learns=self.config.learns
+        )  # a proxy asks nothing that was not asked
+        opened = Journal(journal, self.config.rows)
+        opened.expire()
+        return Handover(opened, asked.tools, config)
+
+
+_REASONS = {
+    "collecting": "Nothing is learned yet.",
+    "shadow": "The tool is not handed over.",
+    "ask": "The call is in doubt.",
+    "audit": "Drawn into the audit sample.",
+}
+
+
+def _one(said: Sequence[ToolCall]) -> ToolCall:
+    """What the LLM called, as a router would have to: one tool, or none; SEVERAL where it called more."""
+    if len(said) > 1:
+        return ToolCall(SEVERAL, {})
+    return said[0] if said else ToolCall(NONE, {})
