@@ -11,7 +11,7 @@ LANGUAGE = LANGUAGES[0]
 KEPT = 2**14
 """Readings that are kept, so that the same words are read once."""
 _DIGITS = re.compile(r"[-+]?[\d.,]*\d")
-_JOINED = re.compile(r"[\d.]+(?: [\d.]+)*")
+_JOINED = re.compile(r"\d+(?:\.\d+)?(?: \d+(?:\.\d+)?)*")
 
 
 def number(text: str, language: str = LANGUAGE) -> int | float | None:
