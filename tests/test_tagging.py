@@ -205,10 +205,11 @@ def test_values_that_the_log_has_not_shown_make_a_call_less_sure() -> None:
     wrong = draw.random(800) < np.where(strange, 0.3, 0.01)
     calls = [
         LearnedCall("invite", Read({"guest": "Bob" if w else "Ada"}, unseen=int(s)), p, p, False)
-        for w, s, p in zip(wrong, strange, draw.uniform(0.8, 0.95, 800))
+        for w, s, p in zip(wrong, strange, np.where(wrong, draw.uniform(0.75, 0.9, 800), draw.uniform(0.85, 0.95, 800)))
     ]
     confidence = fit_call_confidence(calls, examples, 0.97)
-    assert confidence.of(0.9, Read(unseen=1)) < 0.8 < confidence.least("invite") <= confidence.of(0.9, Read())
+    assert confidence.unseen < -1 and confidence.elsewhere == 0
+    assert confidence.of(0.88, Read(unseen=1)) < confidence.least("invite") <= confidence.of(0.93, Read())
 
 
 def test_what_the_log_has_shown_of_a_value_is_told() -> None:

@@ -37,7 +37,7 @@ class TestNumbers:
             ("twenty five", 25), ("Twenty-Five", 25), ("two hundred and five", 205), ("zero", 0),
             ("three point five", 3.5), ("2 million", 2_000_000), ("2.5 million", 2_500_000),
             ("1,20", None), ("20 30", None), ("five six", None), ("half", None), ("and", None), ("", None), ("k", None),
-            ("5m", None), ("1.2.3", None), ("first", None),
+            ("5m", None), ("1.2.3", None), ("first", None), (".", None), (". .", None),
         ],
     )  # fmt: skip
     def test_digits_and_words_are_one_number_or_none(self, text: str, value: float | None) -> None:

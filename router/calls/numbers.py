@@ -10,8 +10,8 @@ LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl")
 LANGUAGE = LANGUAGES[0]
 KEPT = 2**14
 """Readings that are kept, so that the same words are read once."""
-_DIGITS = re.compile(r"[-+]?[\d.,]*\d")
-_JOINED = re.compile(r"[\d.]+(?: [\d.]+)*")
+_DIGITS = re.compile(r"[-+]?[\d.,]*\d", re.ASCII)
+_JOINED = re.compile(r"\d+(?:\.\d+)?(?: \d+(?:\.\d+)?)?", re.ASCII)
 
 
 def number(text: str, language: str = LANGUAGE) -> int | float | None:
@@ -70,7 +70,7 @@ def _words(text: str, language: str) -> int | float | None:
         said = digits(text.lower(), language)
     if not _JOINED.fullmatch(said):
         return None
-    parts = [float(part) for part in said.split()] if said.count(".") <= said.count(" ") + 1 else []
+    parts = [float(part) for part in said.split()]
     if len(parts) == 1 or (len(parts) == 2 and 0 < parts[0] < parts[1] and str(int(parts[1])).strip("0") == "1"):
         value = parts[0] * (parts[1] if len(parts) == 2 else 1)  # "2 million"
         return whole(value)

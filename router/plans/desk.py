@@ -76,6 +76,12 @@ class PlanDesk:
             self._decided[question.text] = decision
         return decision
 
+    def understood(self, tool: str) -> frozenset[str] | None:
+        """The words that the reading of ``tool`` has been seen to read right, and those without consequence; None where
+        the router has learned none."""
+        words = getattr(self.router, "understood", {}).get(tool)
+        return None if words is None else words | self.router.fillers
+
     def _decide(self, router: Decides, question: Question) -> Decision:
         decision = router.decide(question.text)
         if self.threshold is None:
