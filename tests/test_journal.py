@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import pgserver
 import pytest
 import sqlalchemy as sa
 
@@ -26,9 +29,22 @@ def row(question: str = "light in the hall", room: str = "hall", **more: object)
     return JournalRow(question, **{"mode": "shadow", "llm_call": ToolCall("lamp", {"room": room}), **more})
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    found = Journal(tmp_path / "journal.db")
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pgserver.PostgresServer]:
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
+    if request.param == "sqlite":
+        found = Journal(tmp_path / "journal.db")
+    else:
+        server = request.getfixturevalue("postgresql")
+        name = f"j{uuid.uuid4().hex}"
+        server.psql(f"CREATE DATABASE {name};")
+        found = Journal(server.get_uri(name).replace("postgresql://", "postgresql+psycopg://"))
     yield found
     found.close()
 
