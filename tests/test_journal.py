@@ -8,6 +8,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -129,6 +130,14 @@ def test_no_change_of_the_state_is_lost_between_threads(journal: Journal) -> Non
     for thread in threads:
         thread.join()
     assert journal.state() == {"n": 40}
+
+
+def test_many_may_create_one_journal_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        for round_ in range(10):
+            journals = list(threads.map(Journal, [tmp_path / f"{round_}.db"] * 8))
+            assert [journal.append(row()) for journal in journals] == list(range(1, 9))
+            assert journals[0].state() == {}
 
 
 def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from router.types import Example, ToolCall, Usage
 
 BUSY_S = 30
 """Seconds that a writer waits for another one."""
+OPENINGS, OPENING_S = 5, 0.1
+"""How often, and after how many seconds again, a database is opened that another process is just creating."""
 PAGE = 1_000
 """Rows that are read at once."""
 SIZE = 20_000
@@ -145,7 +147,7 @@ class Journal:
             self._engine = sa.create_engine(self.url)
             if self._engine.dialect.name == "sqlite":
                 sa.event.listen(self._engine, "connect", _prepare_sqlite)
-            self._migrate()
+            self._migrated()
         except (sa.exc.SQLAlchemyError, ImportError) as fault:
             told = str(getattr(fault, "orig", None) or fault).split("\n")[0]
             raise JournalError(f"The journal {self.shown!r} cannot be opened: {told}. Check its URL.") from fault
@@ -301,6 +303,16 @@ class Journal:
     def _offer(self, connection: sa.Connection, tools: ToolSet) -> None:
         if not connection.execute(sa.select(_TOOLS.c.id).where(_TOOLS.c.id == tools.id)).first():
             connection.execute(_TOOLS.insert().values(id=tools.id, schemas=schemas_of(tools)))
+
+    def _migrated(self) -> None:
+        """Bring the database to this version; where another process is just doing so, see what it has done."""
+        for left in reversed(range(OPENINGS)):
+            try:
+                return self._migrate()
+            except (sa.exc.OperationalError, sa.exc.IntegrityError, sa.exc.ProgrammingError):
+                if not left:
+                    raise
+                time.sleep(OPENING_S)
 
     def _migrate(self) -> None:
         with self._engine.begin() as connection:
