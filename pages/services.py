@@ -88,6 +88,7 @@ class Services:
     plan        question -> what the router's path would call, without asking an LM, as the row of router.plans.row
     online      whether the tools may use the internet
     model_note  what the default model is, for the page's small print: a claim, and figures for it
+    stream      the requests that the Hand-over tab plays, a JSONL file
     price       (usage, model, cached) -> dollars for the o200k counts of ``usage``, None where no price is known
     """
 
@@ -105,6 +106,7 @@ class Services:
     limits: Limits = Limits()
     online: bool = False
     model_note: tuple[str, str] = ("The embedded model is a 135M stand-in.", STAND_IN)
+    stream: Path = ASSETS / "stream.jsonl"
 
 
 @dataclass(frozen=True)
