@@ -13,6 +13,7 @@
   const state = { root: null, form: null, send: null, run: "", shown: null, running: false, leaving: false, announced: 0, live: "" };
 
   const find = (selector) => state.root.querySelector(selector);
+  const unbroken = (words) => words.replaceAll(" %", "\u00a0%");
   const announce = (words) => text(find("[role=status]"), words);
 
   Switchyard.handover = function (element, send, page) {
@@ -76,11 +77,11 @@
     return so_far + (doing === "learning" ? ", the stream waits: " + words : "");
   }
 
-  function ended({ stopped, progress }) {
+  function ended({ stopped, progress, limit }) {
     if (!progress || !progress.of) return "Stopped before the first request.";
     const percent = Math.round(100 * progress.target) + "\u00a0%";
     return stopped
-      ? "Stopped after " + say.count(progress.seen) + " of " + say.count(progress.of) + " requests, at a target of " + percent + ". What was played is below."
+      ? "Stopped after " + say.count(progress.seen) + " of " + say.count(progress.of) + " requests, at a target of " + percent + ". " + (limit ? limit + " " : "") + "What was played is below."
       : "All " + say.count(progress.seen) + " requests played, at a target of " + percent + ".";
   }
 
@@ -98,7 +99,7 @@
   function panel({ words, figures, tools }) {
     find(".ho-result").hidden = false;
     find(".ho-words").replaceChildren(...words.map(([name, value, from]) =>
-      h("div", null, h("dt", null, name), h("dd", null, value), h("dd", { class: "more" }, from))));
+      h("div", null, h("dt", null, name), h("dd", null, unbroken(value)), h("dd", { class: "more" }, unbroken(from)))));
     for (const plot of state.root.querySelectorAll("[data-figure]")) Switchyard.draw(plot, figures[plot.dataset.figure]);
     find(".ho-table tbody").replaceChildren(...tools.map((tool) => h("tr", null,
       h("th", { scope: "row" }, tool.name, h("span", { class: "ho-state", "data-state": tool.state }, tool.words)),

@@ -11,10 +11,9 @@ import json
 import logging
 import os
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -126,12 +125,14 @@ class Handover:
                     yield message("done", stopped=True)
                     return
                 yield message("waiting", ahead=ahead)
-            yield from follow(self.services.stream, target, pace, stop)
+            yield from follow(self.services, target, pace, stop)
         except (ValueError, OSError) as fault:
             yield message("refused", message=str(fault))
         except Exception:
             log.exception("The play failed")
-            yield message("refused", message="The play broke off because of a fault in this program; the server's log says more.")
+            yield message(
+                "refused", message="The play broke off because of a fault in this program; the server's log says more."
+            )
         finally:
             stop.set()
             self.turns.leave(stop)
@@ -159,39 +160,43 @@ def read_order(data: Mapping[str, Any]) -> tuple[float, int]:
     if not least <= target <= most:
         raise ValueError(f"The target is {data.get('target')!r}; give a share from {least} to {most}, such as 0.95.")
     if data.get("pace") not in PACES:
-        raise ValueError(f"The speed is {data.get('pace')!r} requests a second; choose one of {', '.join(map(str, PACES))}.")
+        raise ValueError(
+            f"The speed is {data.get('pace')!r} requests a second; choose one of {', '.join(map(str, PACES))}."
+        )
     return target, data["pace"]
 
 
-def follow(stream: Path, target: float, pace: int, stop: threading.Event) -> Iterator[dict[str, Any]]:
+def follow(services: Services, target: float, pace: int, stop: threading.Event) -> Iterator[dict[str, Any]]:
     """The play's messages. Its process is ended when the play is stopped, takes too long or is no longer watched."""
     told: dict[str, Any] | None = None
+    late = False
     ends = time.monotonic() + LONGEST_S
-    process = launch(stream, target, pace)
+    process = launch(services, target, pace)
     try:
         yield message("running", panel=None, progress=progress(None, target))
         inbox = pump(lines(process), json.loads)
         while (line := next_of(inbox, STILL_S)) is not END:
             if isinstance(line, Exception):
                 raise line
-            if stop.is_set() or time.monotonic() > ends:
+            if stop.is_set() or (late := time.monotonic() > ends):
                 break
             told = line or told
-            if line:
-                yield message("running", panel=panel(line, target), progress=progress(line, target))
-        if not stop.is_set() and time.monotonic() <= ends and process.wait() != 0:
+            found = panel(line, target) if line else None  # a message all the same: only there does Gradio end it
+            yield message("running", panel=found, progress=progress(told, target))
+        if not stop.is_set() and not late and process.wait() != 0:
             raise RuntimeError(f"The play's process ended with status {process.returncode}.")
         found = panel(told, target) if told else None
         done = told is not None and told["phase"] == "done"
-        yield message("done", stopped=not done, panel=found, progress=progress(told, target))
+        limit = f"It ran for {LONGEST_S / 60:.0f} minutes, which is the limit here." if late else ""
+        yield message("done", stopped=not done, panel=found, progress=progress(told, target), limit=limit)
     finally:
         process.kill()
         process.wait()
 
 
-def launch(stream: Path, target: float, pace: int) -> subprocess.Popen[str]:
+def launch(services: Services, target: float, pace: int) -> subprocess.Popen[str]:
     """Start the play's process: one thread, at low priority, what it complains of in the server's log."""
-    command = [sys.executable, "-m", "router.handover.watch", str(stream), "--target", str(target), "--pace", str(pace)]
+    command = [*services.watch, str(services.stream), "--target", str(target), "--pace", str(pace)]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)

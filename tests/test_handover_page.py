@@ -26,11 +26,11 @@ GATE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def told(requests: int, handled: int, right: int, gate: Any = {}) -> dict[str, Any]:
+def told(requests: int, handled: int, right: int, gate: Any = ()) -> dict[str, Any]:
     """A line of a play of 1,000 requests whose one tool stands at ``gate``."""
     total = Count(requests, handled, right, handled, right).as_json()
     curve = [{"seen": requests} | total | {f"all_{name}": value for name, value in total.items()}] if requests else []
-    lamp = {"name": "lamp", "seen": requests, "tool": GATE, "call": GATE | gate}
+    lamp = {"name": "lamp", "seen": requests, "tool": GATE, "call": GATE | dict(gate)}
     return {"phase": "playing", "words": "", "of": 1_000, "total": total, "curve": curve, "tools": [lamp]}
 
 
@@ -52,7 +52,10 @@ def test_where_nothing_was_handed_over_no_agreement_is_claimed() -> None:
     ("gate", "missing"),
     [
         ({}, "A first model to compare with"),
-        ({"state": "shadow", "accepted": 40, "agreed": 39, "missing": 62, "shared": False}, "At least 62 more agreeing calls"),
+        (
+            {"state": "shadow", "accepted": 40, "agreed": 39, "missing": 62, "shared": False},
+            "At least 62 more agreeing calls",
+        ),
         ({"state": "live", "shared": False, "threshold": 0.71, "accepted": 90, "agreed": 89}, "Nothing"),
         ({"state": "paused", "reason": "The schema of lamp has changed."}, "The schema of lamp has changed."),
     ],

@@ -19,7 +19,10 @@ STATES = {"collecting": "Collecting", "shadow": "In shadow", "live": "Live", "pa
 def panel(told: Mapping[str, Any], target: float) -> dict[str, Any]:
     """Everything, as JSON values: ``figures``, ``words`` (name, value, from what it is computed), ``tools``."""
     return {
-        "figures": {"share": share(told["curve"], told["of"]), "agreement": agreement(told["curve"], told["of"], target)},
+        "figures": {
+            "share": share(told["curve"], told["of"]),
+            "agreement": agreement(told["curve"], told["of"], target),
+        },
         "words": words(told, target),
         "tools": [row(tool, target) for tool in told["tools"]],
     }
@@ -35,11 +38,17 @@ def words(told: Mapping[str, Any], target: float) -> list[list[str]]:
     rows = [["Handled by the router", "–", "no request has come yet"]]
     if requests:
         more = f"; of the latest {count(recent)}, {percent(late / recent)}" if recent < requests and recent else ""
-        rows = [["Handled by the router", percent(handled / requests), f"{count(handled)} of {count(requests)} calls{more}"]]
+        rows = [
+            ["Handled by the router", percent(handled / requests), f"{count(handled)} of {count(requests)} calls{more}"]
+        ]
     if handled:
         bound = f"at least {percent(total['call_bound'], 1)} with 95 % confidence"
         rows.append(
-            ["Agreed with the record", percent(agreed / handled, 1), f"{count(agreed)} of those {count(handled)}; {bound}"]
+            [
+                "Agreed with the record",
+                percent(agreed / handled, 1),
+                f"{count(agreed)} of those {count(handled)}; {bound}",
+            ]
         )
     else:
         rows.append(["Agreed with the record", "–", f"nothing is handed over until {percent(target)} is proven"])
@@ -66,7 +75,9 @@ def share(curve: Sequence[Mapping[str, Any]], of: int) -> Figure:
             f"{percent(call[-1])} of whole calls and was sure of {percent(tool[-1])} of tools; "
             f"{1 - call[-1]:.2f} LLM calls a question."
         )
-    return figure(traces, LEGEND | {"xaxis": _seen(of), "yaxis": axis(range=[0, 1.04], nticks=6, tickformat=".0%")}, summary)
+    return figure(
+        traces, LEGEND | {"xaxis": _seen(of), "yaxis": axis(range=[0, 1.04], nticks=6, tickformat=".0%")}, summary
+    )
 
 
 def agreement(curve: Sequence[Mapping[str, Any]], of: int, target: float) -> Figure:

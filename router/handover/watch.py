@@ -26,7 +26,9 @@ from router.handover.peers import same_call
 from router.handover.replay import Recorded, Replay, ReplayConfig
 from router.types import Example
 
-CHECKPOINTS = (100, 300, 1_000, 2_500)
+CHECKPOINTS = (200, 600, 1_600, 2_800)
+LEARNER = LearnerConfig(folds=(3, 3))
+"""Fewer models than the library trains by default, and less often, so that thousands of requests take minutes."""
 BLOCK = 100
 """Requests that are counted together for one point of a curve."""
 TELL_S = 0.5
@@ -69,25 +71,18 @@ class Count:
         return vars(self) | bounds
 
 
-def quick_learner() -> LearnerConfig:
-    """A learner with smaller networks in fewer folds than is best, so that thousands of rows take minutes."""
-    from router.learning.tagging import CallTrainingConfig
-    from router.network.module import NetworkConfig
-
-    network = NetworkConfig(128, 128, dropout=0.1, word_dropout=0.1)
-    training = CallTrainingConfig.of(0, network=network, members=1, epochs=10, least_steps=250)
-    return LearnerConfig(training, folds=(3, 3))
-
-
 class Watch:
     """One play of ``rows``, told line by line. ``pace``: requests a second, 0 for as fast as they can be read."""
 
-    def __init__(self, rows: Sequence[Example], config: ReplayConfig, pace: float, tell: Callable[[dict], None]) -> None:
+    def __init__(
+        self, rows: Sequence[Example], config: ReplayConfig, pace: float, tell: Callable[[dict], None]
+    ) -> None:
         self.rows, self.pace = rows, pace
         self.run = Replay(config, self._learning)
         self.total, self.curve = Count(), []
         self.seen = Counter[str]()
         self._block, self._tell, self._told, self._task = Count(), tell, 0.0, ""
+        self._coming: Example | None = None
 
     def play(self) -> None:
         """Play all rows; each line goes to ``tell`` as JSON values."""
@@ -98,13 +93,17 @@ class Watch:
     def _arriving(self) -> Iterator[Recorded]:
         for row in self.rows:
             started = time.monotonic()
+            self._coming = row
             yield Recorded(row, truth=row)
-            self._played(row)
+            self._count()
             if self.pace:
                 time.sleep(max(0.0, started + 1 / self.pace - time.monotonic()))
 
-    def _played(self, row: Example) -> None:
-        """``row`` has been played: the replay asks for the next one."""
+    def _count(self) -> None:
+        """Count the row that came last, unless it is counted: it is played when the replay learns or asks for the next."""
+        row, self._coming = self._coming, None
+        if row is None:
+            return
         self.seen[row.tool] += 1
         for count in (self.total, self._block):
             count.add(self.run.opinions[-1], row)
@@ -116,6 +115,7 @@ class Watch:
 
     def _learning(self, words: str) -> None:
         """What the replay says: that it learns, from how much, and (indented) how far it is."""
+        self._count()
         if not words.startswith(" "):
             self._task = words
         self._say("learning", self._task + (f", {words.strip()} done" if words.startswith(" ") else ""))
@@ -161,8 +161,8 @@ def _so_far(total: Count) -> dict[str, Any]:
     return {f"all_{name}": value for name, value in total.as_json().items()}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Returns 0, or 2 where the input was at fault."""
+def main(argv: Sequence[str] | None = None, learner: LearnerConfig = LEARNER) -> int:
+    """Run the command with ``learner``. Returns 0, or 2 where the input was at fault."""
     from router.learning.data import read_each
     from router.tools import sentence
 
@@ -174,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if hasattr(os, "nice"):
         os.nice(15)
     try:
-        config = ReplayConfig(GateConfig(target=args.target), CHECKPOINTS, embed=None, learner=quick_learner())
+        config = ReplayConfig(GateConfig(target=args.target), CHECKPOINTS, embed=None, learner=learner)
         Watch(list(read_each(args.log)), config, args.pace, lambda line: print(json.dumps(line), flush=True)).play()
     except BrokenPipeError:  # nobody watches any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from app import build_page
 from pages import frame
 from tests.browser.scripted import services
 
-PATIENT = 400_000  # four networks are trained, at low priority
+PATIENT = 400_000  # small networks, but trained at low priority
+WATCH = Path(__file__).parent / "small_watch.py"
 ROWS = 240
 
 
@@ -25,7 +27,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     stream: Path = tmp_path_factory.mktemp("stream") / "stream.jsonl"
     rows = [row for row in call_log.log(2 * ROWS) if row.tool == "lamp" or row.tool == "parcel"][:ROWS]
     stream.write_text("".join(json.dumps(_row(row)) + "\n" for row in rows), encoding="utf-8")
-    page = build_page(replace(services(), stream=stream))
+    page = build_page(replace(services(), stream=stream, watch=(sys.executable, str(WATCH))))
     found, _ = frame.serve(page, "127.0.0.1", None)
     yield found
     page.close()
