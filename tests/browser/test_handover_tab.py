@@ -16,7 +16,7 @@ from app import build_page
 from pages import frame
 from tests.browser.scripted import services
 
-PATIENT = 400_000  # small networks, but trained at low priority
+PATIENT = 240_000  # small networks, but trained at low priority
 WATCH = Path(__file__).parent / "small_watch.py"
 ROWS = 240
 
@@ -25,7 +25,7 @@ ROWS = 240
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server whose stream is short enough to train on once."""
     stream: Path = tmp_path_factory.mktemp("stream") / "stream.jsonl"
-    rows = [row for row in call_log.log(2 * ROWS) if row.tool == "lamp" or row.tool == "parcel"][:ROWS]
+    rows = [row for row in call_log.log(4 * ROWS) if row.tool in ("lamp", "parcel")][:ROWS]
     stream.write_text("".join(json.dumps(_row(row)) + "\n" for row in rows), encoding="utf-8")
     page = build_page(replace(services(), stream=stream, watch=(sys.executable, str(WATCH))))
     found, _ = frame.serve(page, "127.0.0.1", None)
