@@ -115,7 +115,7 @@ def row(tool: Mapping[str, Any], target: float) -> dict[str, Any]:
         "state": call["state"],
         "words": STATES[call["state"]],
         "alone": STATES[tool["tool"]["state"]],
-        "compared": count(call["compared"]),
+        "compared": count(call["compared"]) + (" shared" if call["shared"] and call["compared"] else ""),
         "agreed": f"{percent(call['agreed'] / call['accepted'], 1)}" if call["accepted"] else "–",
         "of": f"{count(call['agreed'])} of {count(call['accepted'])}, at least {percent(call['bound'], 1)}"
         if call["accepted"]
@@ -127,9 +127,9 @@ def row(tool: Mapping[str, Any], target: float) -> dict[str, Any]:
 
 def missing(gate: Mapping[str, Any], target: float) -> str:
     """What is missing until the router may make the tool's calls."""
-    together = ", together with other tools of few calls" if gate["shared"] else ""
+    together = ", of all these tools together" if gate["shared"] else ""
     if gate["state"] == "live":
-        return "Nothing" + (", as long as they agree together with other tools of few calls" if gate["shared"] else "")
+        return "Nothing"
     if gate["state"] == "paused":
         return gate["reason"]
     if gate["missing"] is None:

@@ -99,7 +99,7 @@ def test_a_reload_ends_the_play_and_says_how_far_it_was(tab: Page) -> None:
     under_way(tab)
     tab.reload()
     expect(tab.locator(".ho-progress p")).to_contain_text("The page was reloaded after")
-    expect(tab.locator(".ho-table tbody tr")).to_have_count(2)
+    expect(tab.locator(".ho-table tbody tr").first).to_be_visible()
     start(tab, "30")  # the server has let go of the first one, or says that it waits for it
     under_way(tab)
     stopped(tab)
