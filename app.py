@@ -32,7 +32,7 @@ def build_page(services: Services) -> gr.Blocks:
             with gr.Tab("Race", id="race"):
                 live.build(services, door)
             for label, build in frame.more_tabs(door):
-                with gr.Tab(label, id=label.lower()):
+                with gr.Tab(label, id=label.lower().replace("-", "")):
                     build(services)
         api.build(services, door)
     return page

@@ -92,7 +92,7 @@ class Door:
                 f"The model {spec!r} could not be loaded: {type(fault).__name__}. Check its name; the server's log "
                 "says more."
             ) from fault
-        self._count(visitor, questions)
+        self.count(visitor, questions)
         return lm
 
     def admit(self, spec: str, key: str | None) -> tuple[str, str | None]:
@@ -126,7 +126,7 @@ class Door:
                 "name, or send it as api_key."
             )
 
-    def _count(self, visitor: str, questions: int) -> None:
+    def count(self, visitor: str, questions: int) -> None:
         """Count ``questions``, or none of them: raises ValueError where they are more than are left."""
         limits = self.services.limits
         own, hourly = limits.questions_per_session, limits.questions_per_hour

@@ -11,7 +11,7 @@ from functools import partial
 
 import gradio as gr
 
-from pages import assets, evaluate, rules
+from pages import assets, evaluate, handover, rules
 from pages.door import Door
 from pages.services import Services
 
@@ -32,7 +32,11 @@ def header() -> None:
 
 def more_tabs(door: Door) -> list[tuple[str, Callable[[Services], None]]]:
     """The tabs beside the race, by name."""
-    return [("Rules", rules.build), ("Evaluate", partial(evaluate.build, door=door))]
+    return [
+        ("Rules", rules.build),
+        ("Evaluate", partial(evaluate.build, door=door)),
+        ("Hand-over", partial(handover.build, door=door)),
+    ]
 
 
 def launch(page: gr.Blocks, services: Services, host: str, port: int | None, share: bool = False) -> None:

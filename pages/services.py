@@ -5,6 +5,7 @@ Leaves out Gradio: nothing here draws anything.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -88,6 +89,8 @@ class Services:
     plan        question -> what the router's path would call, without asking an LM, as the row of router.plans.row
     online      whether the tools may use the internet
     model_note  what the default model is, for the page's small print: a claim, and figures for it
+    stream      the requests that the Hand-over tab plays, a JSONL file
+    watch       the command that plays them and tells what becomes of them, given the file, --target and --pace
     price       (usage, model, cached) -> dollars for the o200k counts of ``usage``, None where no price is known
     """
 
@@ -105,6 +108,8 @@ class Services:
     limits: Limits = Limits()
     online: bool = False
     model_note: tuple[str, str] = ("The embedded model is a 135M stand-in.", STAND_IN)
+    stream: Path = ASSETS / "stream.jsonl"
+    watch: tuple[str, ...] = (sys.executable, "-m", "router.handover.watch")
 
 
 @dataclass(frozen=True)

@@ -92,25 +92,26 @@ class Replay:
         self._say = on_progress
 
     def points(self, log: Iterable[Recorded]) -> Iterator[Point]:
-        """Play ``log`` back. The last block is as long as all that came before it, if the log is."""
+        """Play ``log`` back, each request as it comes. The last block is as long as all that came before it, if the log
+        is."""
         requests = enumerate(log)
         cuts = [*self.config.checkpoints, 2 * self.config.checkpoints[-1]]
         seen: list[Example] = []
         point = Point(0)
         for start, end in zip([0, *cuts], cuts):
-            block = list(islice(requests, end - start))
-            told = [(self._play(row, one), one) for row, one in block]
+            told = [(self._play(row, one), one) for row, one in islice(requests, end - start)]
+            block = [one.called for _, one in told]
             self._sum_up(point, told)
             if point.seen and block and self.config.embed:
                 self._say(f"peers after {start:,} requests")
                 name, embed = self.config.embed
-                found = measure(seen, [one.called for _, one in block], self.config.gate.target, embed, name)
+                found = measure(seen, block, self.config.gate.target, embed, name)
                 point.peers = {peer: asdict(figures) for peer, figures in found.items()}
             if point.seen and block:
                 yield point
             if len(block) < end - start or end == cuts[-1]:
                 return
-            seen += [one.called for _, one in block]
+            seen += block
             point = self._learn(end)
 
     def _play(self, row: int, one: Recorded) -> Opinion:

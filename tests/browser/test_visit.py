@@ -40,11 +40,11 @@ def none_on_the_server(page: Page) -> None:
 
 def test_the_open_tab_stands_in_the_address_and_back_returns_to_the_one_before(live: Live) -> None:
     page = live.page
-    for name in ("Rules", "Evaluate", "Race"):
+    for name in ("Rules", "Evaluate", "Hand-over", "Race"):
         page.get_by_role("tab", name=name).click()
         opened(page, name)
-        assert page.url == f"{live.url}#{name.lower()}"
-    for back in ("Evaluate", "Rules", "Race"):
+        assert page.url == f"{live.url}#{name.lower().replace('-', '')}"
+    for back in ("Hand-over", "Evaluate", "Rules", "Race"):
         page.go_back()
         opened(page, back)
     assert page.url == live.url
@@ -53,10 +53,10 @@ def test_the_open_tab_stands_in_the_address_and_back_returns_to_the_one_before(l
     expect(page.locator(".ru-teach")).to_be_visible()
 
 
-@pytest.mark.parametrize("name", ["Rules", "Evaluate", "Race"])
+@pytest.mark.parametrize("name", ["Rules", "Evaluate", "Hand-over", "Race"])
 def test_a_link_opens_its_tab(live: Live, context: BrowserContext, name: str) -> None:
     page = context.new_page()
-    page.goto(f"{live.url}#{name.lower()}")
+    page.goto(f"{live.url}#{name.lower().replace('-', '')}")
     opened(page, name)
     page.reload()
     opened(page, name)

@@ -1,0 +1,217 @@
+"""The Hand-over tab: a recorded stream played down the hand-over's own code, with its figures while it runs and after.
+
+Each play is a process of its own (``router.handover.watch``), one at a time on this server; the others wait for their
+turn. Leaves out what is played (``router.handover``), the figures (``baselines.figures.handover``) and the drawing
+(``assets/handover.js``).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import gradio as gr
+
+from baselines.figures.handover import panel
+from pages import assets
+from pages.door import Door, visit_of
+from pages.live import END, STILL_S, next_of, pump
+from pages.services import ASSETS, ROOT, Services
+
+log = logging.getLogger(__name__)
+
+TARGETS = (0.90, 0.99)
+PACES = (0, 100, 30)
+"""Requests a second that a visitor may choose from; 0 is as fast as they can be read."""
+MOST_WAITING = 4
+"""Plays at a time, the one that runs among them."""
+LONGEST_S = 1_800.0
+"""After so long a play is ended, so that those who wait get their turn."""
+HEAR = "const hear = () => Switchyard.handoverMessage(props.value); watch('value', hear); hear();"
+
+
+def build(services: Services, door: Door) -> None:
+    """The tab's components and events. Call it inside a ``gr.Blocks``."""
+    page = {"of": requests_in(services.stream), "counts": services.limits.questions_per_session is not None}
+    tab = Handover(services, door)
+    form = gr.HTML(
+        value=page,
+        html_template=assets.template("handover.html"),
+        js_on_load="Switchyard.handover(element, (name, data) => trigger(name, data), props.value)"
+        " /* trigger('start') trigger('halt') */",
+        head=head(),
+        apply_default_css=False,
+        elem_classes="sy-handover",
+    )
+    messages = gr.HTML(
+        value={"phase": "none"},
+        html_template="<div></div>",
+        js_on_load=HEAR,
+        head=head(),
+        apply_default_css=False,
+        elem_classes="sy-mailbox",
+    )
+    quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
+    form.start(tab.start, None, messages, concurrency_limit=2 * MOST_WAITING, **quiet)
+    form.halt(tab.halt, None, None, queue=False, **quiet)
+
+
+def head() -> str:
+    """The page's scripts and style, and the tab's own."""
+    script, style = (assets.address(ASSETS / name) for name in ("handover.js", "handover.css"))
+    return f'{assets.head()}<link rel="stylesheet" href="{style}"><script src="{script}"></script>'
+
+
+def requests_in(stream: Path) -> int:
+    """How many rows ``stream`` has."""
+    with open(stream, encoding="utf-8") as file:
+        return sum(bool(line.strip()) for line in file)
+
+
+class Turns:
+    """One play at a time, in the order in which they came. Thread-safe."""
+
+    def __init__(self, most: int = MOST_WAITING) -> None:
+        self._most, self._line = most, list[object]()
+        self._lock = threading.Lock()
+
+    def join(self, play: object) -> None:
+        """Put ``play`` at the end of the line. Raises ValueError where the line is full."""
+        with self._lock:
+            if len(self._line) >= self._most:
+                raise ValueError(
+                    f"{self._most} plays run or wait on this server already, which is its limit. Try again in a few minutes."
+                )
+            self._line.append(play)
+
+    def ahead(self, play: object) -> int:
+        """How many are before ``play``; 0 when it is its turn."""
+        with self._lock:
+            return self._line.index(play)
+
+    def leave(self, play: object) -> None:
+        """Let the next one have its turn."""
+        with self._lock:
+            if play in self._line:
+                self._line.remove(play)
+
+
+class Handover:
+    """The tab's events, as Gradio calls them: with what the browser sent."""
+
+    def __init__(self, services: Services, door: Door) -> None:
+        self.services, self.door = services, door
+        self.turns = Turns()
+        self.stops: dict[str, threading.Event] = {}
+
+    def start(self, event: gr.EventData) -> Iterator[dict[str, Any]]:
+        """Play the stream and yield the figures as they change. What was played when it is stopped stays."""
+        data = event._data or {}
+        run_id = str(data.get("run") or "")[:64]
+        stop = self.stops[run_id] = threading.Event()
+        try:
+            target, pace = read_order(data)
+            self.turns.join(stop)
+            self.door.count(visit_of(data), 1)
+            while ahead := self.turns.ahead(stop):
+                if stop.wait(STILL_S):
+                    yield message("done", stopped=True)
+                    return
+                yield message("waiting", ahead=ahead)
+            yield from follow(self.services, target, pace, stop)
+        except (ValueError, OSError) as fault:
+            yield message("refused", message=str(fault))
+        except Exception:
+            log.exception("The play failed")
+            yield message(
+                "refused", message="The play broke off because of a fault in this program; the server's log says more."
+            )
+        finally:
+            stop.set()
+            self.turns.leave(stop)
+            self.stops.pop(run_id, None)
+
+    def halt(self, event: gr.EventData) -> None:
+        """Ask a play to stop; what was played stays."""
+        stop = self.stops.get(str((event._data or {}).get("run") or ""))
+        if stop is not None:
+            stop.set()
+
+
+def message(phase: str, **more: Any) -> dict[str, Any]:
+    """One message to the page; stamped, because a component does not show the same value twice."""
+    return {"phase": phase, "at": time.time(), **more}
+
+
+def read_order(data: Mapping[str, Any]) -> tuple[float, int]:
+    """The form's target and pace. Raises ValueError with the value, the limit and the remedy."""
+    least, most = TARGETS
+    try:
+        target = float(data.get("target"))
+    except (TypeError, ValueError):
+        target = 0.0
+    if not least <= target <= most:
+        raise ValueError(f"The target is {data.get('target')!r}; give a share from {least} to {most}, such as 0.95.")
+    if data.get("pace") not in PACES:
+        raise ValueError(
+            f"The speed is {data.get('pace')!r} requests a second; choose one of {', '.join(map(str, PACES))}."
+        )
+    return target, data["pace"]
+
+
+def follow(services: Services, target: float, pace: int, stop: threading.Event) -> Iterator[dict[str, Any]]:
+    """The play's messages. Its process is ended when the play is stopped, takes too long or is no longer watched."""
+    told: dict[str, Any] | None = None
+    late = False
+    ends = time.monotonic() + LONGEST_S
+    process = launch(services, target, pace)
+    try:
+        yield message("running", panel=None, progress=progress(None, target))
+        inbox = pump(lines(process), json.loads)
+        while (line := next_of(inbox, STILL_S)) is not END:
+            if isinstance(line, Exception):
+                raise line
+            if stop.is_set() or (late := time.monotonic() > ends):
+                break
+            told = line or told
+            found = panel(line, target) if line else None  # a message all the same: only there does Gradio end it
+            yield message("running", panel=found, progress=progress(told, target))
+        if not stop.is_set() and not late and process.wait() != 0:
+            raise RuntimeError(f"The play's process ended with status {process.returncode}.")
+        found = panel(told, target) if told else None
+        done = told is not None and told["phase"] == "done"
+        limit = f"It ran for {LONGEST_S / 60:.0f} minutes, which is the limit here." if late else ""
+        yield message("done", stopped=not done, panel=found, progress=progress(told, target), limit=limit)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def launch(services: Services, target: float, pace: int) -> subprocess.Popen[str]:
+    """Start the play's process: one thread, at low priority, what it complains of in the server's log."""
+    command = [*services.watch, str(services.stream), "--target", str(target), "--pace", str(pace)]
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
+
+def lines(process: subprocess.Popen[str]) -> Iterator[str]:
+    """What ``process`` says, line by line."""
+    out: IO[str] = process.stdout  # type: ignore[assignment]
+    with out:
+        yield from out
+
+
+def progress(told: Mapping[str, Any] | None, target: float) -> dict[str, Any]:
+    """How far a play is: requests played, and what it does now."""
+    if told is None:
+        return {"seen": 0, "of": 0, "target": target, "doing": "starting", "words": ""}
+    seen = told["total"]["requests"]
+    return {"seen": seen, "of": told["of"], "target": target, "doing": told["phase"], "words": told["words"]}
