@@ -12,18 +12,21 @@ from baselines.figures.evaluation import LEGEND
 from baselines.figures.style import COLORS, Figure, axis, count, figure
 
 LATEST = 5
-"""Points of the curve that "lately" means."""
+"""Points of the curve that "lately" means, and what is said of the last times that calls were held back."""
 STATES = {"collecting": "Collecting", "shadow": "In shadow", "live": "Live", "paused": "Paused"}
 
 
 def panel(told: Mapping[str, Any], target: float) -> dict[str, Any]:
-    """Everything, as JSON values: ``figures``, ``words`` (name, value, from what it is computed), ``tools``."""
+    """Everything, as JSON values: ``figures``, ``words`` (name, value, from what it is computed), ``held`` (back, when
+    and why), ``tools``.
+    """
     return {
         "figures": {
             "share": share(told["curve"], told["of"]),
             "agreement": agreement(told["curve"], told["of"], target),
         },
         "words": words(told, target),
+        "held": [f"Held back after {count(one['at'])} requests: {one['reason']}" for one in told["held"][-LATEST:]],
         "tools": [row(tool, target) for tool in told["tools"]],
     }
 
