@@ -29,6 +29,7 @@ APART = {
     "replay": ("router.handover.replay_command", "replay"),
     "handover": ("router.handover.command", "handover"),
     "serve": ("router.serve.command", "main"),
+    "mcp": ("router.serve.mcp", "main"),
 }
 """Commands with options of their own, and what loads only for them."""
 CLINC_HELP = "CLINC150's data_full.json (Larson et al. 2019)"
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m router", description=__doc__.splitlines()[0])
-    known = "route | explain | train | check | bench | replay | handover | serve | synthesize"
+    known = "route | explain | train | check | bench | replay | handover | serve | mcp | synthesize"
     commands = top.add_subparsers(required=True, metavar=known)
     route = commands.add_parser("route", help="one question a line in, one JSON line out")
     route.add_argument(
@@ -237,8 +238,8 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _fitted(rows: Sequence[Example], tools: ToolSet | None, args: argparse.Namespace) -> Router | CallModel:
-    """The router trained on ``rows``, on whole calls where they have arguments for tools without a reading of their own;
-    without files the one that ships."""
+    """The router trained on ``rows``, on whole calls where they have arguments for tools without a reading of their
+    own; without files the one that ships."""
     from router.builtin import default_tools
     from router.builtin.readers import fit_readers
     from router.delegation.teacher import known_phrases

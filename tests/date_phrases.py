@@ -31,7 +31,10 @@ def long(day: date) -> str:
 
 
 def written(day: date, rng: random.Random) -> str:
-    month, tail = MONTHS[day.month - 1], {1: "st", 2: "nd", 3: "rd"}.get(day.day % 10 if day.day // 10 != 1 else 0, "th")
+    month, tail = (
+        MONTHS[day.month - 1],
+        {1: "st", 2: "nd", 3: "rd"}.get(day.day % 10 if day.day // 10 != 1 else 0, "th"),
+    )
     return rng.choice([
         day.isoformat(), f"{day.day} {month} {day.year}", f"{month} {day.day}, {day.year}", f"the {day.day}{tail} of {month} {day.year}",
         f"{month[:3]} {day.day} {day.year}",
@@ -77,17 +80,29 @@ def shifted_times(rng: random.Random) -> Phrase:
     elif minutes == 30:
         said = rng.choice(["half an hour", "30 minutes", "thirty minutes"])
     elif minutes in (90, 150):
-        said = rng.choice([f"{hours} and a half hours", f"{hours}.5 hours", f"{minutes} minutes", f"{hours} hours and 30 minutes"])
+        said = rng.choice(
+            [f"{hours} and a half hours", f"{hours}.5 hours", f"{minutes} minutes", f"{hours} hours and 30 minutes"]
+        )
     elif minutes % 60 == 0:
         said = rng.choice([f"{hours} hours", f"{WORDS[hours]} hours"])
     city = rng.choice([None, *CITIES])
     where = f" in {city}" if city else ""
     past = rng.random() < 0.5
-    moment = (NOW + timedelta(minutes=-minutes if past else minutes)).astimezone(ZoneInfo(CITIES[city]) if city else timezone.utc)
+    moment = (NOW + timedelta(minutes=-minutes if past else minutes)).astimezone(
+        ZoneInfo(CITIES[city]) if city else timezone.utc
+    )
     question = rng.choice(
-        [f"what time was it{where} {said} ago", f"what time was it {said} ago{where}", f"{said} ago what time was it{where}"]
+        [
+            f"what time was it{where} {said} ago",
+            f"what time was it {said} ago{where}",
+            f"{said} ago what time was it{where}",
+        ]
         if past
-        else [f"what time will it be{where} in {said}", f"what time will it be {said} from now{where}", f"in {said} what time will it be{where}"]
+        else [
+            f"what time will it be{where} in {said}",
+            f"what time will it be {said} from now{where}",
+            f"in {said} what time will it be{where}",
+        ]
     )
     return question, f"{moment:%H:%M} on {long(moment.date())}"
 
@@ -100,7 +115,11 @@ def carried_times(rng: random.Random) -> Phrase:
     later = "am" if (hour + 1) % 24 < 12 else "pm"
     ways = [f"{hour:02}:{minute:02}", f"{twelve}:{minute:02} {half}"]
     if minute == 0:
-        ways += [f"{twelve} {half}", f"{twelve}{half}", *(["noon"] if hour == 12 else ["midnight"] if hour == 0 else [f"{WORDS[twelve]} {half}"])]
+        ways += [
+            f"{twelve} {half}",
+            f"{twelve}{half}",
+            *(["noon"] if hour == 12 else ["midnight"] if hour == 0 else [f"{WORDS[twelve]} {half}"]),
+        ]
     if minute == 30:
         ways += [f"half past {twelve} {half}", f"half past {WORDS[twelve]} {half}"]
     if minute == 15:
@@ -133,8 +152,14 @@ def weekdays(rng: random.Random) -> Phrase:
     ])  # fmt: skip
     if rng.random() < 0.25:
         year = rng.randrange(1990, 2040)
-        month, day = rng.choice([(2, 30), (4, 31), (6, 31), (9, 31), (11, 31), (2, 31)] + ([] if calendar.isleap(year) else [(2, 29)] * 3))
-        return form.format(rng.choice([f"{year}-{month:02}-{day}", f"{day} {MONTHS[month - 1]} {year}", f"{MONTHS[month - 1]} {day}, {year}"])), None
+        month, day = rng.choice(
+            [(2, 30), (4, 31), (6, 31), (9, 31), (11, 31), (2, 31)] + ([] if calendar.isleap(year) else [(2, 29)] * 3)
+        )
+        return form.format(
+            rng.choice(
+                [f"{year}-{month:02}-{day}", f"{day} {MONTHS[month - 1]} {year}", f"{MONTHS[month - 1]} {day}, {year}"]
+            )
+        ), None
     day = some_day(rng)
     return form.format(written(day, rng)), f"= {DAYS[day.weekday()]}"
 
@@ -177,13 +202,17 @@ def holidays(rng: random.Random) -> Phrase:
 def changed(rng: random.Random) -> Phrase:
     """A word that changes what is asked: no tool gives the answer."""
     a, b = sorted((some_day(rng), some_day(rng)))
-    weekday, holiday, city = rng.choice(DAYS).lower(), rng.choice(["christmas", "easter", "halloween"]), rng.choice(sorted(CITIES))
+    weekday, holiday, city = (
+        rng.choice(DAYS).lower(),
+        rng.choice(["christmas", "easter", "halloween"]),
+        rng.choice(sorted(CITIES)),
+    )
     return rng.choice([
         f"how many {weekday}s are left this year", f"how many {rng.choice(['working', 'business'])} days until {holiday}",
         f"how many {weekday}s between {written(a, rng)} and {written(b, rng)}", f"how many full moons until {holiday}",
         f"what date is {rng.randint(2, 40)} {rng.choice(['working', 'business'])} days from today", f"how many weekends until {holiday}",
         f"how many hours until {holiday}", f"when does daylight saving time end in {city}", f"what time does the sun rise in {city}",
-        f"how many school days are left this year", f"what time does the last train leave {city}",
+        "how many school days are left this year", f"what time does the last train leave {city}",
     ]), None  # fmt: skip
 
 

@@ -48,7 +48,8 @@ DATES = (
 MEETING = ("Aquarium", "blue room", "Turing", "room 4", "the attic", "Oslo", "boardroom", "room 12", "Hopper", "lounge")
 FAULTS = (
     "the printer is broken", "vpn drops every hour", "cannot log in to the portal", "my laptop is dead",
-    "no sound in the big meeting room", "the export fails with error 500", "coffee machine leaks", "badge does not work",
+    "no sound in the big meeting room", "the export fails with error 500", "coffee machine leaks",
+    "badge does not work",
     "screen flickers since the update", "outlook keeps asking for my password", "the wifi is slow on floor 3",
     "a key of my keyboard is stuck", "the projector shows only green", "mails to the customer come back",
     "the build server is full", "my mouse is gone",
@@ -77,7 +78,8 @@ WORDINGS: Mapping[str, tuple[Wordings, Wordings]] = {
             ("put the {room} lights on", {"state": "on"}), ("the {room} lights should go off", {"state": "off"}),
             ("turn the {room} lights off", {"state": "off"}), ("switch the lamp in the {room} on", {"state": "on"}),
             ("{room} light to {brightness} percent", {"state": "on"}), ("light on in the {room}", {"state": "on"}),
-            ("turn off the lights in the {room}", {"state": "off"}), ("set {room} brightness to {brightness}", {"state": "on"}),
+            ("turn off the lights in the {room}", {"state": "off"}),
+            ("set {room} brightness to {brightness}", {"state": "on"}),
         ],
     ),
     "parcel": (
@@ -86,7 +88,8 @@ WORDINGS: Mapping[str, tuple[Wordings, Wordings]] = {
             ("where is package {number} now", {}), ("status of parcel {number}", {}), ("parcel {number}?", {}),
             ("when does {number} arrive", {}), ("i am waiting for {number}, where is it", {}),
             ("order {number} has not come yet", {}), ("track my package {number}", {}), ("is {number} on its way", {}),
-            ("look up parcel {number}", {}), ("wheres my stuff, number is {number}", {}), ("did {number} leave the depot", {}),
+            ("look up parcel {number}", {}), ("wheres my stuff, number is {number}", {}),
+            ("did {number} leave the depot", {}),
         ],
         [
             ("where is {number}", {}), ("track parcel {number}", {}), ("any news of parcel {number}", {}),
@@ -96,20 +99,25 @@ WORDINGS: Mapping[str, tuple[Wordings, Wordings]] = {
     ),
     "ticket": (
         [
-            ("open a ticket: {title}", {"priority": "normal"}), ("open a high priority ticket: {title}", {"priority": "high"}),
+            ("open a ticket: {title}", {"priority": "normal"}),
+            ("open a high priority ticket: {title}", {"priority": "high"}),
             ("ticket please, {title}", {"priority": "normal"}), ("low priority ticket: {title}", {"priority": "low"}),
             ("{title}, open a ticket", {"priority": "normal"}), ("urgent ticket: {title}", {"priority": "high"}),
-            ("file a ticket that {title}", {"priority": "normal"}), ("report to support: {title}", {"priority": "normal"}),
+            ("file a ticket that {title}", {"priority": "normal"}),
+            ("report to support: {title}", {"priority": "normal"}),
             ("{title} - this is urgent, open a ticket", {"priority": "high"}),
-            ("tell support that {title}", {"priority": "normal"}), ("new ticket, not urgent: {title}", {"priority": "low"}),
+            ("tell support that {title}", {"priority": "normal"}),
+            ("new ticket, not urgent: {title}", {"priority": "low"}),
             ("support ticket high: {title}", {"priority": "high"}), ("create ticket {title}", {"priority": "normal"}),
             ("log a ticket, low priority: {title}", {"priority": "low"}),
         ],
         [
-            ("create a ticket: {title}", {"priority": "normal"}), ("file a high priority ticket: {title}", {"priority": "high"}),
+            ("create a ticket: {title}", {"priority": "normal"}),
+            ("file a high priority ticket: {title}", {"priority": "high"}),
             ("open an urgent ticket: {title}", {"priority": "high"}), ("new ticket: {title}", {"priority": "normal"}),
             ("low prio ticket, {title}", {"priority": "low"}), ("report that {title}", {"priority": "normal"}),
-            ("open a low priority ticket: {title}", {"priority": "low"}), ("{title}, please file a ticket", {"priority": "normal"}),
+            ("open a low priority ticket: {title}", {"priority": "low"}),
+            ("{title}, please file a ticket", {"priority": "normal"}),
         ],
     ),
     "booking": (
@@ -132,7 +140,8 @@ WORDINGS: Mapping[str, tuple[Wordings, Wordings]] = {
     "expense": (
         [
             ("expense {amount} {money} for {what}", {}), ("i paid {amount} {money} for {what}", {}),
-            ("{what} {amount} {money}", {}), ("add {amount} {money}, {what}", {}), ("spent {amount} {money} on {what}", {}),
+            ("{what} {amount} {money}", {}), ("add {amount} {money}, {what}", {}),
+            ("spent {amount} {money} on {what}", {}),
             ("put {what} on my expenses, {amount} {money}", {}), ("claim {amount} {money} for {what}", {}),
             ("{amount} {money} {what}", {}), ("book an expense: {what}, {amount} {money}", {}),
             ("{what} cost me {amount} {money}", {}), ("i want {amount} {money} back for {what}", {}),
@@ -148,28 +157,36 @@ WORDINGS: Mapping[str, tuple[Wordings, Wordings]] = {
     "leave": (
         [
             ("i want {days} days of holiday from {first}", {"kind": "holiday"}), ("i am sick", {"kind": "sick"}),
-            ("sick today, back in {days} days", {"kind": "sick"}), ("holiday from {first} for {days} days", {"kind": "holiday"}),
+            ("sick today, back in {days} days", {"kind": "sick"}),
+            ("holiday from {first} for {days} days", {"kind": "holiday"}),
             ("request {days} days off starting {first}", {"kind": "holiday"}), ("calling in sick", {"kind": "sick"}),
             ("day off please, {first}", {"kind": "holiday"}), ("i have the flu, {days} days", {"kind": "sick"}),
-            ("vacation {first}, {days} days", {"kind": "holiday"}), ("not feeling well, staying home {days} days", {"kind": "sick"}),
-            ("can i take {days} days off from {first}", {"kind": "holiday"}), ("sick leave from {first}", {"kind": "sick"}),
+            ("vacation {first}, {days} days", {"kind": "holiday"}),
+            ("not feeling well, staying home {days} days", {"kind": "sick"}),
+            ("can i take {days} days off from {first}", {"kind": "holiday"}),
+            ("sick leave from {first}", {"kind": "sick"}),
             ("leave: holiday, {days} days, first day {first}", {"kind": "holiday"}),
         ],
         [
-            ("i would like {days} days of holiday from {first}", {"kind": "holiday"}), ("i feel sick", {"kind": "sick"}),
+            ("i would like {days} days of holiday from {first}", {"kind": "holiday"}),
+            ("i feel sick", {"kind": "sick"}),
             ("{days} days off from {first} please", {"kind": "holiday"}), ("sick for {days} days", {"kind": "sick"}),
-            ("holiday starting {first}, {days} days", {"kind": "holiday"}), ("sick leave for {days} days", {"kind": "sick"}),
-            ("i need vacation from {first}", {"kind": "holiday"}), ("take {days} days of vacation from {first}", {"kind": "holiday"}),
+            ("holiday starting {first}, {days} days", {"kind": "holiday"}),
+            ("sick leave for {days} days", {"kind": "sick"}),
+            ("i need vacation from {first}", {"kind": "holiday"}),
+            ("take {days} days of vacation from {first}", {"kind": "holiday"}),
         ],
     ),
 }  # fmt: skip
 OTHERS = (
-    "whats for lunch in the canteen", "who is our contact at the bank", "write a mail to the landlord", "sum up the minutes",
+    "whats for lunch in the canteen", "who is our contact at the bank", "write a mail to the landlord",
+    "sum up the minutes",
     "how many people work here", "translate this into french", "is the canteen open on sundays", "draft a job ad",
     "why is the sky blue", "what did the ceo say yesterday", "give me three names for a puppy", "who won the match",
     "explain the travel policy", "how do i fold a shirt", "make this text shorter", "what is the wifi password",
     "which lights are the most efficient", "how long do parcels take on average", "what counts as an expense",
-    "how many days of holiday do people get in france", "best way to word a support request", "do rooms have projectors",
+    "how many days of holiday do people get in france", "best way to word a support request",
+    "do rooms have projectors",
 )  # fmt: skip
 BEFORE = ("", "", "", "", "", "hi, ", "hey ", "please ", "pls ", "ok ", "hello, ", "can you ", "so ")
 BEHIND = ("", "", "", "", "", "", " please", " thanks", " pls", ".", "!", " thx", " asap")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.builtin import ToolConfig, default_tools
-from router.builtin.slots import ASSUMED, RESPELLED
+from router.builtin.slots import RESPELLED
 from router.builtin.slots import fill as fill_slots
 from router.calls.arguments import PARSE, QUESTION, Filled
 from router.learning.synthetic import generate
@@ -62,7 +62,7 @@ def test_units_are_found_where_no_pattern_fits(question: str, expected: str) -> 
 def test_of_how_many_a_in_b_the_first_is_the_target() -> None:
     filled = fill("number of teaspoons that go per tablespoon", TOOLS["unit_converter"])
     assert (filled.arguments["from_unit"], filled.arguments["to_unit"]) == ("tbsp", "tsp")
-    assert filled.arguments["value"] == 1 and filled.sources["value"] == ASSUMED
+    assert filled.arguments["value"] == 1 and filled.sources["value"] == PARSE
 
 
 def test_an_amount_is_not_taken_from_a_date() -> None:

@@ -27,8 +27,14 @@ ANSWERED = [
     ("what time was it an hour ago", "09:00 on Saturday 28 November 2026"),
     ("what time will it be 45 minutes from now in Tokyo", "19:45 on Saturday 28 November 2026"),
     ("in 90 minutes what time will it be", "11:30 on Saturday"),
-    ("if it is half past 8 in berlin, what time is it in los angeles", "08:30 in Berlin = 23:30 in Los Angeles (previous day)"),
-    ("if it is quarter to 9 in the evening in paris what time is it in tokyo", "20:45 in Paris = 04:45 in Tokyo (next day)"),
+    (
+        "if it is half past 8 in berlin, what time is it in los angeles",
+        "08:30 in Berlin = 23:30 in Los Angeles (previous day)",
+    ),
+    (
+        "if it is quarter to 9 in the evening in paris what time is it in tokyo",
+        "20:45 in Paris = 04:45 in Tokyo (next day)",
+    ),
     ("if it is 3 pm EST what time is it in UTC+5:30", "15:00 in EST = 01:30 in UTC+5:30 (next day)"),
     ("if it's 11:45 PM here what time is it in Khartoum", "23:45 in here = 01:45 in Khartoum (next day)"),
     ("how many weeks in 2026", "(52 weeks and 1 day)"),
@@ -61,8 +67,24 @@ HANDED_OVER = [
     ("if it is 9 am on 3 July in London what time is it in New York", "3"),
     ("what time does the sun rise in Oslo", "sun"),
 ]
-TURNED_BACK = ["and in metres?", "the same for Oslo", "what about tomorrow", "and for that?", "convert that to euros", "and Berlin?"]
-STRANGE = ["который час", "कितने बजे हैं", "今天天气怎么样", "كم الساعة", "날씨 어때", "กี่โมงแล้ว", "kitne baje hain", "🍕🍕🍕"]
+TURNED_BACK = [
+    "and in metres?",
+    "the same for Oslo",
+    "what about tomorrow",
+    "and for that?",
+    "convert that to euros",
+    "and Berlin?",
+]
+STRANGE = [
+    "который час",
+    "कितने बजे हैं",
+    "今天天气怎么样",
+    "كم الساعة",
+    "날씨 어때",
+    "กี่โมงแล้ว",
+    "kitne baje hain",
+    "🍕🍕🍕",
+]
 TALK = ["hola", "merci beaucoup", "спасибо", "привіт", "你好", "नमस्ते", "こんにちは", "👍", "dzień dobry"]
 
 

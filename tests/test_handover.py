@@ -25,7 +25,7 @@ from router.handover import background
 from router.handover.background import folder_of, learn, numbers, rollback, stand, worse
 from router.handover.gate import SCOPES, GateConfig
 from router.handover.handover import SEVERAL, Handover, HandoverConfig
-from router.handover.journal import Journal, JournalRow, schemas_of
+from router.handover.journal import Journal, JournalConfig, JournalRow, schemas_of
 from router.handover.learner import (
     Candidate,
     LearnerConfig,
@@ -171,6 +171,15 @@ def test_an_llm_that_disagrees_pauses_the_tool_for_every_process(
     assert handover(journal, tmp_path).gates.gate("call", "lamp").state == "paused"
 
 
+def test_a_stream_of_other_questions_pauses_everything(journal: Journal, tmp_path: Path, candidate: Candidate) -> None:
+    found, asked = handover(journal, tmp_path, candidate, audit=1e-9), 0
+    while found.gates.gate("call", "lamp").state == "live":
+        found.consider(f"book flight {asked} from Oslo to Kyoto next week")
+        asked += 1
+        assert asked < 100
+    assert "input has changed" in found.gates.gate("call", "lamp").reason
+
+
 def test_a_changed_schema_pauses_its_tool(journal: Journal, tmp_path: Path, candidate: Candidate) -> None:
     handover(journal, tmp_path)  # notes the schemas
     handover(journal, tmp_path, candidate)
@@ -235,6 +244,15 @@ def test_the_learner_puts_a_model_in_place_and_rolls_back(journal: Journal, tmp_
     assert rollback(journal, models, GATE) == 1 and journal.state()["model"] == 1
     with pytest.raises(ValueError, match="no model before number 1"):
         rollback(journal, models, GATE)
+
+
+def test_the_learner_lets_go_of_rows_that_are_too_old(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.db", JournalConfig(keep_days=1))
+    Handover(journal, TOOLS, HandoverConfig(tmp_path, GATE, learns=False))
+    journal.append(JournalRow("long ago", "collecting", at=1.0), TOOLS)
+    with pytest.raises(ValueError, match="0 lessons"):
+        learn(Journal(tmp_path / "j.db"), tmp_path, GATE, HASTY)
+    assert journal.count() == 0
 
 
 def test_a_candidate_that_is_right_less_often_is_not_put_in_place(candidate: Candidate) -> None:
@@ -437,6 +455,10 @@ def test_the_command_shows_pauses_promotes_and_erases(
     assert found.gates.gate("call", "lamp").by_hand == "promoted"
     assert main(["handover", "pause", "oven", *where]) == 2
     assert "no gate for 'oven'" in capsys.readouterr().err
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"question": "call 5551234", "tool": "invite", "arguments": {"guest": "5551234"}}', "utf-8")
+    assert main(["handover", "import", str(path), "--redact", "[0-9]{7}", *where]) == 0
+    assert b"5551234" not in (tmp_path / "journal.db").read_bytes()
     fill(journal, 3)
     assert main(["handover", "erase", "", *where]) == 0 and journal.count() == 0
 

@@ -6,9 +6,13 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
+import pgserver
 import pytest
 import sqlalchemy as sa
 
@@ -26,9 +30,22 @@ def row(question: str = "light in the hall", room: str = "hall", **more: object)
     return JournalRow(question, **{"mode": "shadow", "llm_call": ToolCall("lamp", {"room": room}), **more})
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    found = Journal(tmp_path / "journal.db")
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pgserver.PostgresServer]:
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
+    if request.param == "sqlite":
+        found = Journal(tmp_path / "journal.db")
+    else:
+        server = request.getfixturevalue("postgresql")
+        name = f"j{uuid.uuid4().hex}"
+        server.psql(f"CREATE DATABASE {name};")
+        found = Journal(server.get_uri(name).replace("postgresql://", "postgresql+psycopg://"))
     yield found
     found.close()
 
@@ -113,6 +130,14 @@ def test_no_change_of_the_state_is_lost_between_threads(journal: Journal) -> Non
     for thread in threads:
         thread.join()
     assert journal.state() == {"n": 40}
+
+
+def test_many_may_create_one_journal_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        for round_ in range(10):
+            journals = list(threads.map(Journal, [tmp_path / f"{round_}.db"] * 8))
+            assert [journal.append(row()) for journal in journals] == list(range(1, 9))
+            assert journals[0].state() == {}
 
 
 def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -51,6 +51,19 @@ def test_the_example_of_tools_as_people_have_them_says_what_it_says(capsys: pyte
     assert capsys.readouterr().out.splitlines() == printed
 
 
+def test_the_hand_over_of_the_example_notes_what_the_llm_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(example("handover"), names)
+    call = {"name": "calculator", "arguments": {"expression": "2+2"}}
+    with dspy.context(lm=scripted_lm(call, "It is 4.", call, native_tools=True)):  # it may be asked for the call again
+        names["agent"](question="what is 2+2")
+    ((_, row),) = names["handover"].journal.rows()
+    assert (row.question, row.llm_call.tool, row.mode) == ("what is 2+2", "calculator", "collecting")
+
+
 def test_every_example_is_marked() -> None:
     blocks, marked = README.count("```python"), len(re.findall(r"<!-- example:\w+ -->\n```python", README))
     assert blocks - marked == 1  # the agent on a router of one's own, which has to be trained first

@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from router.serve.callers import Admission, tag
+from router.serve.counting import Seen
 from router.serve.deciding import RouterDecider
 from router.serve.endpoint import Endpoint, ServeConfig
 from router.serve.upstream import HttpUpstream
@@ -145,6 +146,15 @@ def post(url: str, body: Any = ASKED, path: str = "/chat/completions", **more: A
     sent = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"} | more.pop("headers", {})
     return httpx.post(url + path, content=sent, headers=headers, timeout=30, **more)
+
+
+def seen_by(endpoint: Endpoint) -> Seen:
+    """The one request that was noted: that happens when its reply is on its way."""
+    until = time.monotonic() + 30
+    while not (noted := endpoint.counts.recent()) and time.monotonic() < until:
+        time.sleep(0.02)
+    (seen,) = noted
+    return seen
 
 
 # ---- live
@@ -290,7 +300,7 @@ def test_shadow_changes_nothing_and_notes_both_calls(start, upstream) -> None:
     endpoint, url = start("shadow")
     reply = post(url)
     assert reply.json() == completion(SWITCH) and reply.headers["x-switchyard"] == "shadow; forwarded"
-    (seen,) = endpoint.counts.recent()
+    seen = seen_by(endpoint)
     assert (seen.acted, seen.outcome, seen.agreed) == ("upstream", "call", True)
     assert seen.router == seen.upstream == [{"tool": "lights", "arguments": SWITCH}]
     assert seen.caller == tag(KEY) and KEY not in repr(seen)
@@ -325,7 +335,7 @@ def test_a_streamed_reply_is_heard_while_it_passes(start, upstream, packed: bool
     upstream.answer = lambda _: StreamingResponse(pieces(), headers=headers, media_type="text/event-stream")
     endpoint, url = start("shadow")
     assert post(url, ASKED | {"stream": True}).content == whole
-    (seen,) = endpoint.counts.recent()
+    seen = seen_by(endpoint)
     assert seen.agreed is True
 
 
@@ -333,7 +343,7 @@ def test_another_call_of_the_upstream_is_a_disagreement(start, upstream) -> None
     upstream.answer = lambda _: JSONResponse(completion({"room": "bathroom", "state": "on"}))
     endpoint, url = start("shadow")
     post(url)
-    assert endpoint.counts.recent()[0].agreed is False
+    assert seen_by(endpoint).agreed is False
     assert b'switchyard_agreement_total{agreed="false"} 1.0' in endpoint.counts.text()
 
 

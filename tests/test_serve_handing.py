@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from test_serve import ASKED, KEY, Upstream, completion, post, served
+from test_serve import ASKED, KEY, Sure, Upstream, completion, post, served
 
 from router.handover import background
 from router.handover.gate import GateConfig
 from router.handover.journal import Journal, JournalConfig
+from router.learning.data import read_examples
 from router.serve.callers import tag
 from router.serve.endpoint import Endpoint, ServeConfig
-from router.serve.handing import HandingConfig, HandoverDecider
+from router.serve.handing import HandingConfig, HandoverDecider, NotedDecider
 from router.serve.upstream import HttpUpstream
 
 WORDINGS = (
@@ -121,6 +122,22 @@ def test_a_journal_that_cannot_be_written_costs_no_request(start: Callable[..., 
         file.unlink()
     (tmp_path / f"journal-{tag('sk-another')}.db").mkdir()
     assert ask(url, "turn the kitchen lights on", key="sk-another")["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_a_trained_router_acts_and_its_journal_is_what_training_reads(
+    provider: tuple[Upstream, str], tmp_path: Path
+) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    endpoint = Endpoint(HttpUpstream(provider[1]), NotedDecider(Sure(), journal), ServeConfig(mode="live"))
+    with served(endpoint.app) as url:
+        assert ask(url, "turn the kitchen lights on")["by"] == "live; confidence=0.980"
+        assert ask(url, "perhaps turn the bathroom lights off")["by"] == "live; forwarded"
+        holding(journal, 2).export(tmp_path / "rows.jsonl", lessons_only=True)
+    acted, asked = [row for _, row in Journal(tmp_path / "journal.db").rows()]
+    assert (acted.mode, acted.llm_call, acted.router_call.tool) == ("act", None, "lights")
+    assert (asked.mode, asked.llm_call.tool) == ("shadow", "none")
+    examples, problems = read_examples(tmp_path / "rows.jsonl")
+    assert [example.tool for example in examples] == ["none"] and not problems
 
 
 def test_the_router_takes_a_tool_over_once_it_is_proven(

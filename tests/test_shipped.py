@@ -122,6 +122,8 @@ def test_route_gives_one_json_line_a_question(
             "arguments",
             "missing",
             "sources",
+            "places",
+            "shortlist",
             "steps",
             "confidence",
             "abstained",

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from router.calls.crf import best_path, log_partition
 from router.calls.gazetteer import Gazetteer
+from router.calls.numbers import number
 from router.calls.slots import asked_on, dated, learn_slots, plain, read_row
 from router.calls.tagger import CallModel
-from router.calls.values import number
 from router.network.artifact import ArtifactError
 from router.network.features import MAX_CHARACTERS, tokenise, tokens
 from router.types import Example

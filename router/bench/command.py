@@ -54,6 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         from router.bench.reward import run_rewards
 
         return run_rewards(args.seeds, args.out)
+    if args.serve:
+        from router.bench.serving import run_serving
+
+        if not args.calls:
+            print("Give the log that --serve is to train on and ask from with --calls FILE.", file=sys.stderr)
+            return 2
+        return run_serving(args.calls, args.rows, args.rate, args.seconds)
     if args.calls:
         from router.bench.calls import run_calls
 
@@ -369,5 +376,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--schemas", action="store_true", help="benchmark tools chosen by their schemas alone, on BFCL")
     parser.add_argument("--bfcl", help="the data folder of bfcl-eval, where the package is not installed")
     parser.add_argument("--clinc", help="CLINC150's data_full.json, for --schemas with 0 to 10 examples an intent")
+    parser.add_argument("--serve", action="store_true", help="benchmark the endpoint with a router trained on --calls")
+    parser.add_argument("--rate", type=int, default=200, help="requests a second of --serve (default 200)")
+    parser.add_argument("--seconds", type=float, default=60, help="seconds that --serve asks each way (default 60)")
     parser.add_argument("--reinforce", action="store_true", help="benchmark learning from rewards instead")
     return parser

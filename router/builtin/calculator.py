@@ -78,7 +78,7 @@ def to_python(expression: str) -> str:
     text = text.replace("×", "*").replace("·", "*").replace("÷", "/").replace("^", "**").replace("$", "")
     text = re.sub(r"√\s*(\d+(?:\.\d+)?)", r"sqrt(\1)", text).replace("√", "sqrt")
     text = re.sub(r"(?<=[\d)])\s*x\s*(?=[\d(.])", "*", text)
-    text = re.sub(r"\s+(?:mod|modulo)\s+", " % ", text)
+    text = re.sub(r"\s+(?:mod|modulo)\s+|(?<=[\d)])\s+%\s+(?=-\d)", f" {_MODULO} ", text)
     text = re.sub(r"\bper\s?cent\b", "%", text)
     text = re.sub(rf"({UNSIGNED}|\([^()]*\))\s*%\s*of\s+", r"(\1/100)*", text)
     text = re.sub(r"\s+of\s+(?=[\d(.])", "*", text)
@@ -89,14 +89,20 @@ def to_python(expression: str) -> str:
     text = re.sub(r"(?<=[\d)])\s*(?=\()", "*", text)
     text = re.sub(r"\b(sqrt|cbrt|ln|log10|log2|log|factorial|abs|sin|cos|tan)\*\(", r"\1(", text)
     text = re.sub(r"\b(sqrt|cbrt|ln|log|abs|sin|cos|tan)\s+(?:of\s+)?(\d+(?:\.\d+)?)", r"\1(\2)", text)
-    return re.sub(r"(?<![\w.])0+(?=\d)", "", text).strip()
+    return re.sub(r"(?<![\w.])0+(?=\d)", "", text).replace(_MODULO, "%").strip()
+
+
+_MODULO = "\x01"
+"""Stands for the remainder's sign while percentages are read, which have the same."""
 
 
 def parse(question: str) -> dict[str, Any] | None:
     """The arithmetic in ``question``, or None where there is none, or more story than arithmetic."""
     text = _strip(fractions(plain(clean(question))))
-    if not re.search(r"\d", text):
-        return None
+    if not re.search(r"\d", text) or re.search(r"\d{4}-\d\d-\d\d", text):
+        return None  # the hyphens of a date are no minus signs
+    if _SPACED.search(question) and _LISTS.search(text):
+        return None  # 100 200 300 are three numbers as likely as one
     for pattern, template in _PHRASES:
         match = pattern.fullmatch(text)
         if match:
@@ -105,11 +111,17 @@ def parse(question: str) -> dict[str, Any] | None:
     return _fits(_operators(text))
 
 
+_SPACED = re.compile(r"(?<!\d)\d{1,3}(?: \d{3})+(?!\d)")
+_LISTS = re.compile(r"\b(?:average|avg|mean|median|sum|total|add|product|max\w*|min\w*|largest|smallest|gcd|lcm)\b")
+
+
 def _fits(expression: str) -> dict[str, Any] | None:
     """The arguments if ``expression`` is one that has something to compute, else None."""
     expression = expression.strip(" =?.,")
     if not expression or len(expression) > MAX_EXPRESSION or re.fullmatch(rf"\(*\s*{NUMBER}\s*\)*", expression):
         return None
+    if re.search(r"[\d.]\s+[\d.]|%\s*[\d.]", expression.replace("% of", "*")):
+        return None  # numbers without a sign between them
     if any(word not in _FUNCTIONS and word not in _NAMES and word not in ("of", "mod") and not re.fullmatch(r"e\d*", word)
            for word in re.findall(r"[a-z][a-z0-9]*", expression)):  # fmt: skip
         return None
@@ -125,6 +137,7 @@ def _strip(text: str) -> str:
     text = re.sub(r"[$£€¥]\s*(?=[\d.])", "", text)
     text = re.sub(r"(?<=\d)\s*(?:dollars?|bucks?|usd|euros?|eur|pounds?|gbp|[$£€¥])(?![\w])", "", text)
     text = re.sub(r"\bper\s?cents?\b|\bpct\b|\bpercent(?:age)?(?=\s+(?:of|tip|off|discount)\b)", "%", text)
+    text = re.sub(r"(?<=[\d)])\s+%\s+(?=-?\d)", " mod ", text)
     text = re.sub(r"(?<=\d)\s+%", "%", text)
     text = text.replace("×", "*").replace("÷", "/").replace("^", "**").replace("plz", "please")
     previous = None
@@ -191,7 +204,7 @@ _WORDS = [
         (r"(?<=[\d)%!])\s+(?:plus|add(?:ed\s+to)?|and\s+add)\s+", " + "),
         (r"(?<=[\d)%!])\s+(?:minus|less|subtract|take\s+away|takeaway)\s+", " - "),
         (r"\s+(?:divided\s+by|divide\s+by|over|divided\s+into)\s+", " / "),
-        (r"(?<=\d)\s*(?:modulo|mod|modulus)\s*(?=\d)", " mod "),
+        (r"(?<=[\d)])\s*(?:modulo|modulus|mod)\s*(?=[-\d(])", " mod "),
         (r"\bminus\s+(?=\d)|\bnegative\s+(?=\d)", "-"),
         (r"\bpi\b", "pi"),
         (r"\bdouble\s+(?=\d)|\btwice\s+(?=\d)", "2 * "),
@@ -249,7 +262,7 @@ _PHRASES: list[tuple[re.Pattern[str], Any]] = [
         (rf"{_N}\s+(?:as\s+a|in)\s+(?:%|percent(?:age)?)\s+of\s+{_N}", r"\1 / \2 * 100"),
         (rf"(?:add|put)\s+{_N}%\s+(?:(?:sales\s+)?(?:vat|tax|gst|tip)\s+)?"
          rf"(?:to|on(?:to)?|on\s+top\s+of)\s+{_N}", r"\2 + \1%"),
-        (rf"(?:subtract|take|remove|deduct)\s+{_N}%\s+(?:off|from|of|off\s+of)\s+{_N}", r"\2 - \1%"),
+        (rf"(?:subtract|take|remove|deduct)\s+{_N}%\s+(?:off|from|off\s+of)\s+{_N}", r"\2 - \1%"),
         (rf"(?:increase|raise)\s+of\s+{_N}\s+by\s+{_N}%", r"\1 + \2%"),
         (rf"{_N}%\s+(?:vat|tax|gst|sales\s+tax|commission|interest|service\s+charge|deposit|fee|duty)\s+(?:on|of|for)"
          rf"\s+{_N}", r"\1% of \2"),

@@ -1,7 +1,7 @@
 """What a question asks of the calendar: the days that it names, what is to be told of them, and no word left over.
 
-Leaves out naming the days (``moments.py``) and telling (``calendar.py``). A form says what is asked; the words around it
-must be such as questions of that form are made of (``said.py``), or the form is not what was asked.
+Leaves out naming the days (``moments.py``) and telling (``calendar.py``). A form says what is asked; the words around
+it must be such as questions of that form are made of (``said.py``), or the form is not what was asked.
 """
 
 from __future__ import annotations
@@ -119,6 +119,13 @@ def _leap(asked: Asked, match: re.Match[str]) -> Arguments | None:
     return {"operation": "leap_year", "year": year} if year else None
 
 
+def _leap_day(asked: Asked, match: re.Match[str]) -> Arguments | None:
+    """ "does 2028 have a february 29": a year that has none has been refused before."""
+    day = asked.days[0].day
+    leaps = day is not None and (day.month, day.day) == (2, 29) and asked.days[0].in_year is None
+    return {"operation": "leap_year", "year": day.year} if leaps else None
+
+
 def _days_in_month(asked: Asked, match: re.Match[str]) -> Arguments:
     if match["mon"]:
         year, month = int(match["y"] or asked.today.year), MONTHS[match["mon"]]
@@ -145,7 +152,10 @@ def _age(asked: Asked, match: re.Match[str]) -> Arguments | None:
     born = asked.days[0]
     if born.in_year or born.day is None:
         return None
-    if re.search(r"\b(?:week\s*day|day\s+of\s+the\s+week|(?:what|which)\s+day)\b", asked.rest) or born.day > asked.today:
+    if (
+        re.search(r"\b(?:week\s*day|day\s+of\s+the\s+week|(?:what|which)\s+day)\b", asked.rest)
+        or born.day > asked.today
+    ):
         return {"operation": "weekday", "date": _day(born, None, asked)}
     if re.search(r"\bdays\s+old\b|\bin\s+days\b|\bhow\s+many\s+days\b", asked.rest):
         return {"operation": "days_until", "date": _day(born, None, asked)}
@@ -160,6 +170,8 @@ def _age_by_year(asked: Asked, match: re.Match[str]) -> Arguments | None:
 
 def _between(asked: Asked, match: re.Match[str]) -> Arguments | None:
     """Days from one day to the other; one without a year is the nearest to the other, in the order said."""
+    if not _JOINED.search(asked.rest):
+        return None  # "what day was christmas 2 months ago" says one day by two
     first, last = asked.days
     start, end = first.day, last.day
     if last.in_year:
@@ -189,12 +201,16 @@ def _left(asked: Asked, match: re.Match[str]) -> Arguments | None:
 
 
 def _last_day(year: int, month: int) -> date:
-    return date(year + month // 12, month % 12 + 1, 1).fromordinal(date(year + month // 12, month % 12 + 1, 1).toordinal() - 1)
+    return date(year + month // 12, month % 12 + 1, 1).fromordinal(
+        date(year + month // 12, month % 12 + 1, 1).toordinal() - 1
+    )
 
 
 def _other_unit(rest: str) -> bool:
     """Whether a span is asked for in another unit than days and weeks."""
-    return re.search(r"\bhow\s+many\s+(?:more\s+|full\s+|whole\s+)?(?!days|weeks|sleeps|nights|more)\w+", rest) is not None
+    return (
+        re.search(r"\bhow\s+many\s+(?:more\s+|full\s+|whole\s+)?(?!days|weeks|sleeps|nights|more)\w+", rest) is not None
+    )
 
 
 def _span(asked: Asked, match: re.Match[str]) -> Arguments | None:
@@ -255,16 +271,22 @@ _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _D = r"[\ue000-\uefff]"
 _THERE = r"(?:\s+(?:are|is|does|has|do))?(?:\s+there)?\s+"
 _SOME_YEAR = r"(?:the\s+year\s+)?(?P<y>\d{4})|(?P<whose>this|next|last)\s+year"
+_JOINED = re.compile(rf"{_D}\W*(?:[-–&]|\b(?:to|until|till?|and|minus|through|since|from|vs)\b).*{_D}", re.DOTALL)
 _BORN = r"\b(?:born|birthday|birth\s*date|date\s+of\s+birth|dob|b-?day|age|how\s+old)\b"
 
 
 def _form(
-    kinds: str, days: Sequence[int], pattern: str, read: Callable[[Asked, re.Match[str]], Arguments | None], tells: bool = False
+    kinds: str,
+    days: Sequence[int],
+    pattern: str,
+    read: Callable[[Asked, re.Match[str]], Arguments | None],
+    tells: bool = False,
 ) -> Form:
     return Form(tuple(kinds.split()), days, re.compile(pattern), read, tells)
 
 
 _FORMS = (
+    _form("leap_year", (1,), r"\b(?:have|has|had|there)\b", _leap_day),
     _form("leap_year holiday_date", (0,), r"(?P<any>\bnext\s+leap|\bin\s+a\s+leap)\s+year", _leap),
     _form("leap_year", (0,), rf"(?P<any>(?!))?(?:\b(?:{_SOME_YEAR}).*\bleap\b)", _leap),
     _form("leap_year", (0,), r"(?P<any>(?!))?(?P<whose>(?!))?\bleap\b.*?\b(?P<y>\d{3,4})\b", _leap),
@@ -276,12 +298,16 @@ _FORMS = (
         _days_in_month,
     ),
     _form(
-        "leap_year", (0,), rf"\b(?:how\s+many|number\s+of)\s+(?P<unit>days|weeks){_THERE}(?:in\s+)?(?:{_SOME_YEAR})", _days_in_year
+        "leap_year",
+        (0,),
+        rf"\b(?:how\s+many|number\s+of)\s+(?P<unit>days|weeks){_THERE}(?:in\s+)?(?:{_SOME_YEAR})",
+        _days_in_year,
     ),
     _form(
         "weekday",
         (0, 1),
-        r"(?P<asked>\b(?:(?:which|what)\s+)?(?:calendar\s+)?week\s*(?:number|no\.?|#)|\b(?:which|what)\s+week\b(?!\s*day)|\bcalendar\s+week\b|\bweek\s+of\s+the\s+year\b)",
+        r"(?P<asked>\b(?:(?:which|what)\s+)?(?:calendar\s+)?week\s*(?:number|no\.?|#)"
+        r"|\b(?:which|what)\s+week\b(?!\s*day)|\bcalendar\s+week\b|\bweek\s+of\s+the\s+year\b)",
         _week_number,
     ),
     _form("age", (1, 2), rf"(?!.*\b(?:until|till?|to)\b).*{_BORN}", _age, tells=True),
@@ -295,23 +321,29 @@ _FORMS = (
     _form(
         "days_until",
         (0,),
-        r"(?P<left>\bleft|\bremain(?:s|ing)?|\bmore\s+days|\bdays)\s+(?P<to>(?:in|of|to|until|till?|are|do\s+we\s+have)\s+)*"
+        r"(?P<left>\bleft|\bremain(?:s|ing)?|\bmore\s+days|\bdays)\s+"
+        r"(?P<to>(?:in|of|to|until|till?|are|do\s+we\s+have)\s+)*"
         r"(?P<whose>the|this)\s+(?P<whole>year|month)\b",
         _left,
     ),
     _form(
         "days_until days_between",
         (1,),
-        r"(?=.*\b(?:until|till?|untill|before|to|go|left|away|from|since|ago|passed|countdown|up|in\s+how\s+many|soon|how\s+far)\b)"
-        r".*\b(?P<asked>how\s+(?:many|long|far|much)|soon|away|number\s+of|days?|weeks?|countdown|time|nights|sleeps|months?|years?)\b",
+        r"(?=.*\b(?:until|till?|untill|before|to|go|left|away|from|since|ago|passed|countdown|up|in\s+how\s+many|soon"
+        r"|how\s+far)\b)"
+        r".*\b(?P<asked>how\s+(?:many|long|far|much)|soon|away|number\s+of|days?|weeks?|countdown|time|nights|sleeps"
+        r"|months?|years?)\b",
         _span,
     ),
     _form("add_days weekday", (1,), r"", _moved),
-    _form("weekday", (1,), r"^(?!.*\bhow\s+m)(?=.*\b(?:week\s*day|day\s+of\s+(?:the\s+)?week)\b)", _weekday, tells=True),
+    _form(
+        "weekday", (1,), r"^(?!.*\bhow\s+m)(?=.*\b(?:week\s*day|day\s+of\s+(?:the\s+)?week)\b)", _weekday, tells=True
+    ),
     _form(
         "weekday",
         (1,),
-        rf"\b(?P<asked>week\s*day|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day|day|(?:an?|on)\s+(?:{WEEKDAY}|weekend))\b",
+        r"\b(?P<asked>week\s*day|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day|day"
+        rf"|(?:an?|on)\s+(?:{WEEKDAY}|weekend))\b",
         _weekday,
     ),
     _form("holiday_date", (1,), r"", _date_of),

@@ -17,6 +17,7 @@ from datetime import date
 
 from router.builtin.dates import find_dates
 from router.builtin.english import FACTS, QUERY, QUOTED, composed, cues_in, cues_of, embeds_fact, has_cue
+from router.builtin.leftovers import unread
 from router.builtin.places import find as find_place
 from router.builtin.slots import as_said, fill
 from router.builtin.values import number_in, value_of
@@ -150,6 +151,8 @@ class Search:
                     continue
                 if name == "calculator" and any(a < end and start < b for a, b in dates):
                     continue  # the hyphens of a date are no minus signs
+                if name in _MEASURES and re.search(r"\d\s*$", text[:start]):
+                    continue  # the unit of a number is not one of its own
                 if any(a < start < b or a < end < b for a, b in (*closed, *dates)):
                     continue
                 if span.endswith("%") and _TAIL_OF_PERCENT.match(text, end):
@@ -178,8 +181,11 @@ class Search:
         filled = (fill if loose else as_said)(span, self.tools[name])
         if filled is None or filled.missing:
             return None
+        step = Step(ToolCall(name, filled.arguments), filled.sources, span.text)
+        if unread(span, step, self.tools[name], self.desk.understood(name), part=not loose):
+            return None
         self.probes += 1
-        step = self.desk.probe(Step(ToolCall(name, filled.arguments), filled.sources, span.text))
+        step = self.desk.probe(step)
         if step is None or step.result is None:
             return None
         if step.result.output is None:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import partial
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from router.builtin import ToolConfig
@@ -75,8 +74,8 @@ def _shifted(minutes: int, moment: datetime, place: str | None) -> str:
     """``90 minutes from now in Tokyo = 20:30 on Saturday 28 November 2026 (JST, UTC+9)``."""
     name, zone = _zone(place, moment) if place else ("", moment.tzinfo or timezone.utc)
     local = (moment.astimezone(timezone.utc) + timedelta(minutes=minutes)).astimezone(zone)
-    when = f"{_span(timedelta(minutes=abs(minutes)))} {'ago' if minutes < 0 else 'from now'}{f' in {name}' if name else ''}"
-    return f"{when} = {local:%H:%M} on {_date(local)} ({_offset(local)})"
+    span, side = _span(timedelta(minutes=abs(minutes))), "ago" if minutes < 0 else "from now"
+    return f"{span} {side}{f' in {name}' if name else ''} = {local:%H:%M} on {_date(local)} ({_offset(local)})"
 
 
 def _difference(moment: datetime, first: tuple[str, tzinfo], second: tuple[str, tzinfo]) -> str:
@@ -140,8 +139,9 @@ def _zone(place: str, moment: datetime) -> tuple[str, tzinfo]:
 
 
 def _time(text: str) -> tuple[int, int]:
-    found = find_times(spoken(text.strip()))
-    if len(found) != 1 or found[0].minutes is None or found[0].shift or (found[0].start, found[0].end) != (0, len(text.strip())):
+    said = spoken(text.strip())
+    found = [time for time in find_times(said) if (time.start, time.end) == (0, len(said)) and not time.shift]
+    if not found or found[0].minutes is None:
         raise ToolError(f"time {shorten(text, 20)!r} is not between 00:00 and 23:59. Write it like 15:30 or 3:30 pm.")
     return divmod(found[0].minutes, 60)
 

@@ -22,11 +22,17 @@ SMALL = 300_000
 """Inhabitants below which a name in lower case is a place only behind a word such as "in"."""
 _PLACE_SIGN, _TIME_SIGN = "\ue000", "\ue001"
 _TOKEN = re.compile(r"(?:utc|gmt)\s*[+-]\s*\d{1,2}(?::?\d\d)?|[^\W\d_][\w'’.-]*(?:/[A-Z]\w+)*", re.IGNORECASE)
-_BEFORE = re.compile(r"\b(?:in|at|for|of|to|from|between|and|over|near|vs\.?|is|are|than|phone|leaves)\s+(?:the\s+)?$|[,:/=>]\s*$")
+_BEFORE = re.compile(
+    r"\b(?:in|at|for|of|to|from|between|and|over|near|vs\.?|is|are|than|phone|leaves)\s+(?:the\s+)?$|[,:/=>]\s*$"
+)
 _HERE = re.compile(r"\b(?:here|for\s+(?:me|us)|my\s+(?:time|place|zone)|local(?:ly)?|at\s+home)\b")
-_DATE = re.compile(r"\b(?:date|day|today|month|year|weekday|tomorrow|yesterday|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b")
+_DATE = re.compile(
+    r"\b(?:date|day|today|month|year|weekday|tomorrow|yesterday|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b"
+)
 _WEEKDAY = re.compile(r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b")
-_TIME = re.compile(r"\b(?:time|clock|o'?clock|hour|late|now|early|noon|midnight|morning|night|dark|evening|asleep|awake|open|call)\b")
+_TIME = re.compile(
+    r"\b(?:time|clock|o'?clock|hour|late|now|early|noon|midnight|morning|night|dark|evening|asleep|awake|open|call)\b"
+)
 _DIFFERENCE = re.compile(
     r"\b(?:difference|diff|gap|lag|offset|ahead|behind|earlier|later|same|compare|vs|versus|watch)\b"
     r"|\b(?:hours?|zones?)\b.*\b(?:between|apart)\b|\b(?:between|apart)\b.*\bhours?\b"
@@ -40,6 +46,7 @@ _CHATTER = re.compile(
 )
 _THEN = re.compile(r"(?:\b(?:was|will|would|be)\b)")
 _NAMES_TIME = re.compile(r"(?:'s)?\s+(?:local\s+|current\s+)*(?:time|clock)\b|\W+vs\b")
+_TIMES = ("time", "time place", "time other_place place time")
 _EQUALS = re.compile(r"[=>→]|\bto\b")
 _AHEAD = re.compile(r"\b(?:ahead|behind|difference)\b")
 _SWAPPED = re.compile(rf"\b(?:behind|ahead\s+of)\s+{_PLACE_SIGN}+\s+is\s+{_PLACE_SIGN}")
@@ -134,7 +141,9 @@ def _is_place(name: str, before: str, after: str, size: int) -> bool:
         return True
     words = key.split()
     introduced = (_BEFORE.search(before.lower()) or _NAMES_TIME.match(after.lower())) is not None
-    if key in ZONES and (len(words) > 1 or name.isupper() or key not in _ENGLISH or re.match(r"\s+time\b", after.lower())):
+    if key in ZONES and (
+        len(words) > 1 or name.isupper() or key not in _ENGLISH or re.match(r"\s+time\b", after.lower())
+    ):
         return True
     if words[0] in words_of("clock") or words[-1] in words_of("clock") or "in" in words:
         return False
@@ -158,7 +167,7 @@ def _account(rest: str, *kinds: str, besides: re.Pattern[str] | None = None) -> 
 
 def _shifted(rest: str, time: Time, names: list[str]) -> Arguments | None:
     """The time so many minutes from now."""
-    if len(names) > 1 or not re.search(r"\b(?:time|hour|clock)\b", rest) or not _account(rest, "time", besides=_THEN):
+    if len(names) > 1 or not re.search(r"\b(?:time|hour|clock)\b", rest) or not _account(rest, "time", "time place", besides=_THEN):
         return None
     return {"ask": "time", **({"place": names[0]} if names else {}), "time": time.said}
 
@@ -167,9 +176,13 @@ def _carried(rest: str, time: Time, spots: list[Spot]) -> Arguments | None:
     """A time of one place in another: the time belongs to the place that stands nearest to it."""
     names = list(dict.fromkeys(spot.name for spot in spots))
     here = _HERE.search(rest)
-    if not names or len(names) + bool(here) != 2 or not re.search(r"\b(?:what|which|when|convert|change|to|in|as|how)\b|[=>→,]", rest):
+    if (
+        not names
+        or len(names) + bool(here) != 2
+        or not re.search(r"\b(?:what|which|when|convert|change|to|in|as|how)\b|[=>→,]", rest)
+    ):
         return None
-    if not _account(rest, "time", besides=_EQUALS):
+    if not _account(rest, *_TIMES, besides=_EQUALS):
         return None
     if len(names) == 1:
         place, other = names[0], None

@@ -8,17 +8,18 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date as Date
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from rapidfuzz import fuzz, process
 
 from router.builtin import ToolConfig
+from router.builtin.conversions import SIGNS, begins, conversion
 from router.builtin.dates import find_dates, read_date, shift
-from router.builtin.numbers import MAX_SHORT, NUMBER, clean, fractions, number, plain
+from router.builtin.numbers import MAX_SHORT, clean, digits, plain, portions
 from router.tools import Tool, ToolError, shorten
 
 MAX_AMOUNT = 1e15
@@ -81,7 +82,9 @@ HRK hrk kuna kunas croatian_kuna
 def build(config: ToolConfig) -> Tool:
     """The currency converter; dates such as "yesterday" are read from ``config.now``."""
     description = "Converts money between currencies, e.g. 100 USD to EUR, today or on a past date."
-    return Tool("currency", description, PARAMETERS, partial(run, config.now), partial(parse, config.now), effects=False)
+    return Tool(
+        "currency", description, PARAMETERS, partial(run, config.now), partial(parse, config.now), effects=False
+    )
 
 
 def run(
@@ -253,74 +256,49 @@ def _current() -> tuple[str, ...]:
     return tuple(sorted(code for code in bounds if bounds[code].last_date == bounds["USD"].last_date))
 
 
-_CUR = r"[a-z$£€¥₹₩₪₺₽₱฿][\w.$£€¥'łč]*(?:\s+[a-z][\w.']*){0,3}?"
-_SIGN = r"(?:us|c|ca|a|au|nz|hk|s|r|mex)?\$|[£€¥₹₩₪₺₽₱฿]"
-_LINK = r"(?:\s*(?:->|→|=\s*\??)\s*|\s+(?:in(?:to)?|to|for|as|is\s+how\s+many|is\s+how\s+much\s+in|equals?|worth\s+in|is\s+worth\s+in|is\s+what\s+in|get\s+me\s+in|vs\.?|versus|against|are\s+in|is\s+in|is)\s+)"
-_AMOUNT = rf"(?P<amount>{NUMBER})"
-_SHAPES = [
-    re.compile(pattern)
-    for pattern in [
-        rf"(?P<src>{_SIGN})\s*{_AMOUNT}(?:\s*(?:{_CUR}))??(?:\s+(?:worth|be|is|are))?{_LINK}(?:the"
-        rf"\s+)?(?P<dst>{_CUR}|{_SIGN})$",
-        rf"{_AMOUNT}\s*(?:of\s+)?(?P<src>{_SIGN}|{_CUR})(?:\s+(?:worth|be|is|are|cost|get))?{_LINK}(?:the"
-        rf"\s+)?(?P<dst>{_CUR}|{_SIGN})$",
-        rf"{_AMOUNT}\s*(?P<src>{_SIGN}|{_CUR})\s*,?\s+(?:so\s+)?how\s+(?:many|much)\s+(?P<dst>{_CUR})(?:\s+(?:is|are|"
-        rf"would|does|can|do|will)\b.*)?$",
-        rf"{_AMOUNT}\s*(?P<src>{_SIGN}|{_CUR})\s*,?\s+(?:so\s+)?(?:how\s+much|what)(?:'s)?\s+(?:is\s+|would\s+|are"
-        rf"\s+)?(?:that|it|this|they)\s+(?:be\s+)?(?:worth\s+)?in\s+(?P<dst>{_CUR}|{_SIGN})$",
-        rf"how\s+(?:many|much)\s+(?P<dst>{_CUR})\s+(?:(?:is|are|do|does|would|will|can|could|for|in|to|i|you|we|get|"
-        rf"there|be|make|makes|buy)\s+)*(?:an?\s+)?(?P<src>{_SIGN})\s*{_AMOUNT}(?:\s+\w+)?$",
-        rf"how\s+(?:many|much)\s+(?P<dst>{_CUR})\s+(?:(?:is|are|do|does|would|will|can|could|for|in|to|i|you|we|get|"
-        rf"there|be|make|makes|buy|with)\s+)*{_AMOUNT}\s*(?P<src>{_CUR}|{_SIGN})(?:\s+(?:worth|buy|get\s+me|get"
-        rf"\s+you|make|be))?$",
-        rf"how\s+(?:many|much)\s+(?P<dst>{_CUR})\s+(?:(?:is|are|do|does|would|will|can|for|in|to|i|you|get|there|buy|"
-        rf"with)\s+)*(?P<one>an?|one|the)\s+(?P<src>{_CUR})(?:\s+(?:worth|buy|get\s+me))?$",
-        rf"(?P<one>an?|one|the)\s+(?P<src>{_CUR})(?:\s+(?:worth|be|is|are))?{_LINK}(?:the\s+)?(?P<dst>{_CUR})$",
-        rf"(?:exchange\s+|conversion\s+|currency\s+)?rate\s+(?:(?:of|for|from|between|is)\s+)*(?:the"
-        rf"\s+)?(?P<src>{_CUR})(?:{_LINK}|\s+and\s+|/|-|\s+)(?:the\s+)?(?P<dst>{_CUR})$",
-        rf"^(?P<src>{_CUR})(?:{_LINK}|\s+and\s+|/|\s+)(?:the\s+)?(?P<dst>{_CUR})\s+(?:exchange\s+|conversion\s+)?rate$",
-        rf"^(?P<src>{_CUR})\s*(?:/|->|→)\s*(?P<dst>{_CUR})$",
-        r"^(?P<src>[a-z]{3})(?P<dst>[a-z]{3})(?:\s+rate)?$",
-        rf"^(?:in\s+)?(?P<dst>{_CUR}),?\s+(?:what\s+is\s+|how\s+much\s+is\s+)?(?:(?P<src>{_SIGN})\s*{_AMOUNT}|"
-        rf"(?P<amount2>{NUMBER})\s*(?P<src2>{_CUR}))$",
-        rf"^(?P<src>{_CUR})\s+(?:in(?:to)?|to|vs\.?|against)\s+(?P<dst>{_CUR})(?:[\s,:]+{_AMOUNT})?$",
-        rf"(?P<src>{_SIGN})\s*{_AMOUNT}\s+(?P<dst>{_CUR})$",
-    ]
-]
-_HEAD = re.compile(
-    r"^(?:(?:please|pls|hey|hi|so|ok|can|could|would|will|you|i|need|want|to|know|tell|me|convert|conversion|change|"
-    r"exchange(?!\s+rate)|turn|swap|transfer|"
-    r"what(?:'s|s|\s+is|\s+are|\s+was|\s+were|\s+would|\s+will)?|wat|is|was|were|are|the|calculate|quick(?:ly)?|if|"
-    r"have|had|got|today'?s|current|latest|value\s+of|worth\s+of|price\s+of|how\s+much\s+(?:is|are|was|were|would|"
-    r"will|does|do|can\s+i\s+get\s+for)|how\s+much(?=\s+[\d$£€¥])|be)(?![\w])[\s,:]*)+"
-)
-_TAIL = re.compile(
-    r"[\s,]*\b(?:please|pls|thanks|thank you|thx|today|now|right now|currently|at the moment|worth|"
-    r"approximately|roughly|exactly|exchange|conversion|money|currency|at today's rate|for me|would "
-    r"(?:it|that) be|is that|be|these days|on|back|in|at|of|the)$"
-)
-
-
 def parse(now: Callable[[], datetime], question: str) -> dict[str, Any] | None:
-    """Amount, currencies and perhaps the day, or None."""
-    text = plain(clean(question, MAX_SHORT))
-    today = now().date()
-    text, day = _take_date(text, today)
-    text = re.sub(r"(\d)\s*(?:mn|mln|mio)\b", r"\g<1>000000", text)
-    text = re.sub(r"(?<=\d)k\b", "000", text) if re.search(r"\d+k\b", text) else text
-    text = re.sub(r"\bhalf\s+a\s+", "0.5 ", fractions(text)).replace("0.5 of ", "0.5 ")
-    previous = None
-    while previous != text:
-        previous = text
-        text = _TAIL.sub("", text.strip(" ?!.,="))
-    opened = _HEAD.sub("", text)
-    for candidate in dict.fromkeys((opened, text)):
-        for pattern in _SHAPES:
-            match = pattern.search(candidate)
-            found = match and _arguments(match.groupdict())
-            if found:
-                return found | ({"date": day} if day else {})
-    return None
+    """Amount, currencies and perhaps the day of the conversion that ``question`` asks for, or None."""
+    text, day = _take_date(prepared(clean(question, MAX_SHORT)), now().date())
+    found = conversion(text, senses, prefixed=True)
+    if not found or len(found.quantity) > 1:
+        return None
+    (amount, source), target = found.quantity[0], found.target[0]
+    if not 0 <= amount <= MAX_AMOUNT or source[0] == target:
+        return None
+    return {"amount": amount, "from_currency": source[0], "to_currency": target} | ({"date": day} if day else {})
+
+
+def prepared(text: str) -> str:
+    """``text`` with its amounts as numbers; "" where one of them can be read in two ways."""
+    if _AMBIGUOUS.search(text):
+        return ""
+    return _SUFFIX.sub(lambda m: digits(f"${m[1]}")[1:], portions(digits(text), partial(begins, senses=senses)))
+
+
+_AMBIGUOUS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![\d.,]*\d)")
+"""2.500 is two and a half to some and two thousand five hundred to others."""
+_SUFFIX = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?(?:[kmbt]n?|mln|mio|trn))\b", re.IGNORECASE)
+
+
+def senses(name: str, alone: bool) -> Sequence[str]:
+    """The currency that ``name`` means; a word that stands alone may be misspelt."""
+    if len(name) == 3 and name.isupper() and name in _names().values():
+        return (name,)
+    code = _named(name.lower(), alone)
+    return (code,) if code else ()
+
+
+@lru_cache(4096)
+def _named(name: str, alone: bool) -> str | None:
+    if name in _NO_CURRENCIES or (len(name) < 3 and not set(name) & set(SIGNS)) or name.endswith("'s"):
+        return None
+    return lookup(name) if alone else _names().get(name)
+
+
+_NO_CURRENCIES = frozenset(
+    "all and any are bob can cup did end for get has how its lot mad new off one our out per top try was way who why "
+    "you".split()
+)
 
 
 def _take_date(text: str, today: Date) -> tuple[str, str | None]:
@@ -344,13 +322,3 @@ def _take_date(text: str, today: Date) -> tuple[str, str | None]:
     if month:
         return text[: month.start()] + text[month.end() :], f"{month[1]}-07-01"
     return text, None
-
-
-def _arguments(parts: dict[str, str | None]) -> dict[str, Any] | None:
-    digits = parts.get("amount") or parts.get("amount2")
-    amount = number(digits) if digits else 1
-    source = lookup(parts.get("src") or parts.get("src2") or "")
-    target = lookup(parts.get("dst") or "")
-    if not source or not target or source == target or not 0 <= amount <= MAX_AMOUNT:
-        return None
-    return {"amount": amount, "from_currency": source, "to_currency": target}

@@ -183,16 +183,22 @@ def points_back(request: str) -> str | None:
 
 _LINK = r"(?:and|or|but|ok(?:ay)?|so|then|also|now|well)\b\W*"
 _REFERS_BACK = re.compile(
-    rf"^\W*(?:{_LINK})*(?:(?:what|how)\s+about\s+(?!you\b)|(?:(?:the|do\s+the)\s+)?same\s+(?:for|in|with|on|at|thing|again|but)\b)"
+    rf"^\W*(?:{_LINK})*(?:(?:what|how)\s+about\s+(?!you\b)"
+    r"|(?:(?:the|do\s+the)\s+)?same\s+(?:for|in|with|on|at|thing|again|but)\b)"
     r"|^\W*(?:and|or|but)\s+(?!you\b)(?=(?:[^\W\d]+\W*){1,5}$)(?!.*\b(?:what|which|how|when|who|is|are)\b)"
-    rf"|^\W*(?:{_LINK})+(?:in|for|to|into|with|at|on|of|from|by|as)\s+(?!(?:\w+\W+){{7}})(?!.*\b(?:what|which|how|when|who|is|are)\b)"
+    rf"|^\W*(?:{_LINK})+(?:in|for|to|into|with|at|on|of|from|by|as)\s+(?!(?:\w+\W+){{7}})"
+    r"(?!.*\b(?:what|which|how|when|who|is|are)\b)"
     r"|^\W*(?:in|into|to|for|as)\s+[^\W\d]+(?:\s+[^\W\d]+)?\s*\?"
-    rf"|^\W*(?:{_LINK})*(?:(?:what|how)(?:'s|\s+(?:is|are|was|much|many|about))?\s+(?:\w+\s+)?)?(?:(?:is|are|in|of|for|to|convert|double|halve)\s+)?"
-    r"(?:that|those|these|them|it|this)\s+(?:in|into|to|as|for|from|by|times|plus|minus|instead|again|converted)\b(?!\s+(?:here|the)\b)",
+    rf"|^\W*(?:{_LINK})*(?:(?:what|how)(?:'s|\s+(?:is|are|was|much|many|about))?\s+(?:\w+\s+)?)?"
+    r"(?:(?:is|are|in|of|for|to|convert|double|halve)\s+)?"
+    r"(?:that|those|these|them|it|this)\s+"
+    r"(?:in|into|to|as|for|from|by|times|plus|minus|instead|again|converted)\b(?!\s+(?:here|the)\b)",
     re.IGNORECASE,
 )
 """A question that is one only after the turn before it: "and in metres?", "the same for Oslo", "convert that to euros"."""
-_ASKS_NOW = re.compile(r"\b(?:time|late|day|date|hour|weather|hot|cold|warm)\b.*\b(?:is|was|be)\s+it\b|\bis\s+it\b", re.IGNORECASE)
+_ASKS_NOW = re.compile(
+    r"\b(?:time|late|day|date|hour|weather|hot|cold|warm)\b.*\b(?:was|be)\s+it\b|\bis\s+it\b", re.IGNORECASE
+)
 
 
 @once

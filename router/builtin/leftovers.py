@@ -1,4 +1,4 @@
-"""What a question holds that no call took in: quantities, comparisons, a second rate, another unit than the answer's.
+"""What a question holds that no call took in: words, quantities, comparisons, another unit than the answer's.
 
 A tool that answers half a question without saying so is worse than an abstention, which hands the question to the
 language model. Leaves out telling several requests apart (``english.py``). Rules, not learned: a reader can see why a
@@ -11,18 +11,24 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
+from rapidfuzz.distance import OSA
+
+from router.builtin import currency, unit_converter
+from router.builtin.conversions import names
 from router.builtin.currency import lookup as currency_code
 from router.builtin.dates import find_dates
-from router.builtin.english import ASKS_INSIDE, REQUEST, cleaned, points_back, quantities
-from router.builtin.mentions import place_mentions
+from router.builtin.english import ASKS_INSIDE, MOOD, REQUEST, bare, cleaned, points_back, quantities
+from router.builtin.mentions import kind_of, place_mentions
 from router.builtin.moments import name_days
-from router.builtin.numbers import plain
+from router.builtin.numbers import PARTS, digits, plain
+from router.builtin.places import find as find_place
+from router.builtin.slots import READER
+from router.builtin.text import unclear
 from router.builtin.units import symbol_of
 from router.tools import Tool
-from router.types import Question, ToolCall
+from router.types import Question, Step, ToolCall
 
 _NUMBER = re.compile(
     r"(?<![\w.:/-])(\d+(?:\.\d+)?)(?:km|kg|mi|lbs?|ml|cm|mm|ft|in|oz|[gml]|usd|eur|gbp)?(?![\w:/]|\.\d|-\d)"
@@ -34,7 +40,6 @@ _TIME = re.compile(r"\b\d{1,2}(?:[:.]\d\d)?\s*[ap]\.?m\b\.?|\b\d{1,2}:\d\d\b|\b\
 _DURATION = re.compile(
     r"\b(?!1\s)\d+(?:\.\d+)?[\s-]*(?:hours?|hrs?|minutes?|mins?)\b(?!\s+(?:ahead|behind|earlier|later\s+than))"
 )
-_RATE = re.compile(r"\b(?:per|an?|each|every)\s+([^\W\d_]+)\b")
 _COMPARED = re.compile(
     r"%|\bper\s?cent(?:age)?\b|(?<!rather\s)(?<!other\s)\bthan\b|\b(?:divided|multiplied|twice|ratio\s+of)\b"
     r"|\b(?:half|double|triple)\s+(?:of|the|as|that)\b|\b(?:plus|minus|times)\s+(?:\d|the|as)|\d\s+times\b"
@@ -58,10 +63,12 @@ _SPAN = re.compile(r"\b(?:day|week|month|year)s?\b")
 """In a date, what tells "in 4 weeks" from "4 May"."""
 _COUNTS = frozenset(("calculator", "unit_converter", "currency", "calendar"))
 """Tools that use every quantity of a question that is theirs alone."""
-_CONVERTERS = {"unit_converter": partial(symbol_of, fuzzy=False), "currency": currency_code}
+CONVERTERS = {"unit_converter": partial(symbol_of, fuzzy=False), "currency": currency_code}
 """Tools that turn one quantity into one other, and how each reads a name."""
-_COMPOUND = (12, 14, 16, 60)
-"""Inches to the foot, pounds to the stone, ounces to the pound, minutes to the hour: two numbers become one value."""
+_PREPARED = {"unit_converter": unit_converter.prepared, "currency": currency.prepared}
+_SENSES = {"unit_converter": unit_converter.senses, "currency": currency.senses}
+_ACCOUNT = frozenset(("calendar", "clock"))
+"""Tools whose own parsers account for every word."""
 _ISO = re.compile(r"\b(\d{4})-(\d\d-\d\d)\b")
 _PARTS = {"days": (1, 7, 14), "months": (1, 12, 120)}
 """A number of days may have been said as weeks or fortnights, one of months as years or decades."""
@@ -84,12 +91,15 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
     if "search" in tools and (place := _other_place(cleaned(question), calls)):
         return place
     if "text" in tools and len(calls) == 1:
-        return _found(_TIMES_NUMBER, _without(said, str(calls[0].arguments.get("text", ""))))
+        said_text = str(calls[0].arguments.get("text", ""))
+        return unclear(cleaned(question), said_text) or _found(_TIMES_NUMBER, _without(said, said_text))
     if "text" in tools:
         return None if "calculator" in tools else _found(_TIMES_NUMBER, said) or _found(_DERIVED, said)
     if not tools <= {*_COUNTS, "search", "clock"}:
         return None
     derived = None if "calculator" in tools else _found(_DERIVED, said)
+    if len(calls) == 1 and tools <= CONVERTERS.keys():
+        return derived  # a conversion is read with all numbers or not at all
     if tools == {"calculator"}:
         derived = _other_measure(said)
     if tools == {"calendar"}:
@@ -97,27 +107,133 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
         derived = derived or _other_span(said, calls[-1].arguments.get("operation"))
     if "clock" in tools and not tools & _COUNTS:
         return derived
-    return derived or _unused_number(said, calls) or _unused_measure(said, calls)
+    return derived or _unused_number(said, calls)
 
 
-def crowded(question: Question, tool: Tool) -> bool:
-    """Whether ``question`` names more quantities than ``tool`` has slots for, wants a sum converted, or asks on about a
-    number that is no measure ("... has 353574 people, how many is that to the square mile"): filling the open slots of
-    one call does not answer it."""
-    said = quantities(question)
-    if tool.name == "calculator":
-        return _converts(said)
-    if tool.name in ("calendar", "clock") and (_DURATION.search(said) or _second_time(said)):
+def unread(
+    question: Question, step: Step, tool: Tool, understood: Collection[str] | None, part: bool = False
+) -> str | None:
+    """The first word of ``question`` that nothing accounts for; None where all are read.
+
+    Accounted for are the words of values, what an arithmetic grammar or a query takes whole, words ``understood`` to
+    say nothing more, and slips of these. Another word counts where it may qualify: beside a value or what is asked for
+    ("how many working days"), and anywhere in a ``part`` of a question, where a text is worked on, a learned reader
+    said what is to be done, or slots are open. Elsewhere it is scenery ("the taxi was 30 euros"). A text that is open
+    may be any words.
+    """
+    arguments = step.call.arguments
+    missing = [name for name, slot in tool.slots.items() if slot.required and name not in arguments]
+    by_reader = READER in step.sources.values()
+    by_grammar = "expression" in arguments and not by_reader
+    open_text = missing and all(kind_of(name, tool.slots[name].schema) == "text" for name in missing)
+    if understood is None or accounts(tool) or by_grammar or open_text:
+        return None
+    if place := _unused_place(question, step.call, tool):
+        return place
+    said, words = residue(question, step.call, tool)
+    strict = part or bool(missing) or by_reader or "text" in arguments
+    for match in words:
+        word = match[0].lower()
+        known = word in understood or word in _IDLE or _slip(word, _IDLE, 3) or _slip(word, understood, 6)
+        if not known and (strict or _qualifies(said, match, tool)):
+            return match[0]
+    if tool.name == "currency" and (second := _second_rate(said)):
+        return second
+    reckons = tool.name in CONVERTERS or "expression" in missing
+    return _unconverted(question, tool.name) if missing and reckons else None
+
+
+def accounts(tool: Tool) -> bool:
+    """Whether the own parser of ``tool`` accounts for every word, or takes them as they are."""
+    return tool.name in _ACCOUNT or any(kind_of(name, slot.schema) == "query" for name, slot in tool.slots.items())
+
+
+def _qualifies(said: str, match: re.Match[str], tool: Tool) -> bool:
+    """Whether a word of ``said`` stands where it may change the value beside it, or what is asked for."""
+    before, after = said[: match.start()].rstrip(" -"), said[match.end() :].lstrip(" -")
+    if before.removesuffix(" of")[-1:] in (_VALUE, _NUMBER_MARK) or after[:1] == _VALUE or _ASKS_FOR.search(before):
         return True
-    if tool.name == "calendar" and _other_span(said, None):
-        return True
-    if tool.name in _CONVERTERS and (_second_target(said, tool.name, ()) or _second_rate(said, ())):
-        return True
-    kinds = (slot.schema.get("type") for slot in tool.slots.values())
-    slots = sum(kind in ("number", "integer") for kind in kinds)
-    numbers = _undated_numbers(said, dated="date" in tool.slots)
-    asked_on = re.search(r"\b(?:that|those)\b", said) is not None and not _measured(said)
-    return slots > 0 and (len(numbers) > slots or (len(numbers) > 0 and asked_on))
+    part = match[0].lower() in PARTS and (after[:1] == _NUMBER_MARK or re.match(r"of\b", after) is not None)
+    return part or (after[:1] == _NUMBER_MARK and tool.name not in CONVERTERS)
+
+
+def _second_rate(said: str) -> str | None:
+    """The gallon of "1.75 euros a litre, what does a gallon cost": money for one measure becomes money for another."""
+    rates = {symbol: m[0] for m in _RATE.finditer(said) if (symbol := symbol_of(m[1], fuzzy=False))}
+    return list(rates.values())[-1] if len(rates) > 1 else None
+
+
+def _unconverted(question: Question, tool: str) -> str | None:
+    """The first number, or else the first unit or currency, of a question that is no conversion and no arithmetic."""
+    text = bare(question)
+    if tool in CONVERTERS and (second := _second_target(text, tool, ())):
+        return second
+    number = re.search(r"\d[\d.,]*", text) or re.search(r"\d[\d.]*", digits(text))
+    named = names(text, _SENSES[tool]) if tool in _SENSES else ()
+    return number[0] if number else next((token.text for token in named), None)
+
+
+_VALUE = "\x00"
+"""Stands for a value that a call took in."""
+_NUMBER_MARK = "\x01"
+"""The same of a number. Before that of a conversion stand verbs ("got 50 yen left"): what alters it is read as such."""
+_RATE = re.compile(r"\b(?:per|an?|each|every)\s+([^\W\d_]+)", re.IGNORECASE)
+_ASKS_FOR = re.compile(r"\b(?:how\s+(?:many|much)|which)$", re.IGNORECASE)
+_IDLE = MOOD | frozenset(
+    "it its u about around roughly exactly approximately please pls plz thanks thx left name out up back over away "
+    "still just only".split()
+)
+"""Words of the grammar, which say nothing by themselves."""
+
+
+def residue(question: Question, call: ToolCall, tool: Tool) -> tuple[str, list[re.Match[str]]]:
+    """(text of ``question`` with a mark in the place of each value, its words): what ``call`` does not hold."""
+    senses = _SENSES.get(call.tool)
+    said = re.sub(r"'(?:s|re|ve|ll|d|m)\b", " ", bare(question))
+    said = _PREPARED.get(call.tool, digits)(said)
+    said = said.replace(str(call.arguments.get("text") or _VALUE), _VALUE)
+    spans = [(start, end) for start, end, *_ in find_dates(said, _ANY_DAY)] if "date" in call.arguments else []
+    spans += [(token.start, token.end) for token in (names(said, senses) if senses else ())]
+    for start, end in spans:
+        said = f"{said[:start]}{_VALUE * (end - start)}{said[end:]}"
+    said = re.sub(r"[-+]?\d+(?:[.,:]\d+)*(?:e[+-]?\d+)?", lambda match: _NUMBER_MARK * len(match[0]), said)
+    held = [str(v) for name, v in call.arguments.items() if "enum" not in tool.slots[name].schema]
+    own = {word for value in held for word in re.findall(r"[^\W\d_]+", value.lower())}
+    found = list(re.finditer(r"[^\W\d_]+", said))
+    words = []
+    for match in found:
+        word = match[0].lower()
+        if word in own:
+            said = f"{said[: match.start()]}{_VALUE * len(word)}{said[match.end() :]}"
+        else:
+            words.append(match)
+    return said, words
+
+
+def _unused_place(question: Question, call: ToolCall, tool: Tool) -> str | None:
+    """A place that ``question`` names and a call of ``tool``, which has slots for places, does not hold."""
+    slots = [name for name, slot in tool.slots.items() if kind_of(name, slot.schema) == "place"]
+    held = [str(call.arguments[name]) for name in slots if name in call.arguments]
+    places, text = {find_place(name) for name in held}, " ".join(held).casefold()
+    for mention in place_mentions(bare(question)) if slots else ():
+        if mention.value.casefold() not in text and find_place(mention.value) not in places:
+            return mention.value
+    return None
+
+
+def _slip(word: str, known: Collection[str], least: int) -> bool:
+    """Whether ``word`` is one of ``known`` with two letters swapped, or, from ``least`` letters on, one letter off."""
+    letters = sorted(word) if len(word) > 3 else None
+    return any(
+        sorted(other) == letters
+        or (
+            min(len(word), len(other)) >= least
+            and other[0] == word[0]
+            and OSA.distance(word, other, score_cutoff=1) < 2
+        )
+        for other in known
+        if abs(len(other) - len(word)) < 2
+    )
 
 
 def reckons(question: Question) -> bool:
@@ -139,20 +255,8 @@ def cores(question: Question) -> Iterator[str]:
             yield text[: match.start()]
 
 
-def _undated_numbers(said: str, dated: bool) -> list[str]:
-    """The numbers of ``said``, 1 aside, that are no part of a date; "in 4 weeks" is one to a ``dated`` tool only."""
-    dates = [d for d in find_dates(said, _ANY_DAY) if dated or not _SPAN.search(said[d[0] : d[1]])]
-    found = (m for m in _NUMBER.finditer(said) if not any(start <= m.start() < end for start, end, *_ in dates))
-    return [m[1] for m in found if m[1] != "1"]
-
-
 def _converts(said: str) -> bool:
     return any(_measures(match[1]) for match in _TARGET.finditer(said))
-
-
-def _measured(said: str) -> bool:
-    """Whether a number of ``said`` carries a unit or a currency."""
-    return any(m["word"] is None or _measures(m["word"]) for m in _MEASURED.finditer(said))
 
 
 def _measures(word: str) -> bool:
@@ -168,7 +272,7 @@ def _unused_number(said: str, calls: Sequence[ToolCall]) -> str | None:
     """A date or a number of ``said`` that is in no argument. A span from today counts as used by any date; a date may
     be a holiday's name (the 4th of July) or, to a calculator, what an earlier step used."""
     said = _TIME.sub(" ", said)
-    taken = {*_values(calls), *_compounds(said, calls)}
+    taken = set(_values(calls))
     dated = any({"date", "days", "months", "holiday"} & set(call.arguments) for call in calls)
     reckoned = any(call.tool == "calculator" or "holiday" in call.arguments for call in calls)
     dates = find_dates(said, _ANY_DAY)
@@ -217,37 +321,13 @@ def _other_place(question: str, calls: Sequence[ToolCall]) -> str | None:
     return None
 
 
-def _unused_measure(said: str, calls: Sequence[ToolCall]) -> str | None:
-    """A second rate or a second thing to convert to, where one conversion is all that runs."""
-    if len(calls) != 1 or calls[0].tool not in _CONVERTERS:
-        return None
-    ends = [str(value) for value in calls[0].arguments.values()]
-    return _second_target(said, calls[0].tool, ends) or _second_rate(said, ends)
-
-
 def _second_target(said: str, tool: str, ends: Collection[str]) -> str | None:
     """The yen of "in euros and yen". ``ends`` are the conversion's, where known."""
     for match in _TARGETS.finditer(said):
-        one, other = _CONVERTERS[tool](match["one"]), _CONVERTERS[tool](match["other"])
+        one, other = CONVERTERS[tool](match["one"]), CONVERTERS[tool](match["other"])
         if one and other and one != other and (not ends or one in ends) and other not in ends:
             return match["other"]
     return None
-
-
-def _second_rate(said: str, ends: Collection[str]) -> str | None:
-    """The year of "3 miles a day, how many km is that a year"; "60 miles an hour in feet a second" is one rate."""
-    rates = {symbol: m[0] for m in _RATE.finditer(said) if (symbol := symbol_of(m[1], fuzzy=False))}
-    within = any("/" in end for end in ends) or set(rates) & set(ends)
-    return list(rates.values())[-1] if len(rates) > 1 and not within else None
-
-
-def _compounds(said: str, calls: Iterable[ToolCall]) -> Iterator[float]:
-    """The numbers of ``said`` that reading made one value of, as 67 inches of "5 foot 7"."""
-    numbers = [float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", said)]
-    for value in (call.arguments["value"] for call in calls if call.tool == "unit_converter"):
-        for pair in pairwise(numbers):
-            if any(pair[0] * factor + pair[1] == float(value) for factor in _COMPOUND):
-                yield from pair
 
 
 def _values(calls: Iterable[ToolCall]) -> Iterator[float | str]:

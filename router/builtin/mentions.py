@@ -7,7 +7,7 @@ taken. Leaves out the choice between these finds and a tool's own reading (``slo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
@@ -15,14 +15,12 @@ from typing import Any
 
 from rapidfuzz import fuzz
 
-from router.builtin.currency import lookup as currency_code
 from router.builtin.dates import find_dates
 from router.builtin.english import LEADING, TRAILING
 from router.builtin.holiday_names import holiday_in
 from router.builtin.numbers import NUMBER, number, plain
 from router.builtin.places import Place
 from router.builtin.places import find as find_place
-from router.builtin.units import symbol_of
 from router.calls.arguments import QUESTION
 
 
@@ -36,9 +34,6 @@ class Mention:
 
 
 _KINDS = {
-    "currency": "currency",
-    "unit": "unit",
-    "units": "unit",
     "place": "place",
     "city": "place",
     "location": "place",
@@ -118,103 +113,9 @@ def _alike(word: str, part: str) -> bool:
     return word == part or (len(part) > 4 and len(word) > 3 and fuzz.ratio(word, part) >= 84)
 
 
-def _find_units(text: str, slots: list[str], properties: Mapping[str, Any]) -> Found:
-    return _direction(plain(text), slots, list(_scan(plain(text), _unit, 3)))
-
-
-def _find_currencies(text: str, slots: list[str], properties: Mapping[str, Any]) -> Found:
-    return _direction(plain(text), slots, list(_scan(plain(text), _currency, 3)))
-
-
-_NOT_UNITS = frozenset([
-    "in", "a", "as", "to", "is", "of", "and", "the", "for", "at", "on", "it", "i", "do", "me", "my", "k", "be",
-    "us", "by", "an", "one", "no", "so",
-])  # fmt: skip
-_NOT_CURRENCIES = frozenset([
-    "in", "a", "as", "to", "is", "of", "and", "the", "for", "at", "on", "it", "i", "do", "me", "my", "be", "by",
-    "an", "no", "so", "how", "many", "much", "what", "all", "top", "can", "get", "give", "top", "need", "cup",
-    "try", "most", "change", "convert", "exchange", "rate", "worth", "today", "costs", "price", "would", "does",
-    "are", "that", "this", "have", "want", "with", "from", "into", "per", "one",
-])  # fmt: skip
-
-
-def _unit(words: str, before: str) -> str | None:
-    numbered = bool(re.search(r"\d\s?°?$", before))
-    if words in _NOT_UNITS and not (numbered and words == "in"):
-        return None
-    if len(words) < 2 and not numbered and not re.search(r"(?:\b(?:to|in|into|many|much|degrees)\s+|°)$", before):
-        return None
-    return _symbol({"f": "°F", "c": "°C", "k": "K"}.get(words, words))
-
-
-@lru_cache(4096)
-def _symbol(words: str) -> str | None:
-    return symbol_of(words, fuzzy=len(words) > 4)
-
-
 @lru_cache(4096)
 def _place(name: str) -> Place | None:
     return find_place(name, fuzzy=False)
-
-
-def _currency(words: str, before: str) -> str | None:
-    return _code(words)
-
-
-@lru_cache(4096)
-def _code(words: str) -> str | None:
-    if words in _NOT_CURRENCIES or (len(words) < 3 and words not in "$€£¥₹"):
-        return None
-    if " " not in words and len(words) > 3 and _place(words) and words not in ("euro", "real", "rand"):
-        return None
-    return currency_code(words)
-
-
-def _scan(text: str, read: Callable[[str, str], Any], most: int) -> Iterator[Mention]:
-    """Mentions of up to ``most`` words, the longest first, left to right, without overlap."""
-    tokens = list(re.finditer(rf"{NUMBER}|[$€£¥₹]|°?[^\W\d_][\w/²³'.]*[\w²³]|°?[^\W\d_]", text))
-    at = 0
-    while at < len(tokens):
-        if re.fullmatch(NUMBER, tokens[at][0]):
-            at += 1
-            continue
-        for size in range(min(most, len(tokens) - at), 0, -1):
-            start, end = tokens[at].start(), tokens[at + size - 1].end()
-            words = text[start:end]
-            if re.search(r"[\d,;:?!]", words) and not re.search(r"[²³23]$", words):
-                continue
-            value = read(words, text[:start])
-            if value is not None:
-                yield Mention(start, end, value)
-                at += size - 1
-                break
-        at += 1
-
-
-def _direction(text: str, slots: list[str], mentions: list[Mention]) -> Found:
-    """(from, to) of two mentions: the one with the number is "from"; of "how many A in B", A is "to"."""
-    if len(slots) != 2:
-        values = {m.value for m in mentions}
-        return {slots[0]: (mentions[0].value, QUESTION)} if len(slots) == 1 and len(values) == 1 else {}
-    source, target = (slots[0], slots[1]) if "from" in slots[0] or "to" in slots[1] else (slots[1], slots[0])
-    different = list({m.value: m for m in reversed(mentions)}.values())[::-1]
-    if len(different) != 2:
-        return {}
-    first, second = sorted(different, key=lambda m: m.start)
-    numbered = [m for m in (first, second) if _has_number(text, m)]
-    if len(numbered) == 1:
-        first, second = (first, second) if numbered[0] is first else (second, first)
-    elif not numbered and re.search(r"\b(?:how\s+(?:many|much)|number\s+of)\s+(?:\w+\s+)?$", text[: first.start]):
-        first, second = second, first
-    elif len(numbered) == 2:
-        return {}
-    return {source: (first.value, QUESTION), target: (second.value, QUESTION)}
-
-
-def _has_number(text: str, mention: Mention) -> bool:
-    before, after = text[: mention.start], text[mention.end :]
-    sign = text[mention.start : mention.end] in "$€£¥₹"
-    return bool(re.search(r"\d\s?°?$", before)) or (sign and bool(re.match(r"\s?\d", after)))
 
 
 _PREPOSITION = re.compile(
@@ -328,8 +229,6 @@ def find_times(text: str, slots: list[str], properties: Mapping[str, Any]) -> Fo
 FINDERS: dict[str, Callable[[str, list[str], Mapping[str, Any]], Found]] = {
     "number": _find_numbers,
     "enum": _find_enum,
-    "unit": _find_units,
-    "currency": _find_currencies,
     "place": _find_places,
     "date": _find_dates,
     "holiday": _find_holidays,

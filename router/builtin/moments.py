@@ -1,4 +1,4 @@
-"""The days that a question names, however they are said: "the third friday of march", "two weeks before last christmas".
+"""The days that a question names, however said: "the third friday of march", "two weeks before last christmas".
 
 Plain dates and holidays are found first; each then stands in the text as one sign, and rules that say how a day follows
 from another are applied to what is written around these signs until none applies. What is left of the text is all that
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -94,7 +94,7 @@ def _with_far_year(named: Named, today: date) -> Named:
     moment, (start, end) = named.moments[open_days[0]], years[0].span()
     year = int(years[0]["y"]) if years[0]["y"] else today.year + _which(years[0]["whose"])
     moments = list(named.moments)
-    moments[open_days[0]] = _set(moment, year, f"{named.text[moment.start:moment.end]} {years[0]['y'] or ''}".strip())
+    moments[open_days[0]] = _set(moment, year, f"{named.text[moment.start : moment.end]} {years[0]['y'] or ''}".strip())
     return replace(named, rest=named.rest[:start] + named.rest[end:], moments=tuple(moments))
 
 
@@ -229,7 +229,7 @@ def _index(name: str) -> int:
 
 
 def _holiday(match: re.Match[str], board: _Board) -> Moment | None:
-    """A holiday with the year or the country that stands beside it; "last" is its last one, "this year's" this year's."""
+    """A holiday with the year or the country beside it; "last" is its last one, "this year's" that of this year."""
     name, today, said = holiday_named(match["name"]), board.today, match.groupdict()
     where = said.get("of") or said.get("where")
     country = country_code(where) if where else None
@@ -316,7 +316,9 @@ _BACK = re.compile(r"before|ago|earlier|prior|subtract|take|minus|-")
 def _shift_of(span: str) -> tuple[int, int] | None:
     """(days, months) of "2.5 weeks", "1 year and 3 days"; half a day is cut, half a month is nothing for sure."""
     days = months = 0.0
-    for count, unit in re.findall(rf"(\d+(?:\.\d+)?|half|1/2|an?)(?:\s+an?)?(?:\s+\w+)?[\s-]+({'|'.join(_UNITS)})", span):
+    for count, unit in re.findall(
+        rf"(\d+(?:\.\d+)?|half|1/2|an?)(?:\s+an?)?(?:\s+\w+)?[\s-]+({'|'.join(_UNITS)})", span
+    ):
         many = {"half": 0.5, "1/2": 0.5, "a": 1.0, "an": 1.0}.get(count) or float(count)
         days, months = days + many * _UNITS[unit][0], months + many * _UNITS[unit][1]
     if not months.is_integer() or not (2 * days).is_integer() or max(days, 30 * months) > MAX_SHIFT:
@@ -355,18 +357,23 @@ def _weekday_beside(match: re.Match[str], board: _Board) -> Moment | None:
     back = _BACK.search(match["way"]) is not None
     if nth < 0 and not back:
         return None
-    gap = (base.day.weekday() - _index(match["wd"])) % 7 or 7 if back else (_index(match["wd"]) - base.day.weekday()) % 7 or 7
+    gap = (
+        (base.day.weekday() - _index(match["wd"])) % 7 or 7
+        if back
+        else (_index(match["wd"]) - base.day.weekday()) % 7 or 7
+    )
     gap += 7 * (abs(nth) - 1)
     days = -gap if back else gap
     return Moment(*match.span(), base.day + timedelta(days=days), base=base, days=days)
 
 
 def _in_year(match: re.Match[str], board: _Board) -> Moment | None:
-    """ "5 may next year"."""
+    """ "5 may next year", "christmas 2 years ago"."""
     base = board.day(match["base"])
     if base.in_year is None:
         return None
-    return replace(_set(base, board.today.year + _which(match["whose"]), match[0]), start=match.start(), end=match.end())
+    years = -int(match["ago"]) if "ago" in match.groupdict() else _which(match["whose"])
+    return replace(_set(base, board.today.year + years, match[0]), start=match.start(), end=match.end())
 
 
 def _set(moment: Moment, year: int, said: str) -> Moment:
@@ -382,7 +389,9 @@ _PERIOD = (
 )
 _HOW = rf"(?:(?P<whose>this|next|last)\s+year(?:'s|\s+is)\s+|(?:the\s+)?(?P<which>{_WHICH})\s+)?"
 _WHERE = r"\s+in\s+(?:the\s+)?(?P<where>[a-z]+(?:\s(?:states|kingdom|zealand|africa))?)"
-_FAR_YEAR = re.compile(r"(?:\b(?:in|of)\s+)?(?<![\w.,$€£])(?:(?P<y>[12]\d{3})(?![\w.,]\d|\w)|(?P<whose>this|next|last)\s+year\b(?!'s))")
+_FAR_YEAR = re.compile(
+    r"(?:\b(?:in|of)\s+)?(?<![\w.,$€£])(?:(?P<y>[12]\d{3})(?![\w.,]\d|\w)|(?P<whose>this|next|last)\s+year\b(?!'s))"
+)
 _ATOMS: list[tuple[re.Pattern[str], Callable[[re.Match[str], _Board], Moment | None]]] = [
     (_rule(rf"(?:the\s+)?(?P<nth>{_NTH})\s+(?P<wd>{WEEKDAY}|day)\s+(?:of|in)\s+(?:{_PERIOD})"), _of_month),
     (
@@ -406,12 +415,26 @@ _ATOMS: list[tuple[re.Pattern[str], Callable[[re.Match[str], _Board], Moment | N
 _RULES: list[tuple[re.Pattern[str], Callable[[re.Match[str], _Board], Moment | None]]] = [
     (_rule(rf"(?:(?P<since>since)|from|after|before|until|till?|to|on|by)\s+(?P<wd>{WEEKDAY})"), _bare_weekday),
     (_rule(rf"{_BASE}\s*,?\s*(?:of\s+)?(?P<whose>this|next|last)\s+year"), _in_year),
-    (_rule(rf"(?:the\s+)?(?:(?P<nth>{_NTH}|next|previous)\s+)?(?P<wd>{WEEKDAY})\s+(?P<way>after|before|following)\s+{_BASE}"), _weekday_beside),
+    (_rule(rf"{_BASE}\s+(?P<ago>\d{{1,4}})\s+years?\s+ago"), _in_year),
+    (
+        _rule(
+            rf"(?:the\s+)?(?:(?P<nth>{_NTH}|next|previous)\s+)?(?P<wd>{WEEKDAY})\s+"
+            rf"(?P<way>after|before|following)\s+{_BASE}"
+        ),
+        _weekday_beside,
+    ),
     (_rule(rf"(?:add|(?P<way>subtract|take))\s+{_SPAN}\s+(?:to|onto|from|off)\s+{_BASE}"), _moved),
-    (_rule(rf"{_SPAN}\s+(?P<way>after|from|following|past|later\s+than|on|before|prior\s+to|earlier\s+than)\s+{_BASE}"), _moved),
+    (
+        _rule(
+            rf"{_SPAN}\s+(?P<way>after|from|following|past|later\s+than|on|before|prior\s+to|earlier\s+than)\s+{_BASE}"
+        ),
+        _moved,
+    ),
     (_rule(rf"(?:the\s+)?day\s+(?P<way>after|before|following)\s+{_BASE}"), _moved),
     (_rule(rf"{_BASE}\s*,?\s*(?:(?P<way>\+|-|plus|minus)|and\s+(?:wait|add))\s*{_SPAN}"), _moved),
-    (_rule(rf"{_SPAN}\s+(?P<way>ago|hence|from\s+here)"), _moved),
+    (_rule(rf"{_SPAN}\s+(?P<way>ago|hence|ahead|from\s+here)"), _moved),
     (_rule(rf"(?P<into>in|after)\s+{_SPAN}(?:'?\s*(?:is\s+)?time)?"), _moved),
 ]
-_COUNTED = re.compile(r"\b(?:days?|weeks?|months?|years?|hours?|minutes?|seconds?|nights?|many)\s+(?:are\s+|are\s+there\s+)?$")
+_COUNTED = re.compile(
+    r"\b(?:days?|weeks?|months?|years?|hours?|minutes?|seconds?|nights?|many)\s+(?:are\s+|are\s+there\s+)?$"
+)

@@ -17,30 +17,45 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from router.builtin.numbers import NUMBER, clean, number, plain
+from router.builtin.leftovers import accounts, residue
+from router.builtin.numbers import NUMBER, PARTS, clean, number, plain
+from router.builtin.slots import fill
+from router.builtin.values import value_of
 from router.network import Router
 from router.network.artifact import Head
+from router.network.features import tokenise
 from router.tools import Tool
-from router.types import Example
+from router.types import Example, Question, ToolCall
 
 OPEN = "?"
 """The class of questions whose slot the examples leave open."""
 MIN_EXAMPLES = 6
 """A value or shape that fewer examples show is not learned."""
+MIN_READ = 2
+"""Examples in which a word has to have been read right."""
+COMMON = 4
+"""Tools from which a word counts as one that goes with any."""
+_MARKS = frozenset(".,;:!?'\"-()")
+_OPERATORS = frozenset("*/^+=<>×÷√")
 SURE = 0.85
 """Probability from which a reading counts."""
 
 
 @dataclass(frozen=True)
 class Readers:
-    """The heads that a router keeps, at work on questions. Immutable and safe to share between threads."""
+    """The heads that a router keeps, at work on questions. Immutable and safe to share between threads.
+
+    A question that says no more than "what is 9" asks for no operation, the signs of one that is written out mean what
+    they mean, and thirds and dozens are numbers that only a reader of numbers knows: of these nothing is read.
+    """
 
     router: Router
 
     def read(self, question: str, tool: str, slot: str) -> str | None:
         """The slot's value where the head is sure of it; numbers of the question stand in their places."""
         head = self.router.readers.get((tool, slot))
-        if head is None:
+        said = {word for word in tokenise(plain(clean(question))) if not word.isdigit()} - _MARKS
+        if head is None or said <= self.router.fillers or said & (PARTS | _OPERATORS):
             return None
         value, probability = head.read(self.router.features([question])[0])
         if probability < SURE or value == OPEN:
@@ -54,7 +69,8 @@ def readers_of(router: Router) -> Readers | None:
 
 
 def fit_readers(router: Router, examples: Sequence[Example], tools: Mapping[str, Tool]) -> Router:
-    """``router`` with a head for every required slot of ``tools`` that is an enum, or a text with a number in it."""
+    """``router`` with a head for every required slot of ``tools`` that is an enum, or a text with a number in it, and
+    with the words that the readings of ``tools`` understand."""
     by_tool: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         by_tool[example.tool].append(example)
@@ -73,7 +89,33 @@ def fit_readers(router: Router, examples: Sequence[Example], tools: Mapping[str,
             features = router.features([rows[i].question for i in kept])
             targets = np.array([values.index(labels[i]) for i in kept])
             heads[name, slot] = _softmax_regression(features, targets, values)
-    return router.having(readers=heads)
+    router = router.having(readers=heads)
+    return router.having(understood=understood(router, examples, tools))
+
+
+def understood(router: Router, examples: Sequence[Example], tools: Mapping[str, Tool]) -> dict[str, frozenset[str]]:
+    """By tool, the words that say nothing more than what its reading makes of a question: they stand in MIN_READ
+    examples or more whose reading is what is meant. What goes with COMMON tools or more goes with all.
+    """
+    readers = readers_of(router)
+    counts = {name: Counter[str]() for name, tool in tools.items() if not accounts(tool)}
+    for example in examples:
+        if example.arguments and example.tool in counts:
+            question, tool = Question(example.question), tools[example.tool]
+            filled = fill(question, tool, readers)
+            if not filled.missing and _same(tool, filled.arguments, example.arguments):
+                _, words = residue(question, ToolCall(tool.name, filled.arguments), tool)
+                counts[tool.name].update({match[0].lower() for match in words})
+    found = {name: {word for word, n in words.items() if n >= MIN_READ} for name, words in counts.items()}
+    common = {word for word, n in Counter(word for words in found.values() for word in words).items() if n >= COMMON}
+    return {name: frozenset(words | common) for name, words in found.items() if words}
+
+
+def _same(tool: Tool, read: Mapping[str, object], meant: Mapping[str, object]) -> bool:
+    if dict(read) == dict(meant):
+        return True
+    given, wanted = tool.call(read).output, tool.call(meant).output
+    return given is not None and wanted is not None and value_of(given) == value_of(wanted)
 
 
 def _learnable(tool: Tool) -> list[str]:

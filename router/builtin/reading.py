@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from router.builtin import calendar_reading, clock_reading
 from router.builtin.chains import MAX_STEPS, Search, dangling, exact
 from router.builtin.english import composed, cues_in, embeds_fact, halves, points_back, requests
-from router.builtin.leftovers import cores, crowded, reckons, unused
-from router.builtin.slots import ASSUMED, RESPELLED, as_said, fill
+from router.builtin.leftovers import CONVERTERS, cores, reckons, unread, unused
+from router.builtin.slots import RESPELLED, as_said, fill
 from router.calls.arguments import PARSE, Filled
 from router.tools import Tool, shorten
 from router.tools.reading import Desk
@@ -107,7 +107,7 @@ def _concatenated(found: Sequence[Plan], decision: Decision) -> Plan:
 def _certain(found: Plan) -> bool:
     """Whether tools serve it on their parsers' own readings, and no search result is merely alike."""
     return found.outcome == "call" and all(
-        set(step.sources.values()) <= {PARSE, ASSUMED}
+        set(step.sources.values()) <= {PARSE}
         and (step.call.tool != "search" or (step.result is not None and exact(step.result)))
         for step in found.steps
     )
@@ -135,17 +135,17 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
     tool = tools[decision.tool]
     filled = fill(question, tool, desk.readers)
     if filled.missing or not _by_parser(filled, tool):
-        filled = _core(question, tool) or filled
+        filled = _core(question, tool, desk) or filled
     if not _by_parser(filled, tool):
         left = _READS_WHOLE[tool.name](question.text)
         return handed_over(f"{tool.name} does not take {left!r} in." if left else f"{tool.name} has no such question.")
-    if filled.missing and crowded(question, tool):
-        return handed_over(f"The question holds more than one call of {tool.name} takes in.")
     step = Step(ToolCall(tool.name, filled.arguments), filled.sources, question.text)
+    if filled.missing and (left := _left(question, step, desk)):
+        return handed_over(f"{tool.name} does not take {left!r} in.")
     if filled.missing:
         return Plan(decision, (step,), filled.missing, reason=f"Open slots: {', '.join(filled.missing)}.")
-    if left := unused(question, [step.call]):
-        core = _core(question, tool)
+    if left := _left(question, step, desk):
+        core = _core(question, tool, desk)
         if core is None or core.arguments != filled.arguments:
             return handed_over(f"{tool.name} does not take {left!r} in.")
     if tool.name == "search" and (probed := desk.probe(step)) is not None:
@@ -154,16 +154,24 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
     return Plan(decision, (step,))
 
 
+def _left(question: Question, step: Step, desk: Desk) -> str | None:
+    """What of ``question`` the one call of ``step`` does not take in; None where it takes all."""
+    tool = desk.tools[step.call.tool]
+    return unused(question, [step.call]) or unread(question, step, tool, desk.understood(tool.name))
+
+
 def _by_parser(filled: Filled, tool: Tool) -> bool:
-    """Whether ``filled`` is what the tool's own parser reads, where that alone accounts for every word."""
+    """Whether ``filled`` is what the tool's own parser reads, where that alone accounts for every word, slips included."""
     return tool.name not in _READS_WHOLE or (not filled.missing and set(filled.sources.values()) <= {PARSE, RESPELLED})
 
 
 def _read_whole(question: Question, decision: Decision, desk: Desk) -> bool:
     """Whether the tool that the router is sure of accounts for every word, so that no other has a part in it."""
-    if decision.abstained or decision.tool not in _READS_WHOLE or decision.tool not in desk.tools:
+    if decision.abstained or decision.tool not in desk.tools:
         return False
-    return as_said(question, desk.tools[decision.tool]) is not None
+    if decision.tool in CONVERTERS:
+        return not embeds_fact(question) and _takes_all(question, decision, desk)
+    return decision.tool in _READS_WHOLE and as_said(question, desk.tools[decision.tool]) is not None
 
 
 def _chain(question: Question, decision: Decision, desk: Desk) -> Plan | None:
@@ -184,22 +192,23 @@ def _takes_all(question: Question, decision: Decision, desk: Desk) -> bool:
     """Whether one tool's own parser uses every quantity, where a chain lost one ("add 123 days to 24 October 2000")."""
     if decision.tool not in desk.tools or decision.tool == "search":
         return False
-    return _whole(question, desk.tools[decision.tool]) is not None
+    return _whole(question, desk.tools[decision.tool], desk) is not None
 
 
-def _core(question: Question, tool: Tool) -> Filled | None:
+def _core(question: Question, tool: Tool, desk: Desk) -> Filled | None:
     """What the tool's own parser makes of the request alone, without what is told around it; None where it makes
     nothing of it or something is left over."""
     for core in cores(question):
-        if (filled := _whole(question.part(core), tool)) is not None:
+        if (filled := _whole(question.part(core), tool, desk)) is not None:
             return filled
     return None
 
 
-def _whole(question: Question, tool: Tool) -> Filled | None:
+def _whole(question: Question, tool: Tool, desk: Desk) -> Filled | None:
     """The tool's own parser's reading of ``question`` where it leaves nothing over."""
     filled = as_said(question, tool)
-    return filled if filled and not unused(question, [ToolCall(tool.name, filled.arguments)]) else None
+    step = filled and Step(ToolCall(tool.name, filled.arguments), filled.sources)
+    return filled if step and not _left(question, step, desk) else None
 
 
 def _known_fact(question: Question, desk: Desk) -> bool:

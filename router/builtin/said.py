@@ -1,8 +1,8 @@
 """The words that questions of one kind are made of, besides what they name: learned from questions with known calls.
 
-A question with another word says something that its call does not do, unless the word is told beside the question ("my
-visa runs out on 3 may, which day is that"), is a slip of the pen, or goes with any question at all. Leaves out where the
-words come from (``router.learning.shipped`` makes ``said.json``, training the fillers).
+A question with another word says something that its call does not do, unless the word is told beside the question
+("my visa runs out on 3 may, which day is that"), is a slip of the pen, or goes with any question at all. Leaves out
+where the words come from (``router.learning.shipped`` makes ``said.json``, training the fillers).
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ SAID, ROUTER = HERE / "said.json", HERE / "weights" / "config.json"
 CHANGES = frozenset("next last this previous coming half every".split())
 """Words that turn what is named into another thing: whatever reads a name reads them with it, or they are unread."""
 _CLAUSE = re.compile(r"[,;:.?!]+(?=\s)")
-_TELLS = re.compile(r"\s*(?:(?:so|and|but|ok(?:ay)?)\s+)*(?:my|our|his|her|their|i|i'm|we|he|she|they|the|a|an|it|it's)\b")
+_TELLS = re.compile(
+    r"\s*(?:(?:so|and|but|ok(?:ay)?)\s+)*(?:my|our|his|her|their|i|i'm|we|he|she|they|the|a|an|it|it's)\b"
+)
 _ASKS = re.compile(r"\b(?:what|which|how|when|who|where|why|is\s+(?:it|that|there)|does|do|did|will|can)\b")
 _WORD = re.compile(r"[^\W\d_\ue000-\uefff]+|\d[\d.,:/]*|[%$€£¥+*/=<>^]")
 _ENDING = re.compile(r"(?<=\w\w)(?:ing|ed|s)$")
@@ -40,10 +42,12 @@ def unread(rest: str, tool: str, *kinds: str, tells: bool = False) -> list[tuple
 
 @cache
 def said(tool: str, *kinds: str) -> frozenset[str]:
-    """The words of questions whose call of ``tool`` is of one of ``kinds``: a value of its enum, perhaps with the names of
-    its slots behind it ("time place"), and words that go with any question."""
-    found = (words for name, words in _all()[tool].items() if any(f"{name} ".startswith(f"{kind} ") for kind in kinds))
-    return (_fillers() | {word for words in found for word in words}) - CHANGES
+    """The words of questions whose call of ``tool`` is of one of ``kinds``, and words that go with any question. A kind is
+    a value of the tool's enum and the names of the other slots ("time place"), or the value for all kinds that have it.
+    """
+    names = kinds_of(tool)
+    wanted = {name for kind in kinds for name in ([kind] if kind in names else names) if f"{name} ".startswith(f"{kind} ")}
+    return (_fillers() | {word for name in wanted for word in _all()[tool][name]}) - CHANGES
 
 
 def foreign(rest: str, tool: str) -> str | None:
@@ -91,7 +95,7 @@ def _may_be_idle(word: str) -> bool:
 def _is_known(word: str, known: frozenset[str]) -> bool:
     if word in known or _ENDING.sub("", word) in known:
         return True
-    if len(word) < MIN_LETTERS - 1 or word in CHANGES or word in _words():
+    if len(word) < MIN_LETTERS - 1 or word in CHANGES or word in spelled():
         return False
     return any(len(other) >= MIN_LETTERS and OSA.distance(word, other, score_cutoff=1) <= 1 for other in known)
 
@@ -103,7 +107,8 @@ def _trade(tool: str) -> frozenset[str]:
 
 
 @cache
-def _words() -> frozenset[str]:
+def spelled() -> frozenset[str]:
+    """Words that are spelled right: those of all templates."""
     return frozenset(word for kinds in _all().values() for words in kinds.values() for word in words)
 
 

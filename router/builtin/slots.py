@@ -17,10 +17,8 @@ from typing import Any
 
 from rapidfuzz import fuzz, process
 
-from router.builtin.dates import find_dates
 from router.builtin.english import bare, cleaned
 from router.builtin.mentions import (
-    ANY_DAY,
     FINDERS,
     find_times,
     kind_of,
@@ -29,14 +27,15 @@ from router.builtin.mentions import (
 )
 from router.builtin.numbers import Clean, plain
 from router.builtin.places import find as find_place
+from router.builtin.said import spelled
 from router.calls.arguments import PARSE, QUESTION, Filled, parsed
 from router.tools import Tool
 from router.tools.reading import Reads
 from router.types import Question, once
 
-RESPELLED, READER, ASSUMED = "respelled", "reader", "assumed"
+RESPELLED, READER = "respelled", "reader"
 """Where a slot's value came from besides the tool's own reading and the question's words: the tool's reading of the
-question with its slips mended, a learned reader, or a customary value that nobody said (one dollar, one mile)."""
+question with its slips mended, or a learned reader."""
 
 
 def fill(question: Question, tool: Tool, readers: Reads | None = None) -> Filled:
@@ -142,7 +141,7 @@ def _respell(text: str) -> str:
 
 @cache
 def _known() -> frozenset[str]:
-    return frozenset(_KEYWORDS) | frozenset(
+    return spelled() | frozenset(_KEYWORDS) | frozenset(
         ["spelling", "sized", "timed", "rated", "word", "words", "hour", "hots", "rain", "snow", "euro", "mile", "year"]
     )
 
@@ -173,26 +172,10 @@ def _from_mentions(question: Question, tool: Tool, readers: Reads | None) -> Fil
             and tool.slots[slot].fits(value)
         ):
             found[slot], sources[slot] = value, READER
-    if by_kind.get("unit") or by_kind.get("currency"):
-        _pair_number(text, tool, by_kind, found, sources)
-    elif set(found) <= set(by_kind.get("enum", ())) and found and re.search(r"\d", plain(text)):
+    if set(found) <= set(by_kind.get("enum", ())) and found and re.search(r"\d", plain(text)):
         found.clear(), sources.clear()  # an operation alone, while the question's numbers found no slot
     elif len(number_mentions(plain(text))) > len(by_kind.get("number", ())) and by_kind.get("number"):
         for slot in by_kind["number"]:
             found.pop(slot, None), sources.pop(slot, None)
     missing = tuple(slot for slot in required if slot not in found)
     return Filled(found, missing, sources)
-
-
-def _pair_number(text: str, tool: Tool, by_kind: Mapping[str, list[str]], found: dict, sources: dict) -> None:
-    """The number of a conversion: the only one outside dates; one where none is said and both ends are known."""
-    pair = by_kind.get("unit") or by_kind.get("currency") or []
-    slots = by_kind.get("number", [])
-    if len(slots) != 1 or slots[0] in found or not all(slot in found for slot in pair):
-        return
-    for start, end, *_ in reversed(find_dates(text, ANY_DAY)):
-        text = text[:start] + "." + text[end:]
-    numbers = [m.value for m in number_mentions(plain(text))]
-    value, source = (numbers[0], QUESTION) if numbers else (1, ASSUMED)
-    if len(numbers) < 2 and tool.slots[slots[0]].fits(value):
-        found[slots[0]], sources[slots[0]] = value, source

@@ -114,11 +114,27 @@ def parse(question: str) -> dict[str, Any] | None:
             text = _text(parts["text"])
             if not text or len(text) > MAX_TEXT:
                 continue
+            if unclear(question, text):
+                return None
             arguments: dict[str, Any] = {"operation": operation, "text": text}
             if operation == "count_letter":
                 arguments["letter"] = _NAMED.get(parts["letter"].lower(), parts["letter"])
             return arguments
     return None
+
+
+_CHARACTERS = re.compile(r"\bcharacters?\b|\bchars\b", re.I)
+"""Of a word they are its letters; spaces and signs are characters too, which no operation counts."""
+_TRANSFORMS = ("revers|backward", "upper|capital|caps", "lower", "title", "palindrom")
+
+
+def unclear(question: str, text: str = "") -> str | None:
+    """What ``question`` asks for besides one operation on ``text``: a transform of what another gives ("uppercase the
+    reverse of"), or characters where there are others than letters; None where there is no such thing."""
+    rest = question.replace(text, " ") if text else question
+    named = [match[0] for names in _TRANSFORMS if (match := re.search(rf"\b(?:{names})\w*", rest, re.I))]
+    counted = _CHARACTERS.search(rest)
+    return named[1] if len(named) > 1 else counted[0] if counted and not text.isalpha() else None
 
 
 _NAMED = {"space": " ", "spaces": " ", "comma": ",", "commas": ",", "double u": "w"}

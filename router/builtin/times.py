@@ -1,5 +1,5 @@
-"""Times of day and spans of hours as people say them: "half past 8", "quarter to nine in the evening", "an hour and a half
-ago". Leaves out days (``moments.py``) and zones (``clock.py``).
+"""Times of day and spans of hours as people say them: "half past 8", "quarter to nine in the evening", "an hour and a
+half ago". Leaves out days (``moments.py``) and zones (``clock.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ _HOURS = dict(zip("one two three four five six seven eight nine ten eleven twelv
 _MINUTES = {"fifteen": 15, "thirty": 30, "forty-five": 45, "forty five": 45, "twenty": 20, "ten": 10, "fifty": 50}
 _NAMED = {"noon": 12 * 60, "midday": 12 * 60, "midnight": 0}
 _PARTS = {"quarter": 15, "half": 30}
-SPOKEN_DIGITS = re.compile(rf"\b({'|'.join(_HOURS)})\s+({'|'.join(_MINUTES)})\b(?!\s*(?:minutes?|mins?|hours?|past|to)\b)")
+SPOKEN_DIGITS = re.compile(
+    rf"\b({'|'.join(_HOURS)})\s+({'|'.join(_MINUTES)})\b(?!\s*(?:minutes?|mins?|hours?|past|to)\b)"
+)
 """Hours and minutes in words, which are no sum: "eight thirty"."""
 _AM_PM = r"(?P<half>[ap])\.?\s?m\b\.?"
 _DAY_PART = r"(?:in\s+the\s+|at\s+|this\s+|to)(?P<part>morning|afternoon|evening|night)"
@@ -25,7 +27,8 @@ _TIMES = [
         r"(?P<named>(?:12\s+)?(?:noon|midday|midnight))\b(?!-)",
         rf"(?P<hour>\d{{1,2}})\s?[:h.](?P<minute>\d\d)(?!\s*%){_END}",
         r"(?P<hour>[0-2]\d)(?P<minute>[0-5]\d)\s*(?:hours|hrs|h)\b",
-        rf"(?P<hour>\d{{1,2}})(?=\s*(?:o'?\s?clock|[ap]\.?\s?m\b|h\b|{_DAY_PART.replace('?P<part>', '?:')}))(?:h\b)?{_END}",
+        rf"(?P<hour>\d{{1,2}})(?=\s*(?:o'?\s?clock|[ap]\.?\s?m\b|h\b|{_DAY_PART.replace('?P<part>', '?:')}))"
+        rf"(?:h\b)?{_END}",
         r"(?P<hour>\d{1,2})(?=\s+in\s+(?:the\s+)?[^\W\d_]{2,})(?<!in\s\d)(?<!in\s\d\d)",
     )
 ]
@@ -62,7 +65,7 @@ class Time:
 
 
 def spoken(text: str) -> str:
-    """``text`` with hours and minutes in words as digits: "eight thirty" → "8:30". Comes before any other number is read."""
+    """``text`` with hours and minutes in words as digits: "eight thirty" → "8:30". To be done before numbers are read."""
     return SPOKEN_DIGITS.sub(lambda m: f"{_HOURS[m[1].lower()]}:{_MINUTES[m[2].lower()]:02}", text)
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 import re
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from typing import Any
 
 from router.builtin import ToolConfig
-from router.builtin.numbers import MAX_SHORT, NUMBER, UNSIGNED, clean, fractions, number, plain, show
+from router.builtin.conversions import Conversion, Quantity, begins, conversion
+from router.builtin.numbers import MAX_SHORT, clean, digits, portions, show
 from router.builtin.units import FEET_INCHES, symbol_of, vocabulary
 from router.tools import Tool, ToolError, shorten
 
@@ -55,128 +57,72 @@ def run(value: float, from_unit: str, to_unit: str) -> str:
 
 def parse(question: str) -> dict[str, Any] | None:
     """Quantity and units of a conversion that ``question`` asks for, or None."""
-    text = clean(question, MAX_SHORT)
-    text = re.sub(r"°\s*([CFKcfk])\b", r" \1 ", text).replace("º", "°")
-    text = plain(text)
-    text = re.sub(r"\bhalf\s+(?:of\s+)?an?\s+(?=[a-z])", "0.5 ", fractions(text)).replace("0.5 of ", "0.5 ")
-    text = re.sub(r"(\d) of (?=[a-z])", r"\1 ", text)
-    text = re.sub(r"\b(?:minus|negative)\s+(?=[\d.])", "-", text)
-    text = re.sub(r"\b(?:a\s+)?quarter\s+(?:of\s+)?(?:an?\s+)?(?=[a-z])", "0.25 ", text)
-    text = re.sub(rf"({NUMBER})\s+from\s+(?=[a-z])", r"\1 ", text)
-    text = _TAIL.sub("", _HEAD.sub("", text.strip(" ?!.,=")).strip(" ?!.,=")).strip(" ?!.,=")
-    for pattern in _SHAPES:
-        match = pattern.search(text)
-        if not match:
-            continue
-        parts = match.groupdict()
-        if parts.get("unit"):
-            parts["quantity"] = f"{parts['number']} {parts['unit']}"
-        quantity = _quantity_of(parts["quantity"], parts.get("to") or "") if parts.get("quantity") else None
-        if quantity is None and re.fullmatch(r"[a-z][a-z ]*", parts.get("quantity") or ""):
-            quantity = _quantity_of(f"1 {parts['quantity']}", parts.get("to") or "")
-        if quantity is None:
-            continue
-        target = _target(parts["to"], quantity[1])
-        if target is None or target == quantity[1] or not _convertible(quantity[1], target):
-            continue
-        return {"value": quantity[0], "from_unit": quantity[1], "to_unit": target}
+    text = prepared(clean(question, MAX_SHORT))
+    for powers in (True, False):
+        found = conversion(text, senses, powers=powers)
+        if arguments := found and _arguments(found):
+            return arguments
     return None
 
 
-_HEAD = re.compile(
-    r"^(?:(?:please|pls|hey|hi|can|could|would|you|i|need|want|to|know|tell|me|convert|conversion|change|turn|"
-    r"translate|transform|express|"
-    r"what(?:'s|s)?|is|are|the|calculate|compute|quick|quickly|so|ok|um|do|does|if|it's|its|it|a temperature of|a "
-    r"distance of|"
-    r"equivalent of|value of|height of|weight of|give|show|tall|long|heavy|far|hot|much|wide|fast|how(?= (?:tall|"
-    r"long|heavy|far|hot|much|wide|fast|big|cold)\b)|big|cold)\b[\s,:]*)+"
-)
-_TAIL = re.compile(
-    r"[\s,]*\b(?:please|pls|thanks|thank you|thx|for me|exactly|approximately|roughly|conversion|convert|equals?|is|"
-    r"are|"
-    r"are there|is that|would that be|does that make|make|makes|equal|there|about|now|be|i need|that)$"
-)
-_QUANTITY = rf"(?:{NUMBER}|\ban?\b|\b1\b)[^?]*?"
-_LINK = r"(?:=\s*\?|\bin(?:to)?\b|\bto\b|\bas\b|=|->|\bequals?\b|\bis\s+how\s+many\b|\bis\s+what\s+in\b|\bexpressed\s+in\b|\bconverted\s+to\b|\bis\s+what\b)"
-_SHAPES = [
-    re.compile(pattern)
-    for pattern in [
-        # how many cups (are there) in 2 litres
-        rf"how\s+(?:many|much)\s+(?P<to>[a-z°²³/][\w°²³/ .^]*?)\s+(?:(?:are|is|do|does|would|will|can|fit)\s+)*"
-        rf"(?:there\s+|you\s+get\s+|i\s+get\s+|it\s+take\s+)*(?:in(?:side)?|into|to|from|make(?:s)?(?:\s+up)?|"
-        rf"equals?|for|per|of|are|is|=)\s+(?P<quantity>{_QUANTITY})$",
-        rf"how\s+(?:many|much)\s+(?P<to>[a-z°²³/][\w°²³/ .^]*?)\s+(?P<quantity>(?:{NUMBER}|\ban\b|\ba\b)[^?]*)$",
-        rf"(?:number|amount)\s+of\s+(?P<to>[a-z][\w ]*?)\s+(?:there\s+are\s+)?in\s+(?P<quantity>{_QUANTITY})$",
-        # light year in miles
-        r"^(?P<quantity>[a-z]+(?:\s+[a-z]+)?)\s+(?:in|to|into)\s+(?P<to>[a-z][\w°²³/ ^]*)$",
-        # 26.2 miles to km
-        rf"(?P<quantity>{_QUANTITY})\s*{_LINK}\s*(?:how\s+many\s+)?(?P<to>[^?]+)$",
-        rf"(?P<quantity>{NUMBER}\s*[a-z°][\w°²³/ ^]*?)\s*[,.;:]+\s*(?:so\s+|and\s+)?(?:what|how\s+\w+)(?:'s|\s+is|"
-        rf"\s+would)?\s+(?:that|it|this)?\s*(?:be\s+)?in\s+(?P<to>[a-z][\w°²³/ ^]*)$",
-        rf"^(?:[a-z]+\s+){{1,4}}of\s+(?P<quantity>{NUMBER}\s*[a-z°][\w°²³/ ^]*?)\s+{_LINK}\s+(?P<to>[a-z][\w°²³/ ^]*)$",
-        rf"(?P<quantity>{NUMBER}\s*[a-z°][\w°²³/ ^]*?)(?:\s+of\s+\w+)?\s+(?:make|equal|be|give)s?\s+(?:in"
-        rf"\s+)?(?P<to>[a-z][\w°²³/ ^]*)$",
-        rf"(?:in|to|into)\s+(?P<to>[a-z°²³/][\w°²³/ ^]*?)\s*,?\s+(?:(?:what|how\s+much|how\s+\w+)(?:'s|\s+is)?"
-        rf"\s+)?(?P<quantity>{_QUANTITY})$",
-        rf"(?P<quantity>{NUMBER}\s*[a-z°][\w°²³/ ^]*?)\s*[,.;:]?\s+(?:so\s+|and\s+)?(?:how\s+(?:many|much)|what)"
-        rf"\s+(?P<to>[a-z][\w°²³/ ^]*?)(?:\s+(?:is|are|does|would|in|did)\b.*)?$",
-        rf"(?P<unit>[a-z°][\w°²³/ ]*?)\s+{_LINK}\s+(?P<to>[a-z°][\w°²³/ ]*?)[\s:,]+(?P<number>{NUMBER})$",
-        rf"(?P<to>[a-z°][\w°²³/ ]*?)\s+(?:in|from)\s+(?P<quantity>{_QUANTITY})$",
-    ]
-]
-_FEET_INCHES = re.compile(
-    rf"({UNSIGNED})\s*(?:'|ft\.?|feet|foot)\s*(?:and\s+)?({UNSIGNED})?\s*(?:\"|''|in(?:ches|ch|\.)?|)?(?:\s+(?:tall|"
-    rf"high|long))?$"
-)
-_STONE_POUNDS = re.compile(rf"({UNSIGNED})\s*(?:st|stones?)\s*(?:and\s+)?({UNSIGNED})\s*(?:lbs?|pounds?)?$")
-_POUNDS_OUNCES = re.compile(rf"({UNSIGNED})\s*(?:lbs?|pounds?)\s*(?:and\s+)?({UNSIGNED})\s*(?:oz|ounces?)$")
-_HOURS_MINUTES = re.compile(rf"({UNSIGNED})\s*(?:h|hrs?|hours?)\s*(?:and\s+)?({UNSIGNED})\s*(?:m|mins?|minutes?)$")
-_COMPOUND = (
-    (_FEET_INCHES, 12, "in"),
-    (_STONE_POUNDS, 14, "lb"),
-    (_POUNDS_OUNCES, 16, "oz"),
-    (_HOURS_MINUTES, 60, "min"),
-)
-_SIMPLE = re.compile(rf"(?P<value>{NUMBER}|an?\b)\s*(?:of\s+)?(?:an?\s+)?(?P<unit>[a-zµ°\"'][\w°²³/ .^\"']*?)\.?$")
+def prepared(text: str) -> str:
+    """``text`` with its quantities as numbers; "" where one of them can be read in two ways."""
+    if _AMBIGUOUS.search(text):
+        return ""
+    text = portions(digits(text), partial(begins, senses=senses))
+    text = re.sub(r"(?<!\d )\bpoint\s+(?=\d)", "0.", text)
+    return re.sub(r"\b(?:minus|negative)\s+(?=\d)", "-", text, flags=re.IGNORECASE)
 
 
-def _quantity_of(text: str, target: str) -> tuple[float, str] | None:
-    """(value, symbol) of "26.2 miles", "5'11", "a mile", "10 stone 4"."""
-    text = re.sub(
-        r"\b(?:tall|high|long|heavy|wide|of\s+(?:water|milk|flour|sugar|rice|butter|oil|beer|wine|gas|"
-        r"petrol))$",
-        "",
-        text.strip(),
-    ).strip(" ,")
-    for pattern, factor, unit in _COMPOUND:
-        match = pattern.fullmatch(text)
-        if match and match[2]:
-            total = number(match[1]) * factor + number(match[2])
-            return (int(total) if float(total).is_integer() else round(total, 9)), unit
-    match = _SIMPLE.fullmatch(text)
-    if not match:
-        return None
-    unit = symbol_of(match["unit"])
-    if unit == "deg" and symbol_of(target) in ("°C", "°F", "K"):
-        unit = "°C" if symbol_of(target) == "°F" else "°F"
-    if unit == "km" and match["unit"] == "k" or unit == "K":
-        unit = "K" if symbol_of(target) in ("°C", "°F", "K") else "km"
-    if unit is None:
-        return None
-    return (1 if match["value"] in ("a", "an") else number(match["value"])), unit
+_AMBIGUOUS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d\d0(?![\d.,]*\d)")
+"""2.500 is two and a half to some and two thousand five hundred to others."""
 
 
-def _target(text: str, source: str) -> str | None:
-    text = re.sub(r"^(?:an?|the|how\s+many|unit\s+of)\s+", "", text.strip(" ?.,"))
-    text = re.sub(r"\s+(?:is\s+(?:it|that)|are\s+(?:there|they)|would\s+(?:it|that)\s+be)$", "", text)
-    unit = symbol_of(text)
-    if unit is None and " " in text:
-        words = text.split()
-        unit = symbol_of(" ".join(words[:2]), fuzzy=False) or symbol_of(words[0])
-    temperatures = ("°C", "°F", "K", "°R")
-    if source in temperatures and text in ("k", "c", "f"):
-        return symbol_of({"k": "kelvin", "c": "c", "f": "f"}[text])
-    return "km" if text == "k" else unit
+def senses(name: str, alone: bool) -> Sequence[str]:
+    """The units that ``name`` can mean; a word that stands alone may be misspelt."""
+    if name.lower() in _NO_UNITS:
+        return ()
+    symbol = symbol_of(name, fuzzy=alone and len(name) > 4) or (
+        symbol_of(name.replace("°", "")) if "°" in name else None
+    )
+    return (symbol, *_ALSO.get(name, ())) if symbol else ()
+
+
+_NO_UNITS = frozenset(("a", "as", "at", "us", "i", "t", "pt"))
+_ALSO = {"k": ("K",), "K": ("km",), "m": ("min",), "'": ("min",), '"': ("s",)}
+_ALSO |= dict.fromkeys(("deg", "degree", "degrees", "°"), ("°F", "°C"))
+"""What else a symbol stands for: 5k, 1h20m, 100 degrees in celsius, 5'30"."""
+_NEXT = {"h": (60, "min"), "ft": (12, "in"), "st": (14, "lb"), "lb": (16, "oz"), "min": (60, "s"), "day": (24, "h")}
+"""How many of which smaller unit make one: what a bare number behind it counts (5 foot 11)."""
+
+
+def _arguments(found: Conversion) -> dict[str, Any] | None:
+    """The first reading of the names by which all are of one kind."""
+    for target in found.target:
+        for first in found.quantity[0][1]:
+            whole = _whole(found.quantity, first)
+            if whole and whole[1] == target and first != target:
+                whole = _convert(whole[0], target, first), first  # 5 ft 11 in inches: from feet
+            if whole and whole[1] != target and _convertible(whole[1], target):
+                return {"value": whole[0], "from_unit": whole[1], "to_unit": target}
+    return None
+
+
+def _whole(quantity: Quantity, first: str) -> tuple[float | int, str] | None:
+    """(value, symbol) of a quantity, of several parts in the smallest unit; None where these do not go together."""
+    total, unit = quantity[0][0], first
+    for value, names in quantity[1:]:
+        smaller = _NEXT.get(unit, (0, ""))
+        chain = {smaller[1]: smaller[0]}
+        if smaller[1] in _NEXT:
+            chain[_NEXT[smaller[1]][1]] = smaller[0] * _NEXT[smaller[1]][0]
+        following = next((name for name in names if name in chain), None if names else smaller[1])
+        if not following or not 0 <= value < chain[following]:
+            return None
+        total, unit = total * chain[following] + (value if total >= 0 else -value), following
+    if float(total).is_integer() and abs(total) < 1e15:
+        return int(total), unit
+    return (round(total, 9) if len(quantity) > 1 else total), unit
 
 
 def _symbol(name: str) -> str:

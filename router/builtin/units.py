@@ -5,9 +5,11 @@ Leaves out conversion, which is pint's work; this file is a vocabulary with a to
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 # symbol shown | pint's name | what people write
 _TABLE = """
@@ -43,10 +45,10 @@ ml|milliliter|milliliter millilitre milliliters millilitres mls cc ccs
 cl|centiliter|centiliter centilitre centiliters centilitres
 dl|deciliter|deciliter decilitre deciliters decilitres
 L|liter|l liter litre liters litres ltr ltrs lt
-m³|meter**3|m3 m^3 cubic_meter cubic_metre cubic_meters cubic_metres cbm
-cm³|centimeter**3|cm3 cm^3 cubic_centimeter cubic_centimeters cubic_centimetre cubic_centimetres
-ft³|foot**3|ft3 ft^3 cubic_foot cubic_feet cu_ft
-in³|inch**3|in3 in^3 cubic_inch cubic_inches
+m³|meter**3|m3 m^3 cbm
+cm³|centimeter**3|cm3 cm^3
+ft³|foot**3|ft3 ft^3
+in³|inch**3|in3 in^3
 cup|cup|cups us_cup us_cups
 tbsp|tablespoon|tablespoon tablespoons tbsps tbs
 tsp|teaspoon|teaspoon teaspoons tsps
@@ -58,14 +60,14 @@ imp gal|imperial_gallon|imperial_gallon imperial_gallons uk_gallon uk_gallons br
 imp pt|imperial_pint|imperial_pint imperial_pints uk_pint uk_pints british_pint british_pints
 imp fl oz|imperial_fluid_ounce|imperial_fluid_ounce imperial_fluid_ounces
 bbl|oil_barrel|barrel barrels oil_barrel oil_barrels barrel_of_oil barrels_of_oil
-mm²|millimeter**2|mm2 mm^2 square_millimeter square_millimeters square_millimetres
-cm²|centimeter**2|cm2 cm^2 square_centimeter square_centimeters square_centimetre square_centimetres sq_cm
-m²|meter**2|m2 m^2 sqm sq_m square_meter square_meters square_metre square_metres
-km²|kilometer**2|km2 km^2 sq_km square_kilometer square_kilometers square_kilometre square_kilometres
-ft²|foot**2|ft2 ft^2 sqft sq_ft square_foot square_feet
-in²|inch**2|in2 in^2 sq_in square_inch square_inches
-yd²|yard**2|yd2 sq_yd square_yard square_yards
-mi²|mile**2|mi2 sq_mi square_mile square_miles sq_miles
+mm²|millimeter**2|mm2 mm^2
+cm²|centimeter**2|cm2 cm^2
+m²|meter**2|m2 m^2 sqm
+km²|kilometer**2|km2 km^2
+ft²|foot**2|ft2 ft^2 sqft
+in²|inch**2|in2 in^2
+yd²|yard**2|yd2
+mi²|mile**2|mi2
 ha|hectare|hectare hectares
 acre|acre|acres
 °C|degC|c celsius celcius centigrade degrees_celsius degree_celsius degrees_c degree_c deg_c degc degrees_centigrade °c
@@ -90,9 +92,10 @@ m/s|meter/second|mps m/sec meters_per_second metres_per_second meter_per_second 
 ft/s|foot/second|fps ft/sec feet_per_second foot_per_second
 kn|knot|kt kts knot knots
 bit|bit|bits
-kbit|kilobit|kilobit kilobits kb/s_ kbits
-Mbit|megabit|megabit megabits mbits
-Gbit|gigabit|gigabit gigabits gbits
+kbit|kilobit|Kb kilobit kilobits kbits
+Mbit|megabit|Mb megabit megabits mbits
+Gbit|gigabit|Gb gigabit gigabits gbits
+Tbit|terabit|Tb terabit terabits
 byte|byte|bytes b
 kB|kilobyte|kb kilobyte kilobytes kbs
 MB|megabyte|megabyte megabytes mbs meg megs
@@ -103,8 +106,12 @@ KiB|kibibyte|kibibyte kibibytes
 MiB|mebibyte|mebibyte mebibytes
 GiB|gibibyte|gibibyte gibibytes
 TiB|tebibyte|tebibyte tebibytes
-Mbit/s|megabit/second|mbps megabits_per_second
-MB/s|megabyte/second|megabytes_per_second
+kbit/s|kilobit/second|kbps Kbps kilobits_per_second Kb/s
+Mbit/s|megabit/second|Mbps mbps megabits_per_second megabits_a_second Mb/s
+Gbit/s|gigabit/second|Gbps gbps gigabits_per_second Gb/s
+kB/s|kilobyte/second|kBps KBps KB/s kilobytes_per_second
+MB/s|megabyte/second|MBps megabytes_per_second megabytes_a_second
+GB/s|gigabyte/second|GBps gigabytes_per_second
 J|joule|joule joules
 kJ|kilojoule|kilojoule kilojoules
 cal|calorie|calorie small_calorie
@@ -185,10 +192,17 @@ def symbol_of(name: str, fuzzy: bool = True) -> str | None:
     form = form.removeprefix("u.s. ").removeprefix("us ").removeprefix("american ")
     if form in names:
         return names[form]
+    if power := _POWER.fullmatch(form):
+        base = symbol_of(power["of"] or power["base"], fuzzy=fuzzy)
+        sign = "²" if (power["first"] or power["last"]).startswith("sq") else "³"
+        return f"{base}{sign}" if f"{base}{sign}" in vocabulary()[1] else None
     if not fuzzy or len(form) < 4:
         return None
-    found = process.extractOne(form, _long_names(), scorer=fuzz.ratio, score_cutoff=80 if len(form) > 5 else 74)
+    found = process.extractOne(form, _long_names(), scorer=OSA.distance, score_cutoff=1 + (len(form) > 7))
     return names[found[0]] if found and found[0][0] == form[0] else None
+
+
+_POWER = re.compile(r"(?P<first>sq(?:uare)?\.?|cu(?:bic)?\.?) (?P<of>\S+)|(?P<base>\S+) (?P<last>squared|cubed)")
 
 
 @cache

@@ -17,10 +17,9 @@ from functools import partial
 from math import comb
 from typing import Any
 
-from router.calls.values import (
-    CASES, FUTURE, LANGUAGE, MAX_LETTERS, NOTATIONS, PAST, WRITTEN, Form, Kind, Reader, may_be_moment,
-    may_say_moment, may_say_number, moment, normal,
-)  # fmt: skip
+from router.calls.moments import FUTURE, ORDERS, PAST, Manner, Said, may_be_moment, may_say_moment, moment
+from router.calls.numbers import LANGUAGES, may_say_number
+from router.calls.values import CASES, MAX_LETTERS, MOMENTS, NOTATIONS, WRITTEN, Form, Kind, Reader, is_currency, normal
 from router.network.features import tokenise
 
 Place = tuple[int, int]
@@ -34,8 +33,6 @@ LATER = timedelta(days=403)
 """Words that mean the same day now, and another one later, do not say the same."""
 SOMEDAY = datetime(2001, 1, 1)
 """When rows without dates are read: it does not matter."""
-MOMENTS = ("date", "time", "datetime")
-ORDERS = ("MDY", "DMY")
 SAMPLE = 60
 """Values of a slot that its form is learned from."""
 TRIED = 20
@@ -58,8 +55,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a row of a tool shows of one slot. ``value`` is None where the slot is not there; ``taken`` are the places of
-    other slots' values; ``explained``: the value comes from words already."""
+    """What a row of a tool shows of one slot. ``value`` is None where the slot is not there; ``taken`` are the places
+    of other slots' values; ``explained``: the value comes from words already."""
 
     text: Text
     value: Any
@@ -71,26 +68,30 @@ class Shown:
         """Words that may stand for the value: few, begun and ended by a word, and none of ``taken``."""
         used, words = {i for place in self.taken for i in range(*place)}, self.text.words
         places = (
-            (start, end) for start in range(len(words)) for end in range(start + 1, min(start + MAX_ALIAS, len(words)) + 1)
+            (start, end) for start in range(len(words))
+            for end in range(start + 1, min(start + MAX_ALIAS, len(words)) + 1)
             if used.isdisjoint(range(start, end)) and _says_something(words[start]) and _says_something(words[end - 1])
         )  # fmt: skip
         return dict.fromkeys(normal(self.text.of(*place)) for place in places)
 
 
-def learn_form(values: Sequence[tuple[Text, Any]]) -> tuple[Form | None, float]:
+def learn_form(values: Sequence[tuple[Text, Any]], enough: float) -> tuple[Form | None, float]:
     """The form that explains the most of ``values``, each with its question, and the share that it does.
 
-    Numbers are read as numbers or as durations, texts as dates, times, moments, currencies or numbers. None where
-    these explain nothing.
+    Numbers are read as numbers or as durations, texts as dates, times, moments, currencies or numbers, in the first
+    language that explains ``enough``. None where nothing is explained.
     """
     best, form, values = 0, None, _sample(values)
-    for kind in _kinds([value for _, value in values]):
-        counts: Counter[Reader] = Counter()
-        for reader in _readers(kind, [value for _, value in values]):
-            counts[reader] = sum(bool(origins(text, value, Form((reader,)))) for text, value in values)
-        if counts and max(counts.values()) > best:
-            best = max(counts.values())
-            form = Form(tuple(reader for reader, n in counts.items() if n == best))
+    for language in LANGUAGES:
+        for kind in _kinds([value for _, value in values]):
+            counts: Counter[Reader] = Counter()
+            for reader in _readers(kind, [value for _, value in values], language):
+                counts[reader] = sum(bool(origins(text, value, Form((reader,)))) for text, value in values)
+            if counts and max(counts.values()) > best:
+                best = max(counts.values())
+                form = Form(tuple(reader for reader, n in counts.items() if n == best))
+        if best >= enough * len(values):
+            break
     return form and replace(form, grains=tuple(sorted(_grains(values, form)))), best / max(1, len(values))
 
 
@@ -99,18 +100,18 @@ def learn_aliases(rows: Sequence[Shown], form: Form) -> Form:
 
     Words stand for a value where they are in no question with another one, and too often in those with it for chance.
     """
-    heard: dict[str, Counter[str]] = defaultdict(Counter)
+    rows_with: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         for phrase in row.phrases:
-            heard[phrase][_key(row.value)] += 1
+            rows_with[phrase][_key(row.value)] += 1
     counts = Counter(_key(row.value) for row in rows)
-    sure = {phrase: said for phrase, of in heard.items() for said, n in of.items()
+    sure = {phrase: said for phrase, of in rows_with.items() for said, n in of.items()
             if len(of) == 1 and comb(counts[said], n) < CHANCE * comb(len(rows), n)}  # fmt: skip
     aliases: dict[str, Any] = {}
     for row in rows:
         own = [phrase for phrase in row.phrases if sure.get(phrase) == _key(row.value)]
         if own and row.value is not None and not row.explained and aliases.keys().isdisjoint(own):
-            aliases[max(own, key=lambda phrase: (heard[phrase].total(), *_clarity(phrase, sure)))] = row.value
+            aliases[max(own, key=lambda phrase: (rows_with[phrase].total(), *_clarity(phrase, sure)))] = row.value
     return replace(form, aliases=tuple(sorted(aliases.items())))
 
 
@@ -128,12 +129,21 @@ def origins(text: Text, value: Any, form: Form) -> list[Place]:
     places = itertools.chain(*(spans(text, reader) for reader in form.readers[:1]), _known(text, form))
     says = {place: found for place in places if (found := _value(form, text, place, text.now))}
     right = [place for place, found in says.items() if _key(found[0]) == _key(value)]
-    whole = [place for place in right if not any(_within(place, other) and says[other] != says[place] for other in says)]
+    whole = [one for one in right if not any(_within(one, other) and says[other] != says[one] for other in says)]
     whole.sort(key=lambda place: place[1] - place[0])
     if len(whole) < 2:
         return whole
     later = {place: _value(form, text, place, text.now + LATER) for place in whole}
     return sorted(whole, key=lambda place: later[place] != later[whole[-1]])
+
+
+def known(text: Text, form: Form) -> tuple[Any, list[Place]]:
+    """The one value for which ``text`` has words that ``form`` knows, and where they stand; None where it has none, or
+    words for several."""
+    places = list(_known(text, form))
+    places = [place for place in places if not any(_within(place, other) for other in places)]
+    values = [form.value(text.of(*place), text.now) for place in places]
+    return (values[0] if len(set(map(_key, values))) == 1 else None), places
 
 
 def spans(text: Text, reader: Reader) -> Iterator[Place]:
@@ -154,20 +164,27 @@ def spans(text: Text, reader: Reader) -> Iterator[Place]:
             closes = edge(text.words[end - 1]) or (reader.kind == "number" and len(text.words[end - 1]) == 1)
             if not closes or not whole(text.text, text.places[start][0], text.places[end - 1][1]):
                 continue
-            if reader.kind in ("number", "currency code") or may_be_moment(text.of(start, end).lower(), reader.language):
+            timeless = reader.kind in ("number", "currency code")
+            if timeless or may_be_moment(text.of(start, end).lower(), reader.language):
                 yield start, end
 
 
 def is_amid(text: Text, place: Place, form: Form) -> bool:
-    """Whether ``place`` is a part of words that say another value than it does: "25" of "125", "5" of "5k"."""
-    kind, (start, end) = form.kind, place
-    if kind in ("text", None):
+    """Whether ``place`` is a part of words that say another value than it does: "25" of "125", "5" of "5k", "after
+    tomorrow" of "the day after tomorrow"."""
+    if form.kind in ("text", None):
         return False
-    if not is_whole(kind)(text.text, text.places[start][0], text.places[end - 1][1]):
+    start, end = place
+
+    def whole(around: Place) -> bool:
+        return is_whole(form.kind)(text.text, text.places[around[0]][0], text.places[around[1] - 1][1])
+
+    if not whole(place):
         return True
-    around = [(start - 1, end), (start, end + 1)] if kind == "number" else []
-    more = (form.value(text.of(a, b), text.now) for a, b in around if a >= 0 and b <= len(text.words))
     own = form.value(text.of(*place), text.now)
+    before = next(filter(whole, ((a, end) for a in range(start - 1, -1, -1))), None)
+    after = next(filter(whole, ((start, b) for b in range(end + 1, len(text.words) + 1))), None)
+    more = [form.value(text.of(*around), text.now) for around in (before, after) if around]
     return any(value is not None and value != own for value in more)
 
 
@@ -203,27 +220,31 @@ def day_of(values: Sequence[tuple[Text, Any]]) -> datetime:
     A log without times is taken to be written on one day: "tomorrow" is the same date in all its rows. A log of many
     days, without times, has no such day, and what is relative in it is not learned.
     """
-    said = Counter(
-        (text.of(*place).lower(), at) for text, value in _sample([one for one in values if is_moment(one[1])])
-        for at in _days(value)
-        for place in spans(text, _DAY)
-        if moment(text.of(*place), at, _DAY) is not None
-    )  # fmt: skip
-    votes: Counter[datetime] = Counter()
-    for (words, at), n in said.items():
-        votes[at - (moment(words, at, _DAY).at - at)] += n
-    likely = [day for day, _ in votes.most_common(4)]
-    likely += [day + timedelta(days=n) for day in likely[:1] for n in range(-6, 7)]
+    dates = _sample([(text, at) for text, value in values for at in _days(value)])
+    best, most = SOMEDAY, 0
+    for language in LANGUAGES if dates else ():
+        said = Counter(
+            (text.of(*place).lower(), at) for text, at in dates
+            for place in spans(text, Reader("date", "yyyy-MM-dd", language))
+            if _day(text.of(*place), at, language) is not None
+        )  # fmt: skip
+        votes: Counter[datetime] = Counter()
+        for (words, at), n in said.items():
+            votes[at - (_day(words, at, language).at - at)] += n
+        likely = [day for day, _ in votes.most_common(4)]
+        likely += [day + timedelta(days=n) for day in likely[:1] for n in range(-6, 7)]
+        tried = said.most_common(TRIED)
+        for day in dict.fromkeys(likely):
+            read = ((at, n, [_day(words, day, language, side) for side in (FUTURE, PAST)]) for (words, at), n in tried)
+            right = sum(n for at, n, both in read if any(found is not None and found.at == at for found in both))
+            best, most = (day, right) if right > most else (best, most)
+        if 2 * most > len(dates):
+            break
+    return best
 
-    def right(day: datetime) -> int:
-        read = ((at, [moment(words, day, reader) for reader in (_DAY, _LAST_DAY)]) for (words, at), _ in
-                said.most_common(TRIED))  # fmt: skip
-        return sum(any(found is not None and found.at == at for found in both) for at, both in read)
 
-    return max(dict.fromkeys(likely), key=right, default=SOMEDAY)
-
-
-_DAY, _LAST_DAY = (Reader("date", "yyyy-MM-dd", prefer=prefer) for prefer in (FUTURE, PAST))
+def _day(words: str, now: datetime, language: str, prefer: str = FUTURE) -> Said | None:
+    return moment(words, now, "date", Manner(language, prefer=prefer))
 
 
 def _sample(values: Sequence[Any]) -> Sequence[Any]:
@@ -261,26 +282,31 @@ def _days(value: Any) -> set[datetime]:
     """The days that ``value`` may be."""
     if not isinstance(value, str):
         return set()
-    found = {n.moment(value) for n in NOTATIONS.values() if n.kind in ("date", "datetime") and "y" in n.pattern}
-    return {at.replace(hour=0, minute=0, second=0) for at in found if at is not None}
+    known = [n for n in NOTATIONS.values() if n.kind in ("date", "datetime") and "y" in n.pattern]
+    found = [at for n in known if (at := n.moment(value)) is not None and n.write(at) == value]
+    return {at.replace(hour=0, minute=0, second=0) for at in found}
 
 
 def _kinds(values: Sequence[Any]) -> tuple[Kind, ...]:
+    """What ``values`` may be read as."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return ("number", "duration")
-    return (*MOMENTS, "currency code", "number") if all(isinstance(value, str) for value in values) else ()
+    if not all(isinstance(value, str) for value in values):
+        return ()
+    digits, codes = (2 * sum(map(is_one, values)) > len(values) for is_one in (str.isdecimal, is_currency))
+    return (*MOMENTS, *(("currency code",) if codes else ()), *(("number",) if digits else ()))
 
 
-def _readers(kind: Kind, values: Sequence[Any]) -> Iterator[Reader]:
+def _readers(kind: Kind, values: Sequence[Any], language: str) -> Iterator[Reader]:
     """The readers of ``kind`` that could have written most of ``values``."""
     for notation in WRITTEN[kind]:
         if kind in MOMENTS:
             known = NOTATIONS[notation]
             if 2 * sum(known.moment(value) is not None for value in values) > len(values):
                 sides = [(ORDERS[0], FUTURE)] if kind == "time" else itertools.product(ORDERS, (FUTURE, PAST))
-                yield from (Reader(kind, notation, LANGUAGE, order, prefer) for order, prefer in sides)
+                yield from (Reader(kind, notation, language, order, prefer) for order, prefer in sides)
         elif kind != "number" or notation == _number_notation(values):
-            yield Reader(kind, notation)
+            yield Reader(kind, notation, language)
 
 
 def _number_notation(values: Sequence[Any]) -> str:
@@ -298,7 +324,7 @@ def _grains(values: Sequence[tuple[Text, Any]], form: Form) -> set[str]:
     found = set()
     for text, value in values:
         for start, end in origins(text, value, form)[:1]:
-            said = (moment(text.of(start, end), text.now, reader) for reader in form.readers)
+            said = (moment(text.of(start, end), text.now, reader.kind, reader.manner) for reader in form.readers)
             found |= {one.grain for one in said if one is not None}
     return found
 

@@ -48,7 +48,8 @@ class CallWeights:
 class CallParts:
     """All of a call model but its router. ``slots``: those of each tool; ``span_slots``: the names that have tags, in
     their order; ``phrases``: the gazetteer's; ``asked_on``: the day (ISO 8601) on which the log's questions were asked,
-    as far as its dates show; ``provenance`` says how it was trained; ``tools``: the tool set that the log was of, as
+    as far as its dates show; ``words``: those of each tool's rows, with those that half of the labels have;
+    ``provenance`` says how it was trained; ``tools``: the tool set that the log was of, as
     ``ToolSet.as_json`` gives it."""
 
     slots: Mapping[str, tuple[Slot, ...]]
@@ -59,6 +60,7 @@ class CallParts:
     asked_on: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     tools: tuple[Mapping[str, Any], ...] = ()
+    words: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def of(self, tools: Sequence[str]) -> CallParts:
         """The same parts for ``tools`` alone, of those that have no class slot where not all are kept."""
@@ -80,6 +82,7 @@ def write(parts: CallParts, folder: Path) -> None:
         "asked_on": parts.asked_on,
         "provenance": dict(parts.provenance),
         "tools": list(parts.tools),
+        "words": {tool: sorted(words) for tool, words in parts.words.items()},
     }
     CALL_FILES.write(folder, json.loads(json.dumps(config)), arrays)
 
@@ -116,6 +119,7 @@ def read(folder: Path) -> CallParts:
             asked_on=str(config["asked_on"]),
             provenance=dict(config["provenance"]),
             tools=tuple(config["tools"]),
+            words={tool: frozenset(words) for tool, words in config["words"].items()},
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as fault:
         raise ArtifactError(

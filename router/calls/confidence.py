@@ -72,7 +72,7 @@ def fit_call_confidence(calls: Sequence[LearnedCall], examples: Sequence[Example
     calls = [call for call, _ in known]
     right = np.array([is_right(call, example) for call, example in known], bool)
     fitted = _fit_confidence(calls, right)
-    scores = np.array([0.0 if call.read.missing else fitted.of(call.probability, call.read) for call in calls])
+    scores = np.array([fitted.of(call.probability, call.read) if call.whole else 0.0 for call in calls])
     tools = np.array([str(call.tool) for call in calls])
     many = [tool for tool, n in zip(*np.unique(tools, return_counts=True)) if n >= OWN_THRESHOLD]
     rest = ~np.isin(tools, many)

@@ -27,11 +27,18 @@ class Read:
 @dataclass(frozen=True)
 class LearnedCall:
     """The whole call read from a question. ``probability``: the network's of tool, path and classes; ``confidence``:
-    the calibrated probability that all of it is right; ``sure``: that is over the threshold and nothing is missing.
-    ``tool`` is None for text without a word."""
+    the calibrated probability that all of it is right; ``sure``: that is over the threshold, nothing is missing and no
+    word is strange. ``strange``: a word beside the values that no row of the tool has. ``tool`` is None for text
+    without a word."""
 
     tool: str | None
     read: Read
     probability: float
     confidence: float
     sure: bool
+    strange: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether no slot is open and no word is strange: without that no confidence makes a call sure."""
+        return not self.read.missing and self.strange is None

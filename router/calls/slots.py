@@ -1,8 +1,8 @@
 """What a log shows about each slot of each tool: where its values come from, and where they stand in the question.
 
-A value either comes from words of the question (a span: it stands there, or a ``Form`` turns them into it), is one of
-a few that the log repeats (a class), is always the same (a constant), or is none of these: then it cannot be learned
-from here, and the slot stays open.
+A value either comes from words of the question that a tagger finds (a span: it stands there, or a ``Form`` turns them
+into it) or that always stand for it (known words), is one of a few that the log repeats (a class), is always the same
+(a constant), or is none of these: then it cannot be learned from here, and the slot stays open.
 
 Leaves out how words become a value (``values.py``), and how that is learned (``alignment.py``).
 """
@@ -18,29 +18,42 @@ from datetime import datetime
 from typing import Any, Literal
 
 from router.calls.alignment import (
-    SOMEDAY, Place, Shown, Text, day_of, is_moment, learn_aliases, learn_case, learn_form, origins, stands_alone,
+    SOMEDAY,
+    Place,
+    Shown,
+    Text,
+    day_of,
+    is_moment,
+    known,
+    learn_aliases,
+    learn_case,
+    learn_form,
+    origins,
+    stands_alone,
 )  # fmt: skip
 from router.calls.values import Form
 from router.network.features import tokenise, tokens
 from router.types import NON_TOOLS, Example
 
-Kind = Literal["span", "class", "constant", "open"]
+Kind = Literal["span", "known", "class", "constant", "open"]
 SPAN_SHARE = 0.9
 """Share of a slot's values that must stand in their questions for the slot to be read from there."""
 REPEATED_SHARE = 0.5
 """Share of a slot's rows whose value must occur again for its values to be classes."""
 MAX_CLASSES = 200
+READ = ("number", "duration", "time")
+"""What is mostly read of words, and is therefore never guessed among values seen."""
 LEAST_UNSAID = 3
 """Rows that must have the same value, and no words for it, for it to be what is meant where nothing is said."""
 ROWS_A_CLASS = 8
-"""Rows a value from which few values are learned better as classes than by the words that stand for each."""
+"""Rows a value from which values are few: where no words say which, it is told from all of the question."""
 
 
 @dataclass(frozen=True)
 class Slot:
     """One slot of one tool. ``values``: the classes of a class slot by frequency, the constant, or what a span slot has
-    where no words say it. ``always``: every row of the log has it; ``listed``: its values are always lists, ``several``:
-    some are; ``one_word``: all are texts without a space; ``form``: how a span becomes a value."""
+    where no words say it. ``always``: every row of the log has it; ``listed``: its values are always lists,
+    ``several``: some are; ``one_word``: all are texts without a space; ``form``: how words become a value."""
 
     name: str
     kind: Kind
@@ -154,37 +167,41 @@ def _slot(name: str, rows: Sequence[Row]) -> Slot:
     if share >= SPAN_SHARE and form is not None:
         return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, form, **_shape(values))
     counts = Counter(map(key, values))
-    dates = any(map(is_moment, values))  # tomorrow they are others
-    if always and len(counts) == 1 and not dates:
+    dates, days = any(map(is_moment, values)), {row.text.now.date() for row in rows}
+    if always and len(counts) == 1 and (len(days) > 1 or not dates):  # on another day a date may be another
         return Slot(name, "constant", (values[0],), always)
-    said = form is not None and not form.is_text and 2 * share > 1  # a class would be one of the numbers seen
+    said = form is not None and form.kind in READ and 2 * share > 1  # a class would be one of the numbers seen
     repeated = sum(n for n in counts.values() if n > 1)
     classes = repeated >= REPEATED_SHARE * len(values) and not dates and not said
-    if not (classes and len(values) >= ROWS_A_CLASS * len(counts)):
-        spelled = _with_words(name, rows, form if form is not None and 2 * share > 1 else Form(()), always, listed)
-        if spelled is not None:
-            return spelled
+    few = classes and len(values) >= ROWS_A_CLASS * len(counts)
+    base = form if form is not None and 2 * share > 1 and not (few and form.is_text) else Form(())
+    spelled = None if listed else _with_words(name, rows, base, always)
+    if spelled is not None and not (few and spelled.kind == "known"):
+        return spelled
     if classes:
         common = tuple(json.loads(value) for value, _ in counts.most_common(MAX_CLASSES))
-        return Slot(name, "class", common, always)
+        return Slot(name, "class", common, always, form=spelled.form if spelled else Form(()))
     return Slot(name, "open", (), always)
 
 
-def _with_words(name: str, rows: Sequence[Row], form: Form, always: bool, listed: bool) -> Slot | None:
+def _with_words(name: str, rows: Sequence[Row], form: Form, always: bool) -> Slot | None:
     """The slot where words that stand for values, or one value where nothing is said, explain what ``form`` does not;
     None where they do not either."""
-    if listed:
-        return None
-    shown = [Shown(row.text, row.arguments.get(name), _others(row, name), name in row.arguments
-                   and _explained(row, name, form)) for row in rows]  # fmt: skip
+    left = set(map(id, _left(name, rows, form)))
+    shown = [Shown(row.text, row.arguments.get(name), _taken(row, name) if form.readers else (), id(row) not in left)
+             for row in rows]  # fmt: skip
     form = learn_aliases(shown, form)
-    usual = _unsaid(name, rows, form, always)
-    own = [row for row in rows if name in row.arguments]
-    left = _left(name, own, form)
-    told = len(own) - sum(row.arguments[name] not in usual for row in left)
-    enough = len(left) < len(own) and told >= SPAN_SHARE * len(own)
-    shape = _shape([row.arguments[name] for row in own])
-    return Slot(name, "span", usual, always, listed, form, **shape) if enough else None
+    usual = _unsaid(name, rows, form, always) if form.readers else ()
+    least = SPAN_SHARE * sum(name in row.arguments for row in rows)
+    told = sum(name in row.arguments and (row.arguments[name] in usual or _explained(row, name, form)) for row in rows)
+    shape = _shape([row.arguments[name] for row in rows if name in row.arguments])
+    kind = "span" if form.readers else "known"
+    return Slot(name, kind, usual, always, form=form, **shape) if told >= least else None
+
+
+def _taken(row: Row, name: str) -> list[Place]:
+    """The words that are other slots' values."""
+    return [place for other, places in row.places.items() if other != name for place in places or ()]
 
 
 def _shape(values: Sequence[Any]) -> dict[str, bool]:
@@ -210,11 +227,9 @@ def _left(name: str, rows: Sequence[Row], form: Form) -> list[Row]:
 def _explained(row: Row, name: str, form: Form) -> bool:
     if form.is_text and row.places[name] is not None:
         return True
+    if not form.readers:
+        return known(row.text, form)[0] == row.arguments[name]
     return all(origins(row.text, one, form) for one in _scalars(row.arguments[name]))
-
-
-def _others(row: Row, name: str) -> list[Place]:
-    return [place for other, places in row.places.items() if other != name for place in places or ()]
 
 
 def _form(name: str, rows: Sequence[Row]) -> tuple[Form | None, float]:
@@ -224,7 +239,7 @@ def _form(name: str, rows: Sequence[Row]) -> tuple[Form | None, float]:
     said = [(row.text.of(*place), one) for row in found
             for place, one in zip(row.places[name], _scalars(row.arguments[name]))]  # fmt: skip
     spelled = len(found) / max(1, len(rows)) if any(isinstance(value, str) for _, value in values) else 0.0
-    form, share = learn_form(values) if spelled < SPAN_SHARE else (None, 0.0)
+    form, share = learn_form(values, SPAN_SHARE) if spelled < SPAN_SHARE else (None, 0.0)
     return (learn_case(said, SPAN_SHARE), spelled) if spelled >= share else (form, share)
 
 

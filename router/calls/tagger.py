@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from router.calls.alignment import Text, is_amid
+from router.calls.alignment import Text, is_amid, known
 from router.calls.artifact import CallParts, forget, holds_calls, read, write
 from router.calls.confidence import Confidence
 from router.calls.crf import BANNED, best_path, log_partition
@@ -93,7 +93,7 @@ class CallModel:
         return self._read(text, tool, *self.router.contextual(words))
 
     def call(self, question: str, now: datetime | None = None) -> LearnedCall:
-        """The whole call: the router's first tool, its arguments (as ``read`` reads them) and the confidence in both."""
+        """The whole call: the router's first tool, its arguments as ``read`` reads them, and the confidence in both."""
         words, places = tokens(question)
         if not words:
             return LearnedCall(None, Read(), 0.0, 0.0, False)
@@ -108,8 +108,8 @@ class CallModel:
         read = self._read(text, tool, features, conv)
         probability = share * read.posterior
         confidence = self.parts.confidence.of(probability, read)
-        sure = not read.missing and confidence >= self.parts.confidence.least(tool)
-        return LearnedCall(tool, read, probability, confidence, sure)
+        call = LearnedCall(tool, read, probability, confidence, False, self._strange(text, tool, read))
+        return replace(call, sure=call.whole and confidence >= self.parts.confidence.least(tool))
 
     def save(self, folder: str | Path) -> None:
         """Write the router's two files and ``calls.safetensors``, ``calls.json`` into ``folder``."""
@@ -138,6 +138,19 @@ class CallModel:
         new = self.router.add_tool(name, description, examples, past)
         return replace(new, router=CallModel(new.router, self.parts, self.others))
 
+    def _strange(self, text: Text, tool: str, read: Read) -> str | None:
+        """The first word of ``text`` beside the values of ``read`` that no row of ``tool`` has."""
+        known = self.parts.words.get(tool, frozenset())
+        taken = [place for places in read.spans.values() for place in places]
+        return next(
+            (
+                word
+                for word, (start, _) in zip(text.words, text.places)
+                if word.isalpha() and word not in known and not any(a <= start < b for a, b in taken)
+            ),
+            None,
+        )
+
     def _empty(self, tool: str) -> Read:
         missing = tuple(slot.name for slot in self.parts.slots[tool] if slot.always)
         return Read(missing=missing, posterior=0.0 if missing else 1.0)
@@ -159,10 +172,17 @@ class CallModel:
                 continue
             spans[slot.name] = tuple((text.places[a][0], text.places[b - 1][1]) for a, b in found)
             arguments[slot.name] = values if slot.listed or len(values) > 1 else values[0]
+        for slot in layer.slots.values():
+            value, found = known(text, slot.form) if slot.kind in ("known", "class") else (None, ())
+            if value is not None:
+                spans[slot.name] = tuple((text.places[a][0], text.places[b - 1][1]) for a, b in found)
+                arguments[slot.name] = value
+            elif found and slot.kind == "known":
+                unread.append(slot.name)
         if layer.classes:
             log_p += self._classify(layer, x, features, text.words, arguments)
         for slot in layer.slots.values():
-            if slot.kind == "constant" or (slot.kind == "span" and slot.values and slot.name not in (*arguments, *unread)):
+            if slot.kind in ("constant", "span") and slot.values and slot.name not in (*arguments, *unread):
                 arguments[slot.name] = slot.values[0]
         missing = tuple(slot.name for slot in layer.slots.values() if slot.name in unread or (
             slot.always and slot.name not in arguments))  # fmt: skip
@@ -207,11 +227,13 @@ class CallModel:
     def _classify(
         self, layer: _Layer, x: np.ndarray, features: np.ndarray, words: Sequence[str], arguments: dict[str, Any]
     ) -> float:
-        """Fill the class slots into ``arguments``; the log probability of the choices."""
+        """Fill the class slots that no words say into ``arguments``; the log probability of the choices."""
         logits = np.concatenate([features, x.max(1).ravel()]) @ layer.class_weights + layer.class_bias
         said = class_said(layer.said, words, len(logits))
         total = 0.0
         for slot, part, weight in layer.classes:
+            if slot.name in arguments:
+                continue
             scores = (logits[part] + weight * said[part]).astype(np.float64)
             best = int(scores.argmax())
             total -= math.log(np.exp(scores - scores[best]).sum())

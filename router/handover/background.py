@@ -73,6 +73,7 @@ def learn(
         for left in models.glob("*.partial"):
             shutil.rmtree(left)
         state = journal.state()
+        journal.expire(state.get("keep_days"))
         lessons = journal.lessons(state.get("schemas", {}))
         candidate = train_candidate(lessons, config, on_progress)
         number = max(numbers(models), default=0) + 1

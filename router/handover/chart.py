@@ -23,7 +23,8 @@ svg .grid { stroke: var(--line) } svg .target { stroke: var(--dim); stroke-dasha
 svg polyline { fill: none; stroke-width: 2.5 } .handled { stroke: var(--handled); color: var(--handled) }
 .agree { stroke: var(--agree); color: var(--agree); stroke-dasharray: 7 4 }
 .peer { stroke: var(--peer); color: var(--peer); stroke-width: 1.5 } circle { fill: currentColor; stroke: none }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-top: 1rem }
+.wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-top: 1rem;
+  font-size: 13px }
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
 th { color: var(--dim); font-weight: 600 } .key span { margin-right: 1.2rem; stroke: none }
 """
@@ -41,7 +42,7 @@ def page(points: Sequence[Mapping[str, Any]], headers: Sequence[str], rows: Sequ
 <title>Switchyard: hand-over, replayed</title><style>{STYLE}</style></head><body>
 <h1>Hand-over, replayed</h1><p>{html.escape(about)}</p>
 <p class="key"><span class="handled">● handled by the router</span><span class="agree">● agreement on these</span>
-<span class="peer">● handled by the best peer that agrees as asked</span></p>
+<span class="peer">● handled by the best peer that agrees as asked</span> <span>┄ the target</span></p>
 <div class="charts">{charts}</div>
 <div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></body></html>
 """

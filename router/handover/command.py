@@ -12,7 +12,7 @@ from typing import Any
 
 from router.handover import background
 from router.handover.gate import SCOPES, Gate, GateConfig, Gates, ceiling
-from router.handover.journal import Journal
+from router.handover.journal import Journal, JournalConfig
 
 HEADERS = ("tool", "scope", "state", "compared", "over threshold", "agreed", "at least", "missing", "why")
 
@@ -34,8 +34,10 @@ def parser() -> argparse.ArgumentParser:
     export = _command(commands, "export", _export, "the rows as JSONL")
     export.add_argument("file", type=Path, metavar="FILE")
     export.add_argument("--lessons", action="store_true", help="only rows that teach: what `train` reads")
-    _command(commands, "import", _import, "append the rows of an exported file, or of any log of calls").add_argument(
-        "file", type=Path, metavar="FILE"
+    import_ = _command(commands, "import", _import, "append the rows of an exported file, or of any log of calls")
+    import_.add_argument("file", type=Path, metavar="FILE")
+    import_.add_argument(
+        "--redact", action="append", default=[], metavar="PATTERN", help="cut out before it is written"
     )
     _command(commands, "learn", _learn, "learn now, at low priority")
     return top
@@ -48,7 +50,7 @@ def handover(argv: Sequence[str]) -> int:
         raise ValueError(f"No journal is named. Give --journal URL, or set {background.JOURNAL_VARIABLE}.")
     if "://" not in args.journal and args.run not in (_import, _learn) and not Path(args.journal).exists():
         raise ValueError(f"There is no journal {args.journal!r}. Give the file or URL of one.")
-    journal = Journal(args.journal)
+    journal = Journal(args.journal, JournalConfig(redact=getattr(args, "redact", ())))
     try:
         args.run(args, journal)
     finally:

@@ -3,8 +3,8 @@
 A tool is *collecting* until a model reads its calls, in *shadow* while what that model would have called is compared
 with what the LLM calls, and *live* from when it is proven that the two agree: over the calls from its threshold on, the
 lower bound of a 95 % interval of the agreement is the target or more. Proofs are looked for when the learner has a new
-model, and all looks of a scope together err in 5 % of cases (``evidence.spent``); at one look, thresholds are tried
-in a fixed sequence (``evidence.prove``). A comparison counts as proof only where
+model, and all looks for one gate's proof together err in 5 % of cases (``evidence.spent``); at one look, thresholds
+are tried in a fixed sequence (``evidence.prove``). A comparison counts as proof only where
 
 * the call was read by a model that had not been trained on that row (cross-validation, see ``learner``), and
 * the LLM answered the row whatever the router thought of it: in shadow, or drawn into the audit sample by a coin that
@@ -139,9 +139,8 @@ class Gates:
         for scope in SCOPES:
             proofs = self._proofs(scope, comparisons)
             for tool, (proof, shared) in proofs.items():
-                self._settle(
-                    scope, tool, replace(proof, proven=proof.proven and self.config.target <= ceiling), shared, at
-                )
+                proven = proof.proven and self.config.target <= ceiling
+                self._settle(scope, tool, replace(proof, proven=proven), shared, at)
             if self.config.target > ceiling:
                 self._refuse(scope, ceiling)
         self._listen(comparisons, usual)
@@ -216,9 +215,8 @@ class Gates:
     def watch(self, tool: str | None, confidence: Mapping[Scope, float], unseen: bool, at: int) -> None:
         """Take in a request as it comes, before anybody has answered it: does the input drift?"""
         scopes = [scope for scope in SCOPES if self.gate(scope, tool).state != "paused"]  # not usual, and known
-        events = {f"doubt {scope}": not self.sure(scope, tool, confidence[scope]) for scope in scopes} | {
-            "unseen": unseen
-        }
+        events = {f"doubt {scope}": not self.sure(scope, tool, confidence[scope]) for scope in scopes}
+        events["unseen"] = unseen
         for name, event in events.items():
             if name in self.alarms and self.alarms[name].hear(event):
                 what = "of unseen words" if name == "unseen" else "in doubt"

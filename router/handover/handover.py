@@ -144,7 +144,12 @@ class Handover:
             for tool in [tool for tool in schemas if known.get(tool, schemas[tool]) != schemas[tool]]:
                 gates.schema_changed(tool, self._last)
             changes = state.get("changes", 0) + (known != schemas)
-            own = {"schemas": schemas, "gate": asdict(self.config.gate), "models": str(self.config.models.absolute())}
+            own = {
+                "keep_days": self.journal.config.keep_days,
+                "schemas": schemas,
+                "gate": asdict(self.config.gate),
+                "models": str(self.config.models.absolute()),
+            }
             return state | own | {"gates": gates.as_json(), "changes": changes}
 
         self.journal.update(change)

@@ -27,6 +27,8 @@ from router.types import Example, ToolCall, Usage
 
 BUSY_S = 30
 """Seconds that a writer waits for another one."""
+OPENINGS, OPENING_S = 5, 0.1
+"""How often, and after how many seconds again, a database is opened that another process is just creating."""
 PAGE = 1_000
 """Rows that are read at once."""
 SIZE = 20_000
@@ -119,7 +121,7 @@ class JournalRow:
 @dataclass(frozen=True)
 class JournalConfig:
     """``redact``: patterns whose matches become "[…]", in questions, turns before and arguments alike; ``redactor``: a
-    function that does so with any text. ``keep_days``: rows older than that are deleted (None: kept)."""
+    function that does so with any text. ``keep_days``: the learner deletes rows older than that (None: none)."""
 
     redact: Sequence[str] = ()
     redactor: Callable[[str], str] | None = None
@@ -145,7 +147,7 @@ class Journal:
             self._engine = sa.create_engine(self.url)
             if self._engine.dialect.name == "sqlite":
                 sa.event.listen(self._engine, "connect", _prepare_sqlite)
-            self._migrate()
+            self._migrated()
         except (sa.exc.SQLAlchemyError, ImportError) as fault:
             told = str(getattr(fault, "orig", None) or fault).split("\n")[0]
             raise JournalError(f"The journal {self.shown!r} cannot be opened: {told}. Check its URL.") from fault
@@ -232,11 +234,12 @@ class Journal:
         with self._engine.begin() as connection:
             return connection.execute(_ROWS.delete().where(_ROWS.c.tag == tag)).rowcount
 
-    def expire(self, now: float | None = None) -> int:
-        """Delete rows older than ``keep_days``; returns how many."""
-        if self.config.keep_days is None:
+    def expire(self, keep_days: float | None = None, now: float | None = None) -> int:
+        """Delete rows older than ``keep_days`` (None: as configured); returns how many."""
+        days = self.config.keep_days if keep_days is None else keep_days
+        if days is None:
             return 0
-        oldest = (time.time() if now is None else now) - self.config.keep_days * DAY_S
+        oldest = (time.time() if now is None else now) - days * DAY_S
         with self._engine.begin() as connection:
             return connection.execute(_ROWS.delete().where(_ROWS.c.at < oldest)).rowcount
 
@@ -300,6 +303,16 @@ class Journal:
     def _offer(self, connection: sa.Connection, tools: ToolSet) -> None:
         if not connection.execute(sa.select(_TOOLS.c.id).where(_TOOLS.c.id == tools.id)).first():
             connection.execute(_TOOLS.insert().values(id=tools.id, schemas=schemas_of(tools)))
+
+    def _migrated(self) -> None:
+        """Bring the database to this version; where another process is just doing so, see what it has done."""
+        for left in reversed(range(OPENINGS)):
+            try:
+                return self._migrate()
+            except (sa.exc.OperationalError, sa.exc.IntegrityError, sa.exc.ProgrammingError):
+                if not left:
+                    raise
+                time.sleep(OPENING_S)
 
     def _migrate(self) -> None:
         with self._engine.begin() as connection:

@@ -139,6 +139,8 @@ def train_candidate(
     examples = [lesson.example for lesson in lessons]
     lesson_of = {id(lesson.example): lesson for lesson in lessons}
     parts = _folds(examples, config.folds_for(len(examples)))
+    if len(parts) < 2:
+        raise ValueError(f"{len(lessons)} lessons; a model and its proof need several of two tools. Add examples.")
     training = config.training or CallTrainingConfig.of(len(examples))
     held: list[tuple[Example, LearnedCall]] = []
     strange, temperatures = 0, []

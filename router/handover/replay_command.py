@@ -18,6 +18,10 @@ from router.handover.replay import CHECKPOINTS, Point, Recorded, Replay, ReplayC
 from router.tools import ToolSet
 from router.types import Example, Usage
 
+WHO = {
+    "live": "where the router acts, the LLM is not asked, and nothing is learned of it but by audit",
+    "all": "the LLM answers everything, and the figures say what the router would have been given",
+}
 HEADERS = (
     "seen", "learned from", "tool handled", "agreed", "true", "calls handled", "agreed", "true", "audited",
     "LLM calls saved", "tokens saved", "training s",
@@ -70,7 +74,8 @@ def replay(argv: Sequence[str]) -> int:
     document = about | {"curve": points}
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "replay.jsonl").write_text("".join(json.dumps(about | p) + "\n" for p in points), encoding="utf-8")
-    told = ", ".join(f"{name} {value}" for name, value in about.items() if value is not None)
+    order = "" if args.shuffle is None else f", shuffled by seed {args.shuffle}"
+    told = f"{args.log.name}{order}; target {args.target:.1%}; the LLM errs in {args.noise:.0%} of its calls; {WHO[args.labels]}."
     chart = page(
         points, HEADERS, [_cells(Point(**{k: v for k, v in p.items() if k != "target"})) for p in points], told
     )

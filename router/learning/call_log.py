@@ -48,9 +48,10 @@ class Drawing:
 
 @dataclass(frozen=True)
 class CallLog:
-    """The rows of a log as numbers. ``asked_on``: the day that its dates go by. ``values``: the words of all values of each span slot. ``tools`` (rows,) label
-    numbers. ``tags``: those of each row, None where a value is not known or not found. ``classes``: (rows, class slots)
-    the number of the value in its slot, 0 where it is open, UNLABELLED where the slot is another tool's."""
+    """The rows of a log as numbers. ``asked_on``: the day that its dates go by. ``values``: the words of all values of
+    each span slot. ``tools`` (rows,) label numbers. ``tags``: those of each row, None where a value is not known or not
+    found. ``classes``: (rows, class slots) the number of the value in its slot, 0 where it is open, UNLABELLED where
+    the slot is another tool's."""
 
     rows: Sequence[Row]
     asked_on: datetime
@@ -61,6 +62,16 @@ class CallLog:
     tools: np.ndarray
     tags: Sequence[list[int] | None]
     classes: np.ndarray
+
+    @property
+    def spoken(self) -> dict[str, frozenset[str]]:
+        """The words of each tool's rows, with those that half of the labels have: these say nothing of any tool."""
+        own: dict[str, set[str]] = {tool: set() for tool in self.slots}
+        for row in self.rows:
+            own[row.tool].update(word for word in row.words if word.isalpha())
+        labels = Counter(word for words in own.values() for word in words)
+        common = {word for word, n in labels.items() if 2 * n >= len(own)}
+        return {tool: frozenset(words | common) for tool, words in own.items()}
 
     @property
     def known(self) -> tuple[str, ...]:

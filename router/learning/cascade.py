@@ -44,7 +44,8 @@ class Cascade:
         """Calibrate ``model`` on ``examples`` (not trained on) and pass on the least sure ``share`` of them."""
         questions = [example.question for example in examples]
         inside = np.array([example.tool in router.labels for example in examples])
-        pass_on = float(np.quantile(router.calibration.scores(router.logits(questions))[inside], share))
+        confidences = np.array([decision.confidence for decision in router.decide_batch(questions)])
+        pass_on = float(np.quantile(confidences[inside], share))
         calibration = fit_calibration(model.logits(questions), examples, router.labels, target)
         return cls(router, model, calibration, pass_on)
 

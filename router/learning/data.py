@@ -170,7 +170,7 @@ def _example(labelled: Labelled, question_set: bool) -> Example:
             reward = float(reward)
         except (TypeError, ValueError):
             raise Unfit(f"reward is {show(reward)}. Give a number.") from None
-    tool, at = (labelled.tools or (NONE,))[0], next((row[name] for name in AT_COLUMNS if row.get(name) is not None), None)
+    tool, at = (labelled.tools or (NONE,))[0], next((row[name] for name in AT_COLUMNS if row.get(name)), None)
     return Example(labelled.question, tool, labelled.arguments, reward, labelled.source, _moment(at))
 
 

@@ -19,9 +19,9 @@ SHOWN = 10
 
 
 def described(rows: Sequence[Example], known: Collection[str] = ()) -> ToolSet:
-    """The tools of ``rows`` but the ``known``, described: slots and their types from the arguments, required where every
-    row with arguments has them. Left out are those whose arguments no row says, and whose name no tool can have. Calling
-    one has effects, as far as anybody knows."""
+    """The tools of ``rows`` but the ``known``, described: slots and their types from the arguments, required where
+    every row with arguments has them. Left out are those whose arguments no row says, and whose name no tool can have.
+    Calling one has effects, as far as anybody knows."""
     by_tool: dict[str, list[Example]] = defaultdict(list)
     for row in rows:
         by_tool[row.tool].append(row)

@@ -115,11 +115,12 @@ def train_calls(
     aims: CallAims = CallAims(),
     on_progress: Callable[[CallProgress], None] = nobody,
 ) -> CallModel:
-    """A calibrated call model for the labels of ``rows``, ``none`` and ``smalltalk``, with ``warnings`` where it is poor.
+    """A calibrated call model for the labels of ``rows``, ``none`` and ``smalltalk``; its ``warnings`` say where it is
+    poor.
 
-    A call is sure where at least ``aims.target`` of the calls on held-out rows were right as a whole, by the lower bound
-    of that share. The model keeps ``tools``; those of the rows that are not among them are described from the rows. Raises
-    ValueError where no row names a tool, and where there are fewer than two labels of two rows.
+    A call is sure where at least ``aims.target`` of the calls on held-out rows were right as a whole, by the lower
+    bound of that share. The model keeps ``tools``; those of the rows that are not among them are described from the
+    rows. Raises ValueError where no row names a tool, and where there are fewer than two labels of two rows.
     """
     own = _own(rows)
     mixed = [*rows, *world(rows, aims.seed)]

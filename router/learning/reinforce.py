@@ -21,7 +21,7 @@ import torch
 from torch.nn import functional as F
 
 from router.learning.training import seeded
-from router.network import Calibration, Router
+from router.network import Router
 from router.network.calibration import label_numbers, softmax
 from router.network.features import tokenise
 from router.network.module import Tail, pad

@@ -19,7 +19,6 @@ from router.calls.tagger import class_ranges, tag_numbers
 from router.network.features import Vocabulary
 from router.network.module import NetworkConfig, RouterNetwork
 
-
 SAID = 4.0
 """What a class's value, where the question says it, adds to its score before anything is learned."""
 

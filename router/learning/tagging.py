@@ -220,7 +220,7 @@ def train_network(
     _optimise(network, log, config, on_progress)
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
     asked_on = log.asked_on.isoformat()
-    parts = CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on)
+    parts = CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on, words=log.spoken)
     return network, parts.of(log.known)
 
 

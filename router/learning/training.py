@@ -44,6 +44,8 @@ from router.types import Example
 
 UNREAD = 0.01
 """Share of the questions held out that may hold more unknown words than the router decides on: the strangest ones."""
+MAY_BE_UNREAD = 0.25
+"""Share of unknown words that any question may hold: slips of the pen and names."""
 MEMORY = 1_000
 """Training questions that are kept beside the weights, for nearest examples and for adding tools: from 200 alone, a new
 tool takes some questions of others."""
@@ -255,7 +257,7 @@ def fit_calibration(
     confidence, right, inside = fitted.scores(scaled), scaled.argmax(1) == numbers, numbers != UNKNOWN
     threshold, limit = choose_threshold(confidence, right, inside, target), 1.0
     if unread is not None and inside.any():
-        limit = float(np.quantile(unread[inside], 1 - UNREAD, method="higher"))
+        limit = max(MAY_BE_UNREAD, float(np.quantile(unread[inside], 1 - UNREAD, method="higher")))
         confidence = np.where(unread > limit, 0.0, confidence)
     chosen_on = {
         "target": str(target),

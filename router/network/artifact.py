@@ -111,6 +111,7 @@ class Parts:
 
     ``provenance`` says how it was trained; ``memory`` keeps some training questions with their labels; ``readers`` are
     the heads of (tool, slot); ``fillers`` are words that go with every label alike, so that none hangs on them;
+    ``understood`` are, by tool, the words of the examples that the tool's own reading read right.
     ``seen`` are words that are not in the vocabulary and runs of signs that are no words (``unread.py``).
     """
 
@@ -122,6 +123,7 @@ class Parts:
     memory: tuple[tuple[str, str], ...] = ()
     readers: Mapping[tuple[str, str], Head] = field(default_factory=dict)
     fillers: frozenset[str] = frozenset()
+    understood: Mapping[str, frozenset[str]] = field(default_factory=dict)
     seen: frozenset[str] = frozenset()
 
 
@@ -213,6 +215,7 @@ def write(router: Parts, folder: Path) -> None:
             {"tool": tool, "slot": slot, "values": list(head.values)} for (tool, slot), head in router.readers.items()
         ],
         "fillers": sorted(router.fillers),
+        "understood": {tool: " ".join(sorted(words)) for tool, words in router.understood.items()},
         "seen": " ".join(sorted(router.seen)),
     }
     ROUTER_FILES.write(folder, config, arrays)
@@ -237,6 +240,7 @@ def read(folder: Path) -> Parts:
             memory,
             _readers(config["readers"], arrays),
             frozenset(config["fillers"]),
+            {tool: frozenset(words.split()) for tool, words in config.get("understood", {}).items()},
             seen=frozenset(config.get("seen", "").split()),
         )
     except (KeyError, TypeError, ValueError) as fault:

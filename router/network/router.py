@@ -61,8 +61,8 @@ class NewTool:
 class Router:
     """A trained router: ``parts``, ready to decide. Immutable after construction and safe to share between threads.
 
-    ``labels``, ``vocabulary``, ``weights``, ``calibration``, ``provenance``, ``memory``, ``readers`` and ``fillers``
-    are those of ``parts``. Raises ValueError where these do not fit each other.
+    ``labels``, ``vocabulary``, ``weights``, ``calibration``, ``provenance``, ``memory``, ``readers``, ``fillers`` and
+    ``understood`` are those of ``parts``. Raises ValueError where these do not fit each other.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -70,7 +70,7 @@ class Router:
         self.parts = parts
         self.labels, self.vocabulary, self.weights = parts.labels, parts.vocabulary, parts.weights
         self.calibration, self.provenance, self.memory = parts.calibration, parts.provenance, parts.memory
-        self.readers, self.fillers = parts.readers, parts.fillers
+        self.readers, self.fillers, self.understood = parts.readers, parts.fillers, parts.understood
         vocabulary, weights, calibration = parts.vocabulary, parts.weights, parts.calibration
         self._head = np.ascontiguousarray(weights.head / np.float32(calibration.temperature))
         self._head_bias = weights.head_bias / np.float32(calibration.temperature)

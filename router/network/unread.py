@@ -52,7 +52,7 @@ def share(text: str, words: Collection[str], grams: Collection[str], seen: Colle
 
 def signs_of(texts: Iterable[str]) -> frozenset[str]:
     """The runs of signs in ``texts``: what a vocabulary of words does not hold."""
-    return frozenset(piece for text in texts if not text.isascii() for piece in pieces(text) if len(piece) == 3)
+    return frozenset(piece for text in texts if not text.isascii() for piece in {*pieces(text)} - {*tokenise(text)})
 
 
 def _is_letter(sign: str) -> bool:

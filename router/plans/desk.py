@@ -57,9 +57,11 @@ class PlanDesk:
         return frozenset(n for n, tool in self.tools.items() if tool.reading is None).difference(*known)
 
     def of(self, reading: Reading) -> PlanDesk:
-        """The same desk, with the tools that share ``reading``."""
+        """The same desk, with the tools that share ``reading`` and the router that knows these."""
         desk = PlanDesk.__new__(PlanDesk)
         desk.__dict__ = self.__dict__ | {"tools": {n: t for n, t in self.tools.items() if t.reading is reading}}
+        if self.others is not None:
+            desk.__dict__ |= {"router": self.others, "others": None, "_decided": {}}
         return desk
 
     def decide(self, question: Question) -> Decision:
@@ -73,6 +75,12 @@ class PlanDesk:
                 decision = other if sure or decision.tool in (*NON_TOOLS, None) else decision
             self._decided[question.text] = decision
         return decision
+
+    def understood(self, tool: str) -> frozenset[str] | None:
+        """The words that the reading of ``tool`` has been seen to read right, and those without consequence; None where
+        the router has learned none."""
+        words = getattr(self.router, "understood", {}).get(tool)
+        return None if words is None else words | self.router.fillers
 
     def _decide(self, router: Decides, question: Question) -> Decision:
         decision = router.decide(question.text)

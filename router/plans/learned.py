@@ -82,7 +82,8 @@ def is_one_call(question: Question, first: Question, second: Question, desk: Pla
 
 
 def _unread(question: Question, call: LearnedCall, tool: Tool, desk: PlanDesk) -> str | None:
-    """What stands in the question beside the values of ``call`` and no learned call answers; None where nothing does."""
+    """What stands in the question beside the values of ``call`` and no learned call answers; None where nothing
+    does."""
     rest = Question(_without_values(question.text, call))
     learned = desk.router.label_words.get(tool.name, frozenset())
     if (said := negation(rest)) and not _heard(_with_next_word(said, rest.text), tool.name, desk):
@@ -93,6 +94,8 @@ def _unread(question: Question, call: LearnedCall, tool: Tool, desk: PlanDesk) -
         return f"It says {when!r}, and {tool.name} has no slot for a time."
     if (back := points_back(rest.text)) and not set(tokenise(back)) <= learned:
         return f"It says {back!r}, which speaks of something that was said before."
+    if call.strange:
+        return f"{tool.name} has no example with {call.strange!r}."
     if number := next((piece.text for piece in pieces(rest) if piece.is_number), None):
         return f"{tool.name} does not take {number!r} in."
     return None
@@ -114,9 +117,9 @@ def _with_next_word(word: str, text: str) -> str:
 
 
 def _without_values(text: str, call: LearnedCall) -> str:
-    for start, end in sorted((place for places in call.read.spans.values() for place in places), reverse=True):
-        text = text[:start] + _TAKEN + text[end:]
-    return text
+    taken = {i for places in call.read.spans.values() for place in places for i in range(*place)}  # maybe of two slots
+    kept = (sign if i not in taken else "" if i - 1 in taken else _TAKEN for i, sign in enumerate(text))
+    return "".join(kept)
 
 
 def _sources(call: LearnedCall, arguments: Mapping[str, object], desk: PlanDesk) -> dict[str, str]:

@@ -35,9 +35,9 @@ def plan(
     """The plan for ``question``: its ``outcome`` is call, partial, abstain or none.
 
     ``router`` may be a ``CallModel``, which has learned whole calls, and brings the ``tools`` of its log where none are
-    given. ``threshold`` (a confidence) stands in for the router's own. Pure: only tools without effects may run, where a
-    later step needs their result, and each of them once. Safe to call from several threads. Raises ValueError where no
-    tools are given and the router has none.
+    given. ``threshold`` (a confidence) stands in for the router's own. Pure: only tools without effects may run, where
+    a later step needs their result, and each of them once. Safe to call from several threads. Raises ValueError where
+    no tools are given and the router has none.
     """
     question = Question(question) if isinstance(question, str) else question
     if tools is None:

@@ -11,16 +11,15 @@ from pathlib import Path
 
 from router.calls.tagger import load_router
 from router.handover.gate import GateConfig
-from router.handover.journal import JournalConfig
-from router.network import DEFAULT_ROUTER
+from router.handover.journal import Journal, JournalConfig
 from router.serve.callers import Admission
 from router.serve.deciding import Decider, RouterDecider
 from router.serve.endpoint import Endpoint, ServeConfig, Upstream
-from router.serve.handing import HandingConfig, HandoverDecider
+from router.serve.handing import HandingConfig, HandoverDecider, NotedDecider
 from router.serve.upstream import HttpUpstream
 
 PORT = 8091
-MODELS = Path("switchyard-models")
+JOURNAL, MODELS = "switchyard.db", Path("switchyard-models")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -44,8 +43,14 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--lm", metavar="MODEL", help="a model in this process instead: embedded, or a .gguf file")
     serve.add_argument("--upstream-key-env", metavar="NAME", help="environment variable with the upstream's key")
     serve.add_argument("--keys-env", metavar="NAME", help="environment variable with the keys accepted from callers")
-    serve.add_argument("--router", type=Path, metavar="DIR", help="folder of a router that acts as it was trained")
-    serve.add_argument("--journal", metavar="URL", help="file or database where calls are noted and learned from")
+    serve.add_argument(
+        "--router", type=Path, metavar="DIR", help="a router that acts as it was trained; nothing is learned"
+    )
+    serve.add_argument(
+        "--journal",
+        metavar="URL",
+        help=f"file or database where calls are noted, and learned from without --router (default: {JOURNAL})",
+    )
     serve.add_argument(
         "--models", type=Path, default=MODELS, metavar="DIR", help=f"of what is learned (default: {MODELS})"
     )
@@ -75,16 +80,14 @@ def build(args: argparse.Namespace) -> Endpoint:
 
 
 def _decider(args: argparse.Namespace) -> Decider:
-    """A hand-over where a journal is named, else a trained router as it is."""
-    if args.journal is None:
-        return RouterDecider(load_router(args.router or DEFAULT_ROUTER))
-    if args.router is not None:
-        raise ValueError(
-            "--router and --journal: a router as it was trained, or one that is learned. Give one of them."
-        )
+    """The router of ``--router`` as it was trained, which ``--journal`` writes along; else a hand-over."""
     rows = JournalConfig(redact=args.redact, keep_days=args.keep_days)
-    gate = GateConfig(target=args.target)
-    return HandoverDecider(HandingConfig(args.journal, args.models, args.shared, args.mode, gate, rows))
+    if args.router is None:
+        gate = GateConfig(target=args.target)
+        config = HandingConfig(args.journal or JOURNAL, args.models, args.shared, args.mode, gate, rows)
+        return HandoverDecider(config)
+    router = load_router(args.router)
+    return NotedDecider(router, Journal(args.journal, rows)) if args.journal else RouterDecider(router)
 
 
 def _upstream(args: argparse.Namespace) -> Upstream:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from router.calls.tagger import CallModel
 from router.plans import Decides, plan
 from router.serve.wire import Asked, Forwarded, Heard
 from router.tools import ToolSet
@@ -83,7 +84,7 @@ class RouterDecider(ToolLists):
     ``threshold`` (a confidence) stands in for the router's own.
     """
 
-    def __init__(self, router: Decides, threshold: float | None = None) -> None:
+    def __init__(self, router: Decides | CallModel, threshold: float | None = None) -> None:
         super().__init__()
         self.router, self.threshold = router, threshold
 

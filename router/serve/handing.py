@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from router.calls.tagger import CallModel
+from router.handover.desk import Mode as HandoverMode
 from router.handover.gate import GateConfig
 from router.handover.handover import SEVERAL, Handover, HandoverConfig
 from router.handover.journal import Journal, JournalConfig, JournalRow
+from router.plans import Decides
 from router.serve.callers import ANONYMOUS
-from router.serve.deciding import Mode, ToolLists, Verdict
+from router.serve.deciding import Mode, RouterDecider, ToolLists, Verdict
 from router.serve.wire import Asked, Heard
 from router.types import NON_TOOLS, NONE, ToolCall
 
@@ -37,6 +40,30 @@ class HandingConfig:
     gate: GateConfig = GateConfig()
     rows: JournalConfig = JournalConfig()
     learns: bool = True
+
+
+class NotedDecider(RouterDecider):
+    """A trained router that acts as it was trained, with a journal of what it and the upstream called: rows that ``train``
+    reads."""
+
+    def __init__(self, router: Decides | CallModel, journal: Journal) -> None:
+        super().__init__(router)
+        self.journal = journal
+
+    def told(self, caller: str, asked: Asked, verdict: Verdict, heard: Heard | None, seconds: float) -> None:
+        """Write down a request of whose turn ``heard`` is the upstream's; None where it was the router's."""
+        said = heard.calls() if heard is not None else None
+        if heard is not None and said is None:
+            return  # no whole reply: nothing was called
+        row = _row(caller, asked, heard, "act" if heard is None else "shadow", seconds)
+        one = verdict.calls[0] if verdict.outcome == "call" and len(verdict.calls) == 1 else None
+        agreed = {"call": one == row.llm_call} if one is not None and said else None
+        confidence = {"call": verdict.confidence}
+        self.journal.append(replace(row, router_call=one, confidence=confidence, agreed=agreed), asked.tools)
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self.journal.close()
 
 
 class HandoverDecider(ToolLists):
@@ -87,15 +114,7 @@ class HandoverDecider(ToolLists):
         if heard is not None and (opinion.mode == "act" or (opinion.mode == "ask" and self.config.mode == "shadow")):
             # the LLM was asked though the router is sure: in shadow always, as it is of every request, so that is proof
             opinion = replace(opinion, mode="audit" if self.config.mode == "shadow" else "ask")
-        row = JournalRow(
-            asked.question,
-            opinion.mode,
-            llm_call=None if said is None else _one(said),
-            tag=caller,
-            history=asked.history,
-            usage=heard.usage() if heard is not None else JournalRow.usage,
-            seconds=seconds,
-        )
+        row = _row(caller, asked, heard, opinion.mode, seconds)
         self.of(caller, asked).record(opinion, row)
 
     def close(self) -> None:
@@ -125,6 +144,12 @@ _REASONS = {
     "ask": "The call is in doubt.",
     "audit": "Drawn into the audit sample.",
 }
+
+
+def _row(caller: str, asked: Asked, heard: Heard | None, mode: HandoverMode, seconds: float) -> JournalRow:
+    """What the upstream called, where it was asked."""
+    row = JournalRow(asked.question, mode, tag=caller, history=asked.history, seconds=seconds)
+    return row if heard is None else replace(row, llm_call=_one(heard.calls() or ()), usage=heard.usage())
 
 
 def _one(said: Sequence[ToolCall]) -> ToolCall:

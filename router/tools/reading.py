@@ -24,7 +24,8 @@ class Reads(Protocol):
 class Desk(Protocol):
     """What a reading may use while planning: the tools that share it, and what the router has learned.
 
-    ``decide`` gives the router's decision on a question or a part of one. ``probe`` gives the step with its result,
+    ``decide`` gives the router's decision on a question or a part of one. ``understood`` gives the words that say nothing
+    more to a tool than what its reading makes of them; None where the router has learned none. ``probe`` gives the step with its result,
     run once for the whole plan, where its tool has no effects; None where it has.
     """
 
@@ -32,6 +33,8 @@ class Desk(Protocol):
     readers: Reads | None
 
     def decide(self, question: Question) -> Decision: ...
+
+    def understood(self, tool: str) -> frozenset[str] | None: ...
 
     def probe(self, step: Step) -> Step | None: ...
 

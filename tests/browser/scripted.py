@@ -100,7 +100,8 @@ class Script:
             if handed:
                 chosen, roles = replace(chosen, abstained=True), ROLES["tool_calling"]
             reason = "calculator does not take '3 boxes' in." if handed else ""
-            self.trace.emit("route", **to_json(chosen), threshold=0.62, microseconds=58.0, reason=reason)
+            told = to_json(chosen) | {"reason": reason}
+            self.trace.emit("route", **told, threshold=0.62, microseconds=58.0)
             if chosen.tool == "smalltalk":
                 return self.smalltalk(question)
         if "unreachable" in question:
