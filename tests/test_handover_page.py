@@ -1,4 +1,4 @@
-"""What the Hand-over tab says, without a browser: figures in words, rows, turns, limits, and a play in its own process."""
+"""What the Hand-over tab says, without a browser: words, rows, turns, limits, and a play in its own process."""
 
 from __future__ import annotations
 

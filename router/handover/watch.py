@@ -103,7 +103,7 @@ class Watch:
                 time.sleep(max(0.0, started + 1 / self.pace - time.monotonic()))
 
     def _count(self) -> None:
-        """Count the row that came last, unless it is counted: it is played when the replay learns or asks for the next."""
+        """Count the row that came last, unless it is counted: it is played when the replay learns or asks for more."""
         row, self._coming = self._coming, None
         if row is None:
             return
