@@ -96,11 +96,12 @@
     Object.assign(state, { live, announced: progress.seen });
   }
 
-  function panel({ words, figures, tools }) {
+  function panel({ words, figures, held, tools }) {
     find(".ho-result").hidden = false;
     find(".ho-words").replaceChildren(...words.map(([name, value, from]) =>
       h("div", null, h("dt", null, name), h("dd", null, unbroken(value)), h("dd", { class: "more" }, unbroken(from)))));
     for (const plot of state.root.querySelectorAll("[data-figure]")) Switchyard.draw(plot, figures[plot.dataset.figure]);
+    find(".ho-held").replaceChildren(...held.map((words) => h("li", null, words)));
     find(".ho-table tbody").replaceChildren(...tools.map((tool) => h("tr", null,
       h("th", { scope: "row" }, tool.name, h("span", { class: "ho-state", "data-state": tool.state }, tool.words)),
       h("td", { class: "ho-missing" }, tool.missing), h("td", null, tool.compared),

@@ -87,7 +87,8 @@ class Turns:
         with self._lock:
             if len(self._line) >= self._most:
                 raise ValueError(
-                    f"{self._most} plays run or wait on this server already, which is its limit. Try again in a few minutes."
+                    f"{self._most} plays run or wait on this server already, which is its limit. "
+                    "Try again in a few minutes."
                 )
             self._line.append(play)
 

@@ -1,4 +1,4 @@
-"""What the Hand-over tab says, without a browser: figures in words, rows, turns, limits, and a play in its own process."""
+"""What the Hand-over tab says, without a browser: words, rows, turns, limits, and a play in its own process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,15 @@ def told(requests: int, handled: int, right: int, gate: Any = ()) -> dict[str, A
     total = Count(requests, handled, right, handled, right).as_json()
     curve = [{"seen": requests} | total | {f"all_{name}": value for name, value in total.items()}] if requests else []
     lamp = {"name": "lamp", "seen": requests, "tool": GATE, "call": GATE | dict(gate)}
-    return {"phase": "playing", "words": "", "of": 1_000, "total": total, "curve": curve, "tools": [lamp]}
+    return {
+        "phase": "playing",
+        "words": "",
+        "of": 1_000,
+        "total": total,
+        "curve": curve,
+        "held": [{"at": 90, "reason": "Why."}],
+        "tools": [lamp],
+    }
 
 
 def test_figures_in_words_say_of_how_many_they_are() -> None:
@@ -39,6 +47,10 @@ def test_figures_in_words_say_of_how_many_they_are() -> None:
     assert handled == ["Handled by the router", "40 %", "200 of 500 calls"]
     assert agreed[:2] == ["Agreed with the record", "98.0 %"] and agreed[2].startswith("196 of those 200; at least 95.")
     assert saved[:2] == ["LLM calls saved", "200"] and saved[2].startswith("300 were still made, 0.60 a question")
+
+
+def test_what_was_held_back_is_told_with_its_request_and_reason() -> None:
+    assert panel(told(100, 0, 0), 0.95)["held"] == ["Held back after 90 requests: Why."]
 
 
 def test_where_nothing_was_handed_over_no_agreement_is_claimed() -> None:

@@ -12,18 +12,21 @@ from baselines.figures.evaluation import LEGEND
 from baselines.figures.style import COLORS, Figure, axis, count, figure
 
 LATEST = 5
-"""Points of the curve that "lately" means."""
+"""Points of the curve that "lately" means, and what is said of the last times that calls were held back."""
 STATES = {"collecting": "Collecting", "shadow": "In shadow", "live": "Live", "paused": "Paused"}
 
 
 def panel(told: Mapping[str, Any], target: float) -> dict[str, Any]:
-    """Everything, as JSON values: ``figures``, ``words`` (name, value, from what it is computed), ``tools``."""
+    """Everything, as JSON values: ``figures``, ``words`` (name, value, from what it is computed), ``held`` (back, when
+    and why), ``tools``.
+    """
     return {
         "figures": {
             "share": share(told["curve"], told["of"]),
             "agreement": agreement(told["curve"], told["of"], target),
         },
         "words": words(told, target),
+        "held": [f"Held back after {count(one['at'])} requests: {one['reason']}" for one in told["held"][-LATEST:]],
         "tools": [row(tool, target) for tool in told["tools"]],
     }
 
@@ -71,8 +74,8 @@ def share(curve: Sequence[Mapping[str, Any]], of: int) -> Figure:
     summary = "Nothing has been played yet."
     if curve:
         summary = (
-            f"After {count(seen[-1])} of {count(of)} requests: in the last {count(curve[-1]['requests'])} the router handled "
-            f"{percent(call[-1])} of whole calls and was sure of {percent(tool[-1])} of tools; "
+            f"After {count(seen[-1])} of {count(of)} requests: in the last {count(curve[-1]['requests'])} the router "
+            f"handled {percent(call[-1])} of whole calls and was sure of {percent(tool[-1])} of tools; "
             f"{1 - call[-1]:.2f} LLM calls a question."
         )
     return figure(
@@ -99,8 +102,8 @@ def agreement(curve: Sequence[Mapping[str, Any]], of: int, target: float) -> Fig
     summary = f"Nothing was handed over yet; the target is {percent(target)}."
     if known:
         summary = (
-            f"On all that was handed over so far, {percent(shares[-1], 1)} agreed, at least {percent(bounds[-1], 1)} with "
-            f"95 % confidence; the target is {percent(target)}."
+            f"On all that was handed over so far, {percent(shares[-1], 1)} agreed, at least {percent(bounds[-1], 1)} "
+            f"with 95 % confidence; the target is {percent(target)}."
         )
     yaxis = axis(range=[floor, 1 + 0.04 * (1 - floor)], nticks=6, tickformat=".1%" if floor > 0.94 else ".0%")
     return figure(traces, LEGEND | {"xaxis": _seen(of), "yaxis": yaxis}, summary)

@@ -31,6 +31,7 @@ LEARNER = LearnerConfig(folds=(3, 3))
 """Fewer models than the library trains by default, and less often, so that thousands of requests take minutes."""
 BLOCK = 100
 """Requests that are counted together for one point of a curve."""
+UNEASY = "The audit sample looks worse than what was proven, so the LLM makes every call and all are compared."
 TELL_S = 0.5
 """Seconds between two lines while requests are played; while it learns there is one for each model."""
 
@@ -83,6 +84,8 @@ class Watch:
         self.seen = Counter[str]()
         self._block, self._tell, self._told, self._task = Count(), tell, 0.0, ""
         self._coming: Example | None = None
+        self.held: list[dict[str, Any]] = []
+        self._held: set[str] = set()
 
     def play(self) -> None:
         """Play all rows; each line goes to ``tell`` as JSON values."""
@@ -100,13 +103,16 @@ class Watch:
                 time.sleep(max(0.0, started + 1 / self.pace - time.monotonic()))
 
     def _count(self) -> None:
-        """Count the row that came last, unless it is counted: it is played when the replay learns or asks for the next."""
+        """Count the row that came last, unless it is counted: it is played when the replay learns or asks for more."""
         row, self._coming = self._coming, None
         if row is None:
             return
         self.seen[row.tool] += 1
         for count in (self.total, self._block):
             count.add(self.run.opinions[-1], row)
+        held = held_back(self.run.desk.gates)
+        self.held += [{"at": self.total.requests, "reason": reason} for reason in sorted(held - self._held)]
+        self._held = held
         if self._block.requests == BLOCK or self.total.requests == len(self.rows):
             self.curve.append({"seen": self.total.requests} | self._block.as_json() | _so_far(self.total))
             self._block = Count()
@@ -129,9 +135,16 @@ class Watch:
                 "of": len(self.rows),
                 "total": self.total.as_json(),
                 "curve": self.curve,
+                "held": self.held,
                 "tools": tools(self.seen, self.run.desk.gates),
             }
         )
+
+
+def held_back(gates: Gates) -> set[str]:
+    """Why calls that were handed over go to the LLM again: the reasons of pauses, and an audit that takes in all."""
+    paused = {gate.reason for gate in gates.gates["call"].values() if gate.state == "paused"}
+    return paused | ({UNEASY} if gates.uneasy else set())
 
 
 def tools(seen: Counter[str], gates: Gates) -> list[dict[str, Any]]:
