@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_router(check)
     check.set_defaults(run=_check)
     commands.add_parser("bench", help="the router against its peers (--help lists its options)", add_help=False)
-    commands.add_parser("serve", help="an endpoint between an agent and its LLM (--help lists its options)", add_help=False)
+    commands.add_parser(
+        "serve", help="an endpoint between an agent and its LLM (--help lists its options)", add_help=False
+    )
     commands.add_parser("replay", help="what a hand-over would have done with a log (--help)", add_help=False)
     commands.add_parser("handover", help="how a hand-over stands; pause, promote, roll back", add_help=False)
     write = commands.add_parser("synthesize", help="examples written by a language model")
@@ -216,6 +218,12 @@ def _train(args: argparse.Namespace) -> int:
             print(f"{path}:{problem.line}: {problem.message}", file=sys.stderr)
         print(f"{path}: {len(examples)} examples, {len(problems)} bad rows", file=sys.stderr)
         rows += examples
+    if not rows:
+        raise ValueError(
+            f"{', '.join(map(str, args.files))}: no example could be read. Give rows of question and tool."
+        )
+    for label in sorted({row.tool for row in rows if tools is not None} - {*(tools or ()), *NON_TOOLS}):
+        print(f"warning: {label!r} is not among the tools of {args.tools}", file=sys.stderr)
     _tell_origins([*rows, *(own.world(rows, args.seed) if args.files else ())])
     started = time.perf_counter()
     trained = _fitted(rows, tools, args)

@@ -181,6 +181,8 @@ _N = rf"(\(?-?{UNSIGNED}\)?)"
 _WORDS = [
     (re.compile(pattern), sign)
     for pattern, sign in [
+        (r"(?<=\bof)\s+(?:minus|negative)\s+(?=\d)", " -"),
+        (rf"\b({UNSIGNED})\s+less\s+than\s+({UNSIGNED})\b", r"\2 - \1"),
         (r"\b(?:the\s+)?cube\s+root\s+(?:of\s+)?(-?\d+(?:\.\d+)?)", r"cbrt(\1)"),
         (r"\b(?:the\s+)?(\d+)(?:st|nd|rd|th)\s+root\s+of\s+(\d+(?:\.\d+)?)", r"\2**(1/\1)"),
         (r"\b(?:the\s+)?(?:square\s+root|squareroot|sq\s?rt|root)\s+(?:of\s+)?(-?\d+(?:\.\d+)?)", r"sqrt(\1)"),
@@ -203,7 +205,7 @@ _WORDS = [
         (r"(?<=[\d)!])\s*\bx\b\s*(?=[\d(.])", " * "),
         (r"(?<=[\d)%!])\s+(?:plus|add(?:ed\s+to)?|and\s+add)\s+", " + "),
         (r"(?<=[\d)%!])\s+(?:minus|less|subtract|take\s+away|takeaway)\s+", " - "),
-        (r"\s+(?:divided\s+by|divide\s+by|over|divided\s+into)\s+", " / "),
+        (r"\s+(?:divided\s+by|divide\s+by|over)\s+", " / "),
         (r"(?<=[\d)])\s*(?:modulo|modulus|mod)\s*(?=[-\d(])", " mod "),
         (r"\bminus\s+(?=\d)|\bnegative\s+(?=\d)", "-"),
         (r"\bpi\b", "pi"),

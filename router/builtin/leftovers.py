@@ -7,6 +7,7 @@ question was handed over.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -50,6 +51,16 @@ _COMPARED = re.compile(
 """Words that make something new of a fact."""
 _DERIVED = re.compile(r"\b(?:doubled?|tripled?|halved?|twice)\b(?!\s+an?\b)|\bpercentage\b")
 """The same for a quantity that a converter, the calendar or the clock gives: "5 miles in km, doubled"."""
+_TURNED = re.compile(
+    r"\bof\s+(?:what|which)\b|\bdivide\s+\d\S*\s+into\b|\b(?:factorial|root)\s+of\s+(?:minus|negative)\b"
+)
+"""The unknown of "80 is 20% of what", the order of "divide 5 into 100", what no number has."""
+_DIFFERENCE = re.compile(r"\b(?:rise|drop|fall|change|difference|increase|decrease|(?:warm|hott|cold|cool)er)\b")
+"""Ten degrees more in Celsius are eighteen more in Fahrenheit, and not fifty."""
+_NO_FORECAST = re.compile(r"\b(?:did|was|were|has|had|why|always|ever|yesterday)\b")
+"""What has been, why and how often is no forecast."""
+_JOINT = re.compile(r"\b(?:and|or|then|but)\b")
+_NOT = re.compile(r"\bnot\b(?!\s+(?:sure|know|certain))", re.IGNORECASE)
 _ASKED_SPAN = re.compile(
     r"\b(?:how\s+many|number\s+of|how\s+old\s+in|in|and)\s+(?:full\s+|whole\s+)?"
     r"(hours|minutes|seconds|days|weeks|months)\b"
@@ -88,6 +99,8 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
     said = quantities(question)
     if tools <= {"search"}:
         return _found(_COMPARED, said)
+    if tools == {"weather"}:
+        return _found(_NO_FORECAST, said)
     if "search" in tools and (place := _other_place(cleaned(question), calls)):
         return place
     if "text" in tools and len(calls) == 1:
@@ -98,10 +111,11 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
     if not tools <= {*_COUNTS, "search", "clock"}:
         return None
     derived = None if "calculator" in tools else _found(_DERIVED, said)
-    if len(calls) == 1 and tools <= CONVERTERS.keys():
-        return derived  # a conversion is read with all numbers or not at all
+    if len(calls) == 1 and tools <= CONVERTERS.keys():  # a conversion is read with all numbers or not at all
+        degrees = str(calls[0].arguments.get("from_unit", "")).startswith("°")
+        return derived or (_found(_DIFFERENCE, said) if degrees else None)
     if tools == {"calculator"}:
-        derived = _other_measure(said)
+        derived = _found(_TURNED, said) or _other_measure(said)
     if tools == {"calendar"}:
         said = name_days(said, _ANY_DAY).rest
         derived = derived or _other_span(said, calls[-1].arguments.get("operation"))
@@ -118,7 +132,8 @@ def unread(
     Accounted for are the words of values, what an arithmetic grammar or a query takes whole, words ``understood`` to
     say nothing more, and slips of these. Another word counts where it may qualify: beside a value or what is asked for
     ("how many working days"), and anywhere in a ``part`` of a question, where a text is worked on, a learned reader
-    said what is to be done, or slots are open. Elsewhere it is scenery ("the taxi was 30 euros"). A text that is open
+    said what is to be done, or slots are open, and in a last clause without any value ("and tell my boss"), which may be
+    a request. Elsewhere it is scenery ("the taxi was 30 euros"). A text that is open
     may be any words.
     """
     arguments = step.call.arguments
@@ -130,17 +145,27 @@ def unread(
         return None
     if place := _unused_place(question, step.call, tool):
         return place
+    if negated := _found(_NOT, _without(bare(question), str(arguments.get("text", "")))):
+        return negated
     said, words = residue(question, step.call, tool)
+    apart = _apart(said)
     strict = part or bool(missing) or by_reader or "text" in arguments
     for match in words:
         word = match[0].lower()
         known = word in understood or word in _IDLE or _slip(word, _IDLE, 3) or _slip(word, understood, 6)
-        if not known and (strict or _qualifies(said, match, tool)):
+        if not known and (strict or match.start() >= apart or _qualifies(said, match, tool)):
             return match[0]
     if tool.name == "currency" and (second := _second_rate(said)):
         return second
     reckons = tool.name in CONVERTERS or "expression" in missing
     return _unconverted(question, tool.name) if missing and reckons else None
+
+
+def _apart(said: str) -> float:
+    """Where the last clause of ``said`` begins, if no value stands in it."""
+    joints = list(_JOINT.finditer(said))
+    start = joints[-1].end() if joints else len(said)
+    return start if joints and not re.search(f"[{_VALUE}{_NUMBER_MARK}]", said[start:]) else math.inf
 
 
 def accounts(tool: Tool) -> bool:

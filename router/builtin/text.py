@@ -125,13 +125,24 @@ def parse(question: str) -> dict[str, Any] | None:
 
 _CHARACTERS = re.compile(r"\bcharacters?\b|\bchars\b", re.I)
 """Of a word they are its letters; spaces and signs are characters too, which no operation counts."""
+_SPOKEN_OF = re.compile(
+    r"^(?:it|that|this|them|(?:the\s+)?words?)$|^(?:my|your|his|our|their)\s|^(?:this|that|these|those)\s"
+    r"|^the\s+(?:\w+\s+){0,3}(?:of|in)\b|^(?:the\s+)?alphabet$|\bwithout\b|\beverything\b|^out\s"
+    r"|\b(?:and|then|but)\s+(?:then\s+)?(?:spell|count|reverse|upper|lower|capital|tell|use|say|how\s|write|make|give|translate)",
+    re.IGNORECASE,
+)
+"""A text that stands for another ("my name", "the opposite of hot", "it"), or a second request behind it."""
 _TRANSFORMS = ("revers|backward", "upper|capital|caps", "lower", "title", "palindrom")
 
 
 def unclear(question: str, text: str = "") -> str | None:
     """What ``question`` asks for besides one operation on ``text``: a transform of what another gives ("uppercase the
-    reverse of"), or characters where there are others than letters; None where there is no such thing."""
+    reverse of"), characters where there are others than letters, a text that is spoken of and not given; None where there
+    is no such thing."""
     rest = question.replace(text, " ") if text else question
+    given = re.search(rf"[\"'`:]\s*{re.escape(text)}", question)
+    if text and not given and (spoken := _SPOKEN_OF.search(text)):
+        return spoken[0]
     named = [match[0] for names in _TRANSFORMS if (match := re.search(rf"\b(?:{names})\w*", rest, re.I))]
     counted = _CHARACTERS.search(rest)
     return named[1] if len(named) > 1 else counted[0] if counted and not text.isalpha() else None

@@ -184,8 +184,11 @@ class CallModel:
         for slot in layer.slots.values():
             if slot.kind in ("constant", "span") and slot.values and slot.name not in (*arguments, *unread):
                 arguments[slot.name] = slot.values[0]
-        missing = tuple(slot.name for slot in layer.slots.values() if slot.name in unread or (
-            slot.always and slot.name not in arguments))  # fmt: skip
+        missing = tuple(
+            slot.name
+            for slot in layer.slots.values()
+            if slot.name in unread or (slot.name not in arguments and (slot.always or slot.kind == "open"))
+        )  # an open slot has values in the log that nothing explains: the question may hold one too
         return Read(arguments, spans, min(1.0, math.exp(log_p)), missing, *_strange(tagged, matches))
 
     def _encode(self, conv: np.ndarray, matches: Sequence[tuple[int, int, int]]) -> np.ndarray:
