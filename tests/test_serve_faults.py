@@ -35,7 +35,7 @@ class Trouble:
         await request.body()
         kind, number = request.headers["x-fault"], request.headers["x-number"]
         if kind == "hang":
-            await asyncio.sleep(3)
+            await asyncio.sleep(8)
         if kind == "busy":
             return JSONResponse({"error": number}, 429, headers={"retry-after": "7"})
         if kind == "garbage":
@@ -57,7 +57,7 @@ class Trouble:
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[tuple[Endpoint, str]]:
     with served(Trouble().app) as upstream:
-        own = Endpoint(HttpUpstream(upstream, silent_s=1.0), RouterDecider(Sure()), ServeConfig())
+        own = Endpoint(HttpUpstream(upstream, silent_s=4.0), RouterDecider(Sure()), ServeConfig())
         with served(own.app) as url:
             yield own, url
 
