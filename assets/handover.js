@@ -47,7 +47,7 @@
     busy(true);
     progress("Starting.", 0, 1);
     announce("Started.");
-    state.send("start", { ...order, run: state.run, visit: Switchyard.visit() });
+    state.send("handover", { ...order, run: state.run, visit: Switchyard.visit() });
   }
 
   Switchyard.handoverMessage = function (message) {

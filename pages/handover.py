@@ -45,7 +45,7 @@ def build(services: Services, door: Door) -> None:
         value=page,
         html_template=assets.template("handover.html"),
         js_on_load="Switchyard.handover(element, (name, data) => trigger(name, data), props.value)"
-        " /* trigger('start') trigger('halt') */",
+        " /* trigger('handover') trigger('halt') */",
         head=head(),
         apply_default_css=False,
         elem_classes="sy-handover",
@@ -59,7 +59,7 @@ def build(services: Services, door: Door) -> None:
         elem_classes="sy-mailbox",
     )
     quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
-    form.start(tab.start, None, messages, concurrency_limit=2 * MOST_WAITING, **quiet)
+    form.handover(tab.start, None, messages, concurrency_limit=2 * MOST_WAITING, **quiet)
     form.halt(tab.halt, None, None, queue=False, **quiet)
 
 
