@@ -130,6 +130,27 @@ def calls_table(path: Path) -> str:
     return "\n".join([*lines, "", note])
 
 
+def serving_table(path: Path) -> str:
+    """What the endpoint adds to an upstream's time, in shadow and live."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    lines = [
+        "| way | requests | lost | mixed up | tool calls made here | half within | 99 % within | added: half | 99 % | memory |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in document["rows"]:
+        cells = [row["way"], *(f"{row[name]:,}" for name in ("requests", "lost", "mixed_up", "by_router"))]
+        cells += [f"{row[name]:.1f} ms" for name in ("p50_ms", "p99_ms", "added_p50_ms", "added_p99_ms")]
+        cells.append(f"{row['rss_mb']:.0f} MB")
+        lines.append(f"| {' | '.join(cells)} |")
+    note = (
+        f"{document['date']}, {document['machine']['cores']} cores for upstream, endpoint and client together, "
+        f"{document['rate']} requests a second against an upstream that takes {document['upstream_ms']:.0f} ms, in turns; the "
+        f"router was trained on {document['train_rows']:,} rows of SNIPS. `python -m router bench --serve --calls LOG` makes "
+        f"the rows: [{path.name}](assets/results/{path.name})."
+    )
+    return "\n".join([*lines, "", note])
+
+
 def rewards_table(path: Path) -> str:
     """Accuracy before and after learning from rewards alone, by how labels were spoiled and rewards came back."""
     rows = _read(path)

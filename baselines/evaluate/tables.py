@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.evaluate.growth import cells, prompts_table, ratios, read_growth
-from baselines.evaluate.router_tables import calls_table, peers_table, rewards_table, schemas_table
+from baselines.evaluate.router_tables import calls_table, peers_table, rewards_table, schemas_table, serving_table
 from baselines.evaluate.runs import Row, read_rows
 from baselines.evaluate.statistics import StatisticsConfig, summarise
 from baselines.evaluate.wording import NAMES, comparison_sentences
@@ -236,6 +236,7 @@ _TABLES: Mapping[str, tuple[str | Path, Callable[[Path], str]]] = {
     "calls": ("call_bench.jsonl", calls_table),
     "rewards": ("router_rewards.jsonl", rewards_table),
     "schemas": ("schemas_bench.jsonl", schemas_table),
+    "serving": ("serving.json", serving_table),
     "speed": ("speed.json", speed_table),
 }
 

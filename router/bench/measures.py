@@ -63,14 +63,15 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-_NOT_SHARES = ("p50_us", "p99_us", "batch_qps", "train_cpu_s", "size_mb")
+_UNITS = ("_us", "_ms", "_s", "_mb", "_qps")
+"""How columns end that are no shares."""
 
 
 def _cell(column: str, value: Any) -> str:
     if value is None:
         return "-"
-    if isinstance(value, str):
-        return value
-    if column not in _NOT_SHARES:
+    if isinstance(value, str | int):
+        return str(value)
+    if not column.endswith(_UNITS):
         return f"{value:.4f}"
     return f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"

@@ -15,6 +15,7 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -56,7 +57,8 @@ def run_serving(log: str, rows: int | None, rate: int, seconds: float) -> int:
         save_router(model, Path(folder))
         found = asyncio.run(_measure(folder, model, held_out, rate, seconds))
     print(table_of(COLUMNS, found))
-    print(json.dumps({"machine": machine(), "rate": rate, "upstream_ms": 1e3 * UPSTREAM_S, "rows": found}))
+    about = {"date": date.today().isoformat(), "machine": machine(), "rate": rate, "upstream_ms": 1e3 * UPSTREAM_S}
+    print(json.dumps(about | {"train_rows": len(training), "rows": found}))
     return 0
 
 
