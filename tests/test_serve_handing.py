@@ -93,7 +93,8 @@ def test_what_the_llm_called_is_noted_and_no_key_is(start: Callable[..., str], t
     url = start("shadow", rows=JournalConfig(redact=[r"kitchen"]))
     ask(url, "turn the kitchen lights on")
     ask(url, "hello there")
-    (_, first), (_, second) = journal_of(tmp_path, rows=2).rows()
+    noted = {row.llm_call.tool: row for _, row in journal_of(tmp_path, rows=2).rows()}  # in the order of their ends
+    first, second = noted["lights"], noted["none"]
     assert (first.question, first.llm_call.tool, first.tag) == ("turn the […] lights on", "lights", tag(KEY))
     assert (second.llm_call.tool, second.usage.input_tokens) == ("none", 100)
     assert all(KEY.encode() not in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
@@ -133,7 +134,8 @@ def test_a_trained_router_acts_and_its_journal_is_what_training_reads(
         assert ask(url, "turn the kitchen lights on")["by"] == "live; confidence=0.980"
         assert ask(url, "perhaps turn the bathroom lights off")["by"] == "live; forwarded"
         holding(journal, 2).export(tmp_path / "rows.jsonl", lessons_only=True)
-    acted, asked = [row for _, row in Journal(tmp_path / "journal.db").rows()]
+    noted = {row.mode: row for _, row in Journal(tmp_path / "journal.db").rows()}
+    acted, asked = noted["act"], noted["shadow"]
     assert (acted.mode, acted.llm_call, acted.router_call.tool) == ("act", None, "lights")
     assert (asked.mode, asked.llm_call.tool) == ("shadow", "none")
     examples, problems = read_examples(tmp_path / "rows.jsonl")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from router.handover.desk import PROOF, Mode
 from router.handover.learner import Lesson
@@ -301,8 +302,9 @@ class Journal:
         return len(rows)
 
     def _offer(self, connection: sa.Connection, tools: ToolSet) -> None:
-        if not connection.execute(sa.select(_TOOLS.c.id).where(_TOOLS.c.id == tools.id)).first():
-            connection.execute(_TOOLS.insert().values(id=tools.id, schemas=schemas_of(tools)))
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        new = insert(_TOOLS).values(id=tools.id, schemas=schemas_of(tools))
+        connection.execute(new.on_conflict_do_nothing())  # others may note the same tools just now
 
     def _migrated(self) -> None:
         """Bring the database to this version; where another process is just doing so, see what it has done."""
