@@ -6,9 +6,11 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from call_log import SMALL
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from test_serve import ASKED, KEY, Sure, Upstream, completion, post, served
@@ -16,6 +18,7 @@ from test_serve import ASKED, KEY, Sure, Upstream, completion, post, served
 from router.handover import background
 from router.handover.gate import GateConfig
 from router.handover.journal import Journal, JournalConfig
+from router.handover.learner import LearnerConfig
 from router.learning.data import read_examples
 from router.serve.callers import tag
 from router.serve.endpoint import Endpoint, ServeConfig
@@ -150,7 +153,8 @@ def test_the_router_takes_a_tool_over_once_it_is_proven(
     asked = 4 * [question for question, _ in ASKS] + 2 * TALK
     for question in asked:
         ask(url, question)
-    background.learn(journal_of(tmp_path, rows=len(asked)), tmp_path / f"models-{tag(KEY)}", gate)
+    quick = LearnerConfig(replace(SMALL, epochs=1, least_steps=120), folds=(2, 2))
+    background.learn(journal_of(tmp_path, rows=len(asked)), tmp_path / f"models-{tag(KEY)}", gate, quick)
     until = time.monotonic() + 60
     while not ask(url, ASKS[0][0])["by"].startswith("live; confidence"):  # the model is loaded beside
         assert time.monotonic() < until, "the router has not taken over"
