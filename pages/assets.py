@@ -21,9 +21,7 @@ ICON = (
     "<path d='M3 36H41' stroke='#119a86'/></svg>"
 )
 """The header's rails, for the browser's tab."""
-SCRIPTS = tuple(
-    f"{name}.js" for name in "gatekeeper page tabs keep charts cards board settings composer".split()
-)
+SCRIPTS = tuple(f"{name}.js" for name in "gatekeeper page tabs keep charts cards board settings composer".split())
 
 
 @cache
@@ -47,6 +45,25 @@ def head() -> str:
     """
     scripts = "".join(f'<script src="{address(ASSETS / name)}"></script>' for name in SCRIPTS)
     return f'<script>window.SwitchyardPlotly = "{address(plotly_script())}";</script>{scripts}'
+
+
+def tab_head(tab: str) -> str:
+    """``head`` with the script and the style that ``tab`` has of its own."""
+    script, style = (address(ASSETS / f"{tab}.{kind}") for kind in ("js", "css"))
+    return f'{head()}<link rel="stylesheet" href="{style}"><script src="{script}"></script>'
+
+
+def mailbox(hear: str, tab: str) -> gr.HTML:
+    """An invisible component that hands its messages to the page by the script ``hear``: one for each event that may come
+    while another is under way, because of two values at once a component shows the last only."""
+    return gr.HTML(
+        value={"phase": "none"},
+        html_template="<div></div>",
+        js_on_load=hear,
+        head=tab_head(tab),
+        apply_default_css=False,
+        elem_classes="sy-mailbox",
+    )
 
 
 def style() -> str:

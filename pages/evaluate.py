@@ -42,6 +42,7 @@ DRAWS_PER_SECOND = 1.0
 MOST_QUESTIONS = 10_000
 MOST_REPEATS = 10
 PRICED_AS = "gpt-4o"
+TAB = "evaluate"
 HEAR = "const hear = () => Switchyard.evaluateMessage(props.value); watch('value', hear); hear();"
 """Show a component's messages, the one included that came before its script was there: nothing else would show it."""
 
@@ -106,7 +107,7 @@ def build(services: Services, door: Door) -> None:
         js_on_load="Switchyard.evaluate(element, (name, data) => trigger(name, data), props.value)"
         " /* trigger('greet') trigger('estimate') trigger('start') trigger('halt')"
         " trigger('open') trigger('reprice') trigger('save') */",
-        head=head(),
+        head=assets.tab_head(TAB),
         apply_default_css=False,
         elem_classes="sy-evaluate",
     )
@@ -114,7 +115,7 @@ def build(services: Services, door: Door) -> None:
         value={"phase": "idle"},
         html_template=assets.template("evaluation.html"),
         js_on_load="Switchyard.evaluation(element);" + HEAR,
-        head=head(),
+        head=assets.tab_head(TAB),
         apply_default_css=False,
         elem_classes="sy-evaluation",
     )
@@ -122,31 +123,12 @@ def build(services: Services, door: Door) -> None:
     # "multiple": a click is never dropped because the event before has not quite ended; the page asks one at a time.
     quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
     form.start(tab.start, held, view, concurrency_limit=2, **quiet)
-    form.greet(tab.greet, None, mailbox(), **quiet)
+    form.greet(tab.greet, None, assets.mailbox(HEAR, TAB), **quiet)
     form.halt(tab.halt, None, None, queue=False, **quiet)
-    form.estimate(tab.foresee, None, mailbox(), **quiet)
-    form.open(tab.open_saved, held, mailbox(), **quiet)
-    form.reprice(tab.reprice, held, mailbox(), **quiet)
-    form.save(tab.save, held, mailbox(), **quiet)
-
-
-def mailbox() -> gr.HTML:
-    """An invisible component that hands its messages to the page: one for each event that may come while another is
-    under way, because of two values at once a component shows the last only."""
-    return gr.HTML(
-        value={"phase": "none"},
-        html_template="<div></div>",
-        js_on_load=HEAR,
-        head=head(),
-        apply_default_css=False,
-        elem_classes="sy-mailbox",
-    )
-
-
-def head() -> str:
-    """The page's scripts and style, and the tab's own."""
-    script, style = (assets.address(ASSETS / name) for name in ("evaluate.js", "evaluate.css"))
-    return f'{assets.head()}<link rel="stylesheet" href="{style}"><script src="{script}"></script>'
+    form.estimate(tab.foresee, None, assets.mailbox(HEAR, TAB), **quiet)
+    form.open(tab.open_saved, held, assets.mailbox(HEAR, TAB), **quiet)
+    form.reprice(tab.reprice, held, assets.mailbox(HEAR, TAB), **quiet)
+    form.save(tab.save, held, assets.mailbox(HEAR, TAB), **quiet)
 
 
 class Evaluate:

@@ -23,7 +23,7 @@ from baselines.figures.handover import panel
 from pages import assets
 from pages.door import Door, visit_of
 from pages.live import END, STILL_S, next_of, pump
-from pages.services import ASSETS, ROOT, Services
+from pages.services import ROOT, Services
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ MOST_WAITING = 4
 """Plays at a time, the one that runs among them."""
 LONGEST_S = 1_800.0
 """After so long a play is ended, so that those who wait get their turn."""
+TAB = "handover"
 HEAR = "const hear = () => Switchyard.handoverMessage(props.value); watch('value', hear); hear();"
 
 
@@ -46,27 +47,14 @@ def build(services: Services, door: Door) -> None:
         html_template=assets.template("handover.html"),
         js_on_load="Switchyard.handover(element, (name, data) => trigger(name, data), props.value)"
         " /* trigger('handover') trigger('halt') */",
-        head=head(),
+        head=assets.tab_head(TAB),
         apply_default_css=False,
         elem_classes="sy-handover",
     )
-    messages = gr.HTML(
-        value={"phase": "none"},
-        html_template="<div></div>",
-        js_on_load=HEAR,
-        head=head(),
-        apply_default_css=False,
-        elem_classes="sy-mailbox",
-    )
+    messages = assets.mailbox(HEAR, TAB)
     quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
     form.handover(tab.start, None, messages, concurrency_limit=2 * MOST_WAITING, **quiet)
     form.halt(tab.halt, None, None, queue=False, **quiet)
-
-
-def head() -> str:
-    """The page's scripts and style, and the tab's own."""
-    script, style = (assets.address(ASSETS / name) for name in ("handover.js", "handover.css"))
-    return f'{assets.head()}<link rel="stylesheet" href="{style}"><script src="{script}"></script>'
 
 
 def requests_in(stream: Path) -> int:

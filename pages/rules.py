@@ -9,7 +9,7 @@ from __future__ import annotations
 import gradio as gr
 
 from pages import assets
-from pages.services import ASSETS, Services
+from pages.services import Services
 
 
 def build(services: Services) -> None:
@@ -17,13 +17,7 @@ def build(services: Services) -> None:
     gr.HTML(
         html_template=assets.template("rules.html"),
         js_on_load="Switchyard.rules(element)",
-        head=head(),
+        head=assets.tab_head("rules"),
         apply_default_css=False,
         elem_classes="sy-rules",
     )
-
-
-def head() -> str:
-    """The page's scripts and style, and the tab's own."""
-    script, style = (assets.address(ASSETS / name) for name in ("rules.js", "rules.css"))
-    return f'{assets.head()}<link rel="stylesheet" href="{style}"><script src="{script}"></script>'
