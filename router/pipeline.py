@@ -17,7 +17,7 @@ from dspy import lm15
 from router.delegation import LessonContext, Said, lesson_for_event, parse_instruction, parse_reply
 from router.delegation.teacher import Teacher
 from router.handover.desk import Opinion
-from router.handover.handover import SEVERAL, Handover
+from router.handover.handover import Handover, one_call
 from router.handover.journal import JournalRow
 from router.lms import MalformedReply, answered, ask, ask_json, capabilities, metered, prompts
 from router.lms.calling import answer_with_tools, first_call, handed_back, run_tool, tell
@@ -200,11 +200,9 @@ class RouterPipeline(dspy.Module):
 
 
 def called(trace: Trace) -> ToolCall:
-    """What the LLM called in a run, as a router would have to: one tool, or "none"; SEVERAL where it called more."""
-    calls = [e.data for e in trace.events if e.kind == "tool" and e.data["phase"] == "begin"]
-    if len(calls) > 1:
-        return ToolCall(SEVERAL, {})
-    return ToolCall(calls[0]["tool"], calls[0]["arguments"]) if calls else ToolCall(NONE, {})
+    """What the LLM called in a run, as a router would have to (``one_call``)."""
+    begun = [event.data for event in trace.events if event.kind == "tool" and event.data["phase"] == "begin"]
+    return one_call([ToolCall(data["tool"], data["arguments"]) for data in begun])
 
 
 def _told(opinion: Opinion) -> dict[str, Any]:

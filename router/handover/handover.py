@@ -10,7 +10,7 @@ import random
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from router.handover.journal import Journal, JournalRow, schemas_of
 from router.handover.learner import compare
 from router.network.artifact import ArtifactError
 from router.tools import Tool, ToolSet
-from router.types import NON_TOOLS, Example, ToolCall
+from router.types import NON_TOOLS, NONE, Example, ToolCall
 
 SEVERAL = "several tools"
 """What is noted, and learned, where the LLM called more than one tool: no tool's name, so nobody acts on it."""
@@ -32,6 +32,13 @@ LOOK_S = 1.0
 
 LOOK_LESSONS = 10
 """Lessons after which it is seen whether the learner is due."""
+
+
+def one_call(calls: Sequence[ToolCall]) -> ToolCall:
+    """What an LLM called in one turn, as a router would have to: one tool, or "none"; SEVERAL where it called more."""
+    if len(calls) > 1:
+        return ToolCall(SEVERAL, {})
+    return calls[0] if calls else ToolCall(NONE, {})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the router would call for a request, and whether it may.
 
-Leaves out the wire and the upstream. A tool that a router was not taught as it is described now is not its to call.
+Leaves out the wire and the upstream.
 """
 
 from __future__ import annotations

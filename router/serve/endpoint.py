@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -28,6 +28,7 @@ from router.serve.deciding import Decider, Mode, Verdict
 from router.serve.openai import OpenAI
 from router.serve.upstream import Headers, Reply, UpstreamError, passed_on
 from router.serve.wire import Asked, Forwarded, Heard, Wire
+from router.types import Step, ToolCall
 
 log = logging.getLogger(__name__)
 WIRES: Mapping[str, Wire] = {wire.path: wire for wire in (OpenAI(), Anthropic())}
@@ -322,5 +323,5 @@ class _Turn:
         return JSONResponse(self.wire.fault(status, message), status, headers={HEADER: "refused"})
 
 
-def _keys(calls: Any) -> list[str]:
-    return sorted(json.dumps([call.tool, dict(call.arguments)], sort_keys=True) for call in calls)
+def _keys(calls: Iterable[ToolCall]) -> list[str]:
+    return sorted(Step(call).key for call in calls)

@@ -15,13 +15,13 @@ from pathlib import Path
 from router.calls.tagger import CallModel
 from router.handover.desk import Mode as HandoverMode
 from router.handover.gate import GateConfig
-from router.handover.handover import SEVERAL, Handover, HandoverConfig
+from router.handover.handover import Handover, HandoverConfig, one_call
 from router.handover.journal import Journal, JournalConfig, JournalRow
 from router.plans import Decides
 from router.serve.callers import ANONYMOUS
 from router.serve.deciding import Mode, RouterDecider, ToolLists, Verdict
 from router.serve.wire import Asked, Heard
-from router.types import NON_TOOLS, NONE, ToolCall
+from router.types import NON_TOOLS, ToolCall
 
 KEPT = 64
 """Hand-overs in memory; the one not asked for longest goes. What they know stands in their journals."""
@@ -55,7 +55,7 @@ class NotedDecider(RouterDecider):
         said = heard.calls() if heard is not None else None
         if heard is not None and said is None:
             return  # no whole reply: nothing was called
-        row = _row(caller, asked, heard, "act" if heard is None else "shadow", seconds)
+        row = _row(caller, asked, heard, said, "act" if heard is None else "shadow", seconds)
         one = verdict.calls[0] if verdict.outcome == "call" and len(verdict.calls) == 1 else None
         agreed = {"call": one == row.llm_call} if one is not None and said else None
         confidence = {"call": verdict.confidence}
@@ -114,7 +114,7 @@ class HandoverDecider(ToolLists):
         if heard is not None and (opinion.mode == "act" or (opinion.mode == "ask" and self.config.mode == "shadow")):
             # the LLM was asked though the router is sure: in shadow always, as it is of every request, so that is proof
             opinion = replace(opinion, mode="audit" if self.config.mode == "shadow" else "ask")
-        row = _row(caller, asked, heard, opinion.mode, seconds)
+        row = _row(caller, asked, heard, said, opinion.mode, seconds)
         self.of(caller, asked).record(opinion, row)
 
     def close(self) -> None:
@@ -130,9 +130,8 @@ class HandoverDecider(ToolLists):
         if own:
             file = Path(journal)
             journal, models = str(file.with_name(f"{file.stem}{own}{file.suffix}")), models.with_name(models.name + own)
-        config = HandoverConfig(
-            models, self.config.gate, twice=0.0, learns=self.config.learns
-        )  # a proxy asks nothing that was not asked
+        # twice 0: a proxy asks nothing that was not asked
+        config = HandoverConfig(models, self.config.gate, twice=0.0, learns=self.config.learns)
         opened = Journal(journal, self.config.rows)
         opened.expire()
         return Handover(opened, asked.tools, config)
@@ -146,14 +145,9 @@ _REASONS = {
 }
 
 
-def _row(caller: str, asked: Asked, heard: Heard | None, mode: HandoverMode, seconds: float) -> JournalRow:
-    """What the upstream called, where it was asked."""
+def _row(
+    caller: str, asked: Asked, heard: Heard | None, said: Sequence[ToolCall] | None, mode: HandoverMode, seconds: float
+) -> JournalRow:
+    """What the upstream called (``said``), where it was asked."""
     row = JournalRow(asked.question, mode, tag=caller, history=asked.history, seconds=seconds)
-    return row if heard is None else replace(row, llm_call=_one(heard.calls() or ()), usage=heard.usage())
-
-
-def _one(said: Sequence[ToolCall]) -> ToolCall:
-    """What the LLM called, as a router would have to: one tool, or none; SEVERAL where it called more."""
-    if len(said) > 1:
-        return ToolCall(SEVERAL, {})
-    return said[0] if said else ToolCall(NONE, {})
+    return row if heard is None else replace(row, llm_call=one_call(said or ()), usage=heard.usage())
