@@ -115,7 +115,8 @@ class Live:
         options = RaceOptions(settings.paths, sequential, settings.direct, limit, stop, turn)
         session.races = [*session.races, race][-KEPT_RACES:]
         try:
-            yield from follow(self.services, settings, session, race, self.services.race(question, lm, options))
+            events = self.door.charged(self.services.race(question, lm, options), visit_of(data), settings.key)
+            yield from follow(self.services, settings, session, race, events)
             last = board.finished(session, race, self.services, settings)
             yield last | {"keep": json.dumps(export_json([race])["races"][0], ensure_ascii=False)}
         except Exception:
