@@ -14,8 +14,9 @@ import pytest
 
 from baselines.figures.handover import panel
 from pages.door import Door
-from pages.handover import MOST_WAITING, Handover, Turns
+from pages.handover import MOST_WAITING, Handover
 from pages.services import ASSETS, Limits
+from pages.turns import Turns
 from router.handover.watch import Count
 from router.learning.data import read_each
 from tests.browser.scripted import services
