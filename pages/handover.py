@@ -69,7 +69,7 @@ class Handover:
 
     def __init__(self, services: Services, door: Door) -> None:
         self.services, self.door = services, door
-        self.turns = Turns(MOST_WAITING)
+        self.turns = Turns(MOST_WAITING, "plays")
         self.stops: dict[str, threading.Event] = {}
 
     def start(self, event: gr.EventData) -> Iterator[dict[str, Any]]:
