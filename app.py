@@ -47,7 +47,12 @@ def flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--lm", default="embedded", help="language model: embedded, FILE.gguf, hf:REPO/FILE.gguf or provider/model"
     )
-    parser.add_argument("--port", type=port, help="port (default: the first free one from 7860)")
+    parser.add_argument(
+        "--port",
+        type=port,
+        default=os.environ.get("PORT"),
+        help="port (default: $PORT, or the first free one from 7860)",
+    )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; 0.0.0.0 in a Space)")
     parser.add_argument(
         "--share", action="store_true", help="also give a public gradio.live address (needs the internet)"
