@@ -20,17 +20,16 @@ from call_log import SMALL, log
 from router.calls.tagger import CallModel
 from router.learning.log_tools import described
 from router.learning.own import CallAims
-from router.learning.tagging import CallProgress, Enough, JudgedCalls, fit_and_judge
+from router.learning.tagging import CallProgress, JudgedCalls, fit_and_judge
 from router.plans import plan
-from router.tools import Tool, ToolSet
+from router.tools import ToolSet
 from router.types import NON_TOOLS, Example
 from router.workbench import folder as files
 from router.workbench.__main__ import main
 from router.workbench.pack import compare, pack
 
-ROWS = log(300)
-TOOLS = described(ROWS, NON_TOOLS)
-TOOLS = ToolSet(replace(tool, description="Sends.") if tool.name == "parcel" else tool for tool in TOOLS.values())
+ROWS = log(200)
+TOOLS = ToolSet(replace(tool, description=f"A {tool.name}.") for tool in described(ROWS, NON_TOOLS).values())
 OUTSIDE = [Example(f"a riddle about {what}", "none", {}) for what in ("rain", "cats", "the sea", "bread")]
 
 
@@ -38,7 +37,7 @@ def learn(
     rows: Sequence[Example], tools: ToolSet, aims: CallAims, tell: Callable[[CallProgress], None]
 ) -> JudgedCalls:
     """``own.learn_calls`` with a small network and a small world."""
-    found = fit_and_judge([*rows, *OUTSIDE], replace(SMALL, target=aims.target, least_steps=150), tell)
+    found = fit_and_judge([*rows, *OUTSIDE], replace(SMALL, target=aims.target, epochs=6, least_steps=100), tell)
     parts = replace(found.model.parts, tools=tuple(tools.as_json()))
     return replace(found, model=CallModel(found.model.router, parts))
 
@@ -77,7 +76,7 @@ def test_tells_each_step_and_the_end(trained: tuple[Path, list[dict[str, Any]]])
 
 def test_the_report_adds_up(trained: tuple[Path, list[dict[str, Any]]]) -> None:
     about = files.load_report(trained[0])
-    assert about["measured_on"].startswith("Each of your 300 rows was held out once")
+    assert about["measured_on"].startswith("Each of your 200 rows was held out once")
     assert len(about["rows"]) == len(ROWS)
     for label, one in about["tools"].items():
         assert one["rows"] == one["held_out"] == sum(row.tool == label for row in ROWS)
@@ -181,7 +180,7 @@ def test_without_rows_the_tools_are_known_by_their_schemas(tmp_path: Path, capsy
     assert about["measured_on"].startswith("Nothing of yours")
     assert plan("send a parcel to Ada", files.load(folder), TOOLS).outcome in ("partial", "abstain")
     home = unpacked(pack(folder), tmp_path / "home")
-    assert not (home / "test_router.py").exists() and "no test" in (home / "README.md").read_text("utf-8")
+    assert not (home / "test_router.py").exists() and "Test: none" in (home / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -33,15 +33,16 @@ ANOTHER_DAY = datetime(2001, 2, 3, 4, 5)
 README = """\
 # A router for {tools}
 
-`router/` is a small network that calls these tools by itself where it is sure, and hands over where it is not. `tools.json`
-is the list it was trained for, in the form of MCP's `tools/list`. Both need Switchyard: run these lines where it is installed.
-Route: `echo {shell} | python -m router route - --router router --tools tools.json`
-Python: `from router.calls.tagger import load_router`, `from router.plans import plan`, `from router.tools import ToolSet`;
-`plan({question}, load_router("router"), ToolSet.read("tools.json"))` has an `outcome` (call, partial, abstain, none) and `steps`.
-Between an agent and its LLM: `python -m router serve --router router --mode live --upstream https://api.openai.com/v1`
-{test}
-Measured: {measured}
-It remembers no question of the log, but words of them and values of their slots, which it reads by.
+`router/` is a small network that calls these tools by itself where it is sure, and hands over where it is not.
+`tools.json` is the list it was trained for, in the form of MCP's `tools/list`. Where Switchyard is installed:
+
+- Route: `echo {shell} | python -m router route - --router router --tools tools.json`
+- Python: `from router.calls.tagger import load_router; from router.plans import plan; from router.tools import ToolSet`
+  and `plan({question}, load_router("router"), ToolSet.read("tools.json"))`, which has an `outcome` and `steps`.
+- Before your LLM: `python -m router serve --router router --mode live --upstream https://api.openai.com/v1`
+- Test: {test}
+- Measured: {measured}
+- Kept of the log: {kept} words, and values of slots, which it reads by.
 """
 TEST = '''\
 """Questions that the router in this folder calls rightly by itself."""
@@ -139,13 +140,14 @@ def _is_called(row: Example, router: Router | CallModel, tools: ToolSet) -> bool
 def _readme(tools: ToolSet, rows: Sequence[Example], about: Mapping[str, Any]) -> str:
     asked = rows[0].question if rows else next(iter(tools.values())).description
     asked = " ".join(asked.split())
-    tested = f"Test: `python -m pytest test_router.py` asks {len(rows)} of your questions that it calls rightly by itself."
+    tested = f"`python -m pytest test_router.py` asks {len(rows)} of your questions that it calls rightly by itself."
     return README.format(
         tools=shorten(", ".join(tools), 100),
         shell=shlex.quote(asked),
         question=json.dumps(asked, ensure_ascii=False),
-        test=tested if rows else "It calls none of your questions by itself yet, so there is no test.",
+        test=tested if rows else "none, since it calls none of your questions by itself yet.",
         measured=_measured(about),
+        kept="the questions in the test," if rows else "no question, but",
     )
 
 
