@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from router.builtin import search
 from router.builtin.dates import find_dates
 from router.builtin.english import FACTS, QUERY, QUOTED, composed, cues_in, cues_of, embeds_fact, has_cue
 from router.builtin.leftovers import unread
@@ -35,12 +36,10 @@ EXACT = 0.9
 
 def exact(result: ToolResult) -> bool:
     """Whether a result is no search result that is merely alike."""
-    score = re.search(r"\bscore (\d\.\d+)\)", result.output or "")
-    return (
-        result.output is not None
-        and not result.output.startswith("Nothing found")
-        and (not score or float(score[1]) >= EXACT)
-    )
+    if result.output is None or search.left_over(result.output):
+        return False
+    score = re.search(r"\bscore (\d\.\d+)\)", result.output)
+    return not score or float(score[1]) >= EXACT
 
 
 def dangling(steps: Sequence[Step]) -> str | None:

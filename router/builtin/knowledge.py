@@ -45,11 +45,11 @@ def built_in() -> list[Passage]:
 
 
 _ASKS = {
-    "capital": "capital city seat government",
-    "population": "population people inhabitants live residents citizens populous many how populated populace",
-    "area": "area big large size surface square kilometer kilometre km km2 land how sq territory huge",
-    "language": "language speak spoken official tongue talk lingua",
-    "currency": "currency money pay used cash legal tender use coin",
+    "capital": "capital city town seat government country",
+    "population": "population people inhabitants live residents citizens populous many how populated populace number total",
+    "area": "area big large size surface square kilometer kilometre km km2 land how many sq territory huge",
+    "language": "language speak spoken official tongue talk lingua people country main",
+    "currency": "currency money pay used cash legal tender use coin call kind country official",
     "continent": "continent where located lie situated part location which",
     "neighbour": "neighbour neighbor border bordering adjacent country next surround share touch adjoin land frontier",
     "dialling": "dialling dialing code phone calling telephone dial prefix country international call number area",
@@ -204,7 +204,7 @@ def _elements() -> Iterator[Passage]:
         )
         yield fact(
             f"The chemical symbol of {name} is {row['symbol']}.",
-            "symbol chemical sign abbreviation stand letter formula",
+            "symbol chemical sign abbreviation abbreviated stand letter formula periodic table",
         )
         yield fact(
             f"The element with the symbol {row['symbol']} is {name}.",
@@ -221,8 +221,8 @@ def _elements() -> Iterator[Passage]:
                 f"The atomic weight of {name} is {row['weight']:g}.", "atomic weight mass relative molar heavy u dalton"
             )
         for key, asks in (
-            ("melting", "melting point melt temperature freezing"),
-            ("boiling", "boiling point boil temperature evaporate"),
+            ("melting", "melting point melt when temperature freezing"),
+            ("boiling", "boiling point boil when temperature evaporate"),
         ):
             if row.get(key) is not None:
                 yield fact(f"The {key} point of {name} is {row[key]:g} °C.", asks)

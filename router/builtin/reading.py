@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from router.builtin import calendar_reading, clock_reading
+from router.builtin import calendar_reading, clock_reading, search
 from router.builtin.chains import MAX_STEPS, Search, dangling, exact
 from router.builtin.english import composed, cues_in, embeds_fact, halves, points_back, requests
 from router.builtin.leftovers import CONVERTERS, cores, reckons, unread, unused
@@ -149,8 +149,9 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
         if core is None or core.arguments != filled.arguments:
             return handed_over(f"{tool.name} does not take {left!r} in.")
     if tool.name == "search" and (probed := desk.probe(step)) is not None:
-        fact = None if exact(probed.result) else Search(desk).closing_fact(question)
-        return Plan(decision, (fact or probed,))
+        fact = probed if exact(probed.result) else Search(desk).closing_fact(question)
+        left = None if fact else search.left_over(probed.result.output or "")
+        return handed_over(f"search does not take {left!r} in.") if left else Plan(decision, (fact or probed,))
     return Plan(decision, (step,))
 
 
