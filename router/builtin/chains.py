@@ -18,7 +18,7 @@ from datetime import date
 from router.builtin import search
 from router.builtin.dates import find_dates
 from router.builtin.english import FACTS, QUERY, QUOTED, composed, cues_in, cues_of, embeds_fact, has_cue
-from router.builtin.leftovers import unread
+from router.builtin.leftovers import CONVERTERS, unread
 from router.builtin.places import find as find_place
 from router.builtin.slots import as_said, fill
 from router.builtin.values import number_in, value_of
@@ -146,7 +146,7 @@ class Search:
                 start, end = words[first].start(), words[first + size - 1].end()
                 end -= len(text[start:end]) - len(text[start:end].rstrip("?,.!;:"))
                 span = text[start:end]
-                if span.split()[0].lower() in _WEAK_START:
+                if {words[first][0].lower(), words[first + size - 1][0].lower()} & _WEAK:
                     continue
                 if name == "calculator" and any(a < end and start < b for a, b in dates):
                     continue  # the hyphens of a date are no minus signs
@@ -156,6 +156,9 @@ class Search:
                     continue
                 if span.endswith("%") and _TAIL_OF_PERCENT.match(text, end):
                     continue
+                joined = _COORDINATED.match(text, end) if name in CONVERTERS else None
+                if joined and CONVERTERS[name](joined["name"]):
+                    continue  # of "in pounds and euros" the pounds are not converted on
                 if not has_cue(span, name):
                     continue
                 cues = set(cues_of(span))
@@ -203,9 +206,9 @@ _TAIL_OF_PERCENT = re.compile(r"\s+(?:vat|tax|gst|tip|fee|duty|interest|commissi
 """Whether 21 % is added or taken away stands behind it: a span must not end before."""
 _ANY_DAY = date(2000, 1, 1)
 """Stands in for today: only where dates stand matters."""
-_WEAK_START = frozenset(
-    ["of", "in", "and", "to", "for", "by", "as", "on", "at", "from", "is", "are", "does", "do", "the", "a"]
-)
+_COORDINATED = re.compile(r"\s*(?:,|/|&|\b(?:and|or)\b)\s*(?:(?:and|or|in|to|into)\s+)*(?P<name>[^\W\d_]+|[$€£¥])", re.IGNORECASE)
+_WEAK = frozenset("of in and or to for by as on at from is are does do the a".split())
+"""Words that neither begin nor end a question of its own."""
 
 
 def _entities(words: str, from_left: bool) -> Iterator[tuple[str, int]]:
