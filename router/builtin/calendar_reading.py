@@ -158,6 +158,8 @@ def _age(asked: Asked, match: re.Match[str]) -> Arguments | None:
         return None
     if re.search(r"\bdays\s+old\b|\bin\s+days\b|\bhow\s+many\s+days\b", asked.rest):
         return None if later else {"operation": "days_until", "date": _day(born, None, asked)}
+    if re.search(r"\b(?:wh(?:o|at|ich|ere|y|ose))\b", asked.rest) and not re.search(r"\b(?:old|age|years|turn)\b", asked.rest):
+        return None  # "who was born on 4 july 1976"
     return {"operation": "age", "date": _day(born, None, asked), **{"other_date": day.day.isoformat() for day in later}}
 
 
@@ -168,8 +170,9 @@ def _age_by_year(asked: Asked, match: re.Match[str]) -> Arguments | None:
 
 def _between(asked: Asked, match: re.Match[str]) -> Arguments | None:
     """Days from one day to the other; one without a year is the nearest to the other, in the order said."""
-    if not _JOINED.search(asked.rest):
-        return None  # "what day was christmas 2 months ago" says one day by two
+    joint = _JOINED.search(asked.rest)
+    if not joint or (joint[1] in ("and", "&") and not re.search(r"\b(?:between|from|difference|apart)\b", asked.rest)):
+        return None  # "what day was christmas 2 months ago" says one day by two, "until christmas and easter" asks twice
     first, last = asked.days
     start, end = first.day, last.day
     if last.in_year:
@@ -270,7 +273,7 @@ _D = r"[\ue000-\uefff]"
 _THERE = r"(?:\s+(?:are|is|does|has|do))?(?:\s+there)?\s+"
 _SOME_YEAR = r"(?:the\s+year\s+)?(?P<y>\d{4})|(?P<whose>this|next|last)\s+year"
 _TIMED = r"(?:second|minute|min|hour|hr|day|week|month|year)s?\b"
-_JOINED = re.compile(rf"{_D}\W*(?:[-–&]|\b(?:to|until|till?|and|minus|through|since|from|vs)\b).*{_D}", re.DOTALL)
+_JOINED = re.compile(rf"{_D}\W*([-–&]|\b(?:to|until|till?|and|minus|through|since|from|vs)\b).*{_D}", re.DOTALL)
 _BORN = r"\b(?:born|birthday|birth\s*date|date\s+of\s+birth|dob|b-?day|age|how\s+old)\b"
 
 

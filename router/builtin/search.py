@@ -80,7 +80,7 @@ def run(index: Callable[[], Index], online: bool, query: str) -> str:
     return f"Nothing found for {query.strip()!r} in {len(index().passages):,} passages."
 
 
-_LEFT = re.compile(r"\(source: .*, score \S+, without '(?P<word>[^']+)'\)$|^Nothing found for '(?P<query>.*)' in ")
+_LEFT = re.compile(r"\(source: .*, score \S+, without '(?P<word>[^']+)'\)$|^Nothing found for ['\"](?P<query>.*)['\"] in ")
 
 
 def left_over(output: str) -> str | None:
@@ -162,7 +162,9 @@ class Index:
         hits = sorted((hit for hit in hits if hit.score >= MIN_COVERAGE), key=lambda hit: (hit.left is not None, -hit.rank))
         if not hits:
             return []
-        best = hits[0]
+        first = hits[0]
+        alike = (hit for hit in hits if (hit.left, _about(hit)) == (first.left, _about(first)))
+        best = max(alike, key=lambda hit: hit.passage.weight)  # of two Londons the larger, however long their countries' names
         if any(asked <= name for name in map(frozenset, map(_tokens, best.passage.subjects))):
             return [hit for hit in hits if hit.passage.subjects == best.passage.subjects][:4]
         return [best]
@@ -173,6 +175,10 @@ class Index:
             return word
         found = process.extractOne(word, self._long, scorer=fuzz.ratio, score_cutoff=84)
         return found[0] if found and found[0][0] == word[0] else word
+
+
+def _about(hit: Hit) -> tuple[tuple[str, ...], str]:
+    return hit.passage.subjects, hit.passage.asks
 
 
 class _Lazy:
@@ -194,7 +200,7 @@ _built_in_index = _Lazy(lambda: Index(built_in()))
 _STOP = frozenset(
     "a an the of is are was were be been do does did in on at to for from by with and or it its it's they them their "
     "there this that "
-    "these those i you we me my your our he she what whats what's which who whose whom how tell give show please "
+    "these those i you we me my your our he she what whats what's which who whose whom how tell give show please wat "
     "about can could would will "
     "should has have had s name called any some get got one also as if so than then us need want take find please "
     "thing there's".split()
