@@ -15,9 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from router.builtin import search
 from router.builtin.dates import find_dates
 from router.builtin.english import FACTS, QUERY, QUOTED, composed, cues_in, cues_of, embeds_fact, has_cue
-from router.builtin.leftovers import unread
+from router.builtin.leftovers import CONVERTERS, unread
 from router.builtin.places import find as find_place
 from router.builtin.slots import as_said, fill
 from router.builtin.values import number_in, value_of
@@ -35,12 +36,10 @@ EXACT = 0.9
 
 def exact(result: ToolResult) -> bool:
     """Whether a result is no search result that is merely alike."""
-    score = re.search(r"\bscore (\d\.\d+)\)", result.output or "")
-    return (
-        result.output is not None
-        and not result.output.startswith("Nothing found")
-        and (not score or float(score[1]) >= EXACT)
-    )
+    if result.output is None or search.left_over(result.output):
+        return False
+    score = re.search(r"\bscore (\d\.\d+)\)", result.output)
+    return not score or float(score[1]) >= EXACT
 
 
 def dangling(steps: Sequence[Step]) -> str | None:
@@ -147,7 +146,7 @@ class Search:
                 start, end = words[first].start(), words[first + size - 1].end()
                 end -= len(text[start:end]) - len(text[start:end].rstrip("?,.!;:"))
                 span = text[start:end]
-                if span.split()[0].lower() in _WEAK_START:
+                if {words[first][0].lower(), words[first + size - 1][0].lower()} & _WEAK:
                     continue
                 if name == "calculator" and any(a < end and start < b for a, b in dates):
                     continue  # the hyphens of a date are no minus signs
@@ -157,6 +156,9 @@ class Search:
                     continue
                 if span.endswith("%") and _TAIL_OF_PERCENT.match(text, end):
                     continue
+                joined = _COORDINATED.match(text, end) if name in CONVERTERS else None
+                if joined and CONVERTERS[name](joined["name"]):
+                    continue  # of "in pounds and euros" the pounds are not converted on
                 if not has_cue(span, name):
                     continue
                 cues = set(cues_of(span))
@@ -204,9 +206,9 @@ _TAIL_OF_PERCENT = re.compile(r"\s+(?:vat|tax|gst|tip|fee|duty|interest|commissi
 """Whether 21 % is added or taken away stands behind it: a span must not end before."""
 _ANY_DAY = date(2000, 1, 1)
 """Stands in for today: only where dates stand matters."""
-_WEAK_START = frozenset(
-    ["of", "in", "and", "to", "for", "by", "as", "on", "at", "from", "is", "are", "does", "do", "the", "a"]
-)
+_COORDINATED = re.compile(r"\s*(?:,|/|&|\b(?:and|or)\b)\s*(?:(?:and|or|in|to|into)\s+)*(?P<name>[^\W\d_]+|[$€£¥])", re.IGNORECASE)
+_WEAK = frozenset("of in and or to for by as on at from is are does do the a".split())
+"""Words that neither begin nor end a question of its own."""
 
 
 def _entities(words: str, from_left: bool) -> Iterator[tuple[str, int]]:

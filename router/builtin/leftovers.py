@@ -28,6 +28,7 @@ from router.builtin.places import find as find_place
 from router.builtin.slots import READER
 from router.builtin.text import unclear
 from router.builtin.units import symbol_of
+from router.builtin.weather import TELLS
 from router.tools import Tool
 from router.types import Question, Step, ToolCall
 
@@ -52,9 +53,9 @@ _COMPARED = re.compile(
 _DERIVED = re.compile(r"\b(?:doubled?|tripled?|halved?|twice)\b(?!\s+an?\b)|\bpercentage\b")
 """The same for a quantity that a converter, the calendar or the clock gives: "5 miles in km, doubled"."""
 _TURNED = re.compile(
-    r"\bof\s+(?:what|which)\b|\bdivide\s+\d\S*\s+into\b|\b(?:factorial|root)\s+of\s+(?:minus|negative)\b"
+    r"\bof\s+(?:what|which)\b|\bwith\s+(?:a\s+|the\s+)?remainders?\b|\bdivide\s+\d\S*\s+into\b|\b(?:factorial|root)\s+of\s+(?:minus|negative)\b"
 )
-"""The unknown of "80 is 20% of what", the order of "divide 5 into 100", what no number has."""
+"""The unknown of "80 is 20% of what", the order of "divide 5 into 100", two results for one, what no number has."""
 _DIFFERENCE = re.compile(r"\b(?:rise|drop|fall|change|difference|increase|decrease|(?:warm|hott|cold|cool)er)\b")
 """Ten degrees more in Celsius are eighteen more in Fahrenheit, and not fifty."""
 _NO_FORECAST = re.compile(r"\b(?:did|was|were|has|had|why|always|ever|yesterday)\b")
@@ -77,7 +78,7 @@ _COUNTS = frozenset(("calculator", "unit_converter", "currency", "calendar"))
 CONVERTERS = {"unit_converter": partial(symbol_of, fuzzy=False), "currency": currency_code}
 """Tools that turn one quantity into one other, and how each reads a name."""
 _PREPARED = {"unit_converter": unit_converter.prepared, "currency": currency.prepared}
-_SENSES = {"unit_converter": unit_converter.senses, "currency": currency.senses}
+SENSES = {"unit_converter": unit_converter.senses, "currency": currency.senses}
 _ACCOUNT = frozenset(("calendar", "clock"))
 """Tools whose own parsers account for every word."""
 _ISO = re.compile(r"\b(\d{4})-(\d\d-\d\d)\b")
@@ -149,10 +150,10 @@ def unread(
         return negated
     said, words = residue(question, step.call, tool)
     apart = _apart(said)
-    strict = part or bool(missing) or by_reader or "text" in arguments
+    strict = part or bool(missing) or by_reader or tool.name not in _COUNTS
     for match in words:
         word = match[0].lower()
-        known = word in understood or word in _IDLE or _slip(word, _IDLE, 3) or _slip(word, understood, 6)
+        known = word in understood or word in _IDLE or (tool.name == "weather" and TELLS.fullmatch(word)) or _slip(word, _IDLE, 3) or _slip(word, understood, 6)
         if not known and (strict or match.start() >= apart or _qualifies(said, match, tool)):
             return match[0]
     if tool.name == "currency" and (second := _second_rate(said)):
@@ -194,7 +195,7 @@ def _unconverted(question: Question, tool: str) -> str | None:
     if tool in CONVERTERS and (second := _second_target(text, tool, ())):
         return second
     number = re.search(r"\d[\d.,]*", text) or re.search(r"\d[\d.]*", digits(text))
-    named = names(text, _SENSES[tool]) if tool in _SENSES else ()
+    named = names(text, SENSES[tool]) if tool in SENSES else ()
     return number[0] if number else next((token.text for token in named), None)
 
 
@@ -213,7 +214,7 @@ _IDLE = MOOD | frozenset(
 
 def residue(question: Question, call: ToolCall, tool: Tool) -> tuple[str, list[re.Match[str]]]:
     """(text of ``question`` with a mark in the place of each value, its words): what ``call`` does not hold."""
-    senses = _SENSES.get(call.tool)
+    senses = SENSES.get(call.tool)
     said = re.sub(r"'(?:s|re|ve|ll|d|m)\b", " ", bare(question))
     said = _PREPARED.get(call.tool, digits)(said)
     said = said.replace(str(call.arguments.get("text") or _VALUE), _VALUE)

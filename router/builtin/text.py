@@ -132,13 +132,16 @@ _SPOKEN_OF = re.compile(
     re.IGNORECASE,
 )
 """A text that stands for another ("my name", "the opposite of hot", "it"), or a second request behind it."""
+_MEANING = re.compile(r"\bwhat\s+(?:does|do|did)\b[^\"':]*\bmean\b|\bmeaning\s+of\b|\bdefin(?:e|ition)\b", re.IGNORECASE)
 _TRANSFORMS = ("revers|backward", "upper|capital|caps", "lower", "title", "palindrom")
 
 
 def unclear(question: str, text: str = "") -> str | None:
     """What ``question`` asks for besides one operation on ``text``: a transform of what another gives ("uppercase the
-    reverse of"), characters where there are others than letters, a text that is spoken of and not given; None where there
-    is no such thing."""
+    reverse of"), what a word means, characters where there are others than letters, a text that is spoken of and not given;
+    None where there is no such thing."""
+    if meaning := _MEANING.search(question):
+        return meaning[0]
     rest = question.replace(text, " ") if text else question
     given = re.search(rf"[\"'`:]\s*{re.escape(text)}", question)
     if text and not given and (spoken := _SPOKEN_OF.search(text)):
