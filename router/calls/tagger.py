@@ -167,7 +167,8 @@ class CallModel:
         for number, found in tagged.items():
             slot = layer.slots[self.parts.span_slots[number]]
             values = [slot.form.value(text.of(a, b), text.now) for a, b in found]
-            if None in values or _unlike(slot, text, found):
+            others = (place for other, places in tagged.items() if other != number for place in places)
+            if None in values or _unlike(slot, text.beside(others), found):
                 unread.append(slot.name)
                 continue
             spans[slot.name] = tuple((text.places[a][0], text.places[b - 1][1]) for a, b in found)
