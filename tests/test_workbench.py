@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from router.tools import Tool, ToolSet
 from router.types import Example
-from router.workbench.examples import MOST_ROWS, check, near_duplicates, read_rows
+from router.workbench.examples import MOST_ROWS, check, near_duplicates, read_rows, settled
 from router.workbench.tools import MOST_BYTES, MOST_TOOLS, alike, has_effects, read_tools, remarks
 
 
@@ -147,6 +148,8 @@ def test_a_day_later_the_same_words_may_mean_another_day() -> None:
         Example("wake me tomorrow", "alarm", {"day": day}, at=f"2026-01-{day - 1:02}T08:00:00") for day in (6, 10)
     )
     assert check([monday, friday], TOOLS).contradictions == ()
+    corrected = replace(monday, arguments={"day": 7}, at="")
+    assert settled([monday, friday, corrected], TOOLS) == [corrected]
 
 
 def test_other_values_are_no_duplicates_where_the_call_is_not_known() -> None:

@@ -105,8 +105,8 @@ def call_key(row: Example) -> str:
 
 
 def contradictions(rows: Sequence[Example]) -> list[tuple[int, int]]:
-    """(an earlier row, a later one) that ask the same and call something else: another tool, or, on the same day, the
-    same with other arguments. Of rows that agree the first stands for all."""
+    """(an earlier row, a later one) that ask the same and call something else: another tool, or the
+    same with other arguments, unless they say that they were asked on different days. Of rows that agree the first stands for all."""
     asked: dict[str, list[int]] = defaultdict(list)
     found = []
     for i, row in enumerate(rows):
@@ -138,7 +138,8 @@ def _contradict(a: Example, b: Example) -> bool:
     if a.tool != b.tool:
         return True
     said = a.arguments is not None and b.arguments is not None
-    return said and a.at[:10] == b.at[:10] and call_key(a) != call_key(b)
+    days = {row.at[:10] for row in (a, b) if row.at}  # on another day the same words may mean other values
+    return said and len(days) < 2 and call_key(a) != call_key(b)
 
 
 def near_duplicates(rows: Sequence[Example]) -> list[tuple[int, int]]:
