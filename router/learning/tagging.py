@@ -21,7 +21,8 @@ from router.calls.confidence import fit_call_confidence
 from router.calls.read import LearnedCall
 from router.calls.slots import Row, asked_at
 from router.calls.tagger import CallModel
-from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
+from router.learning.call_log import Batches, CallLog, Drawing
+from router.learning.classes import fit_classes
 from router.learning.data import folds
 from router.learning.tagger import CallNetwork
 from router.learning.training import (
@@ -220,7 +221,8 @@ def train_network(
     _optimise(network, log, config, on_progress)
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
     asked_on = log.asked_on.isoformat()
-    parts = CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on, words=log.spoken)
+    about = {"asked_on": asked_on, "words": log.spoken, "classes": fit_classes(log)}
+    parts = CallParts(log.slots, log.span_slots, phrases, network.arrays(), **about)
     return network, parts.of(log.known)
 
 
@@ -242,22 +244,10 @@ def _optimise(
         if len(read := scores.read):
             tags, known, mask = tags[read], known[read] / len(chosen), batch.mask[read]
             paths = ((network.path_loss(emissions, tags, mask) * known).sum() for emissions in scores.tags)
-            classes = _class_loss(scores.classes, log.classes[np.asarray(chosen)[read.numpy()]], network)
-            loss = loss + config.path_weight * sum(paths) + classes * (len(read) / len(chosen))
+            loss = loss + config.path_weight * sum(paths)
         descent.step(loss)
         total += float(loss.detach())
         if (step + 1) % report == 0:
             on_progress(CallProgress(1, 1, step + 1, steps, total / report, time.perf_counter() - started))
             total = 0.0
     network.eval()
-
-
-def _class_loss(logits: torch.Tensor, classes: np.ndarray, network: CallNetwork) -> torch.Tensor:
-    """Cross-entropy of the class slots, each over the rows of its tool."""
-    loss = logits.new_zeros(())
-    for (start, end), numbers in zip(network.class_columns, classes.T):
-        rows = np.flatnonzero(numbers != UNLABELLED)
-        if len(rows):
-            wanted = torch.from_numpy(numbers[rows])
-            loss = loss + F.cross_entropy(logits[rows, start:end], wanted, reduction="sum") / len(logits)
-    return loss
