@@ -22,20 +22,19 @@ from router.learning.log_tools import described
 from router.learning.own import CallAims
 from router.learning.tagging import CallProgress, JudgedCalls, fit_and_judge
 from router.plans import plan
-from router.tools import ToolSet
+from router.tools import Tool, ToolSet
 from router.types import NON_TOOLS, Example
 from router.workbench import folder as files
 from router.workbench.__main__ import main
 from router.workbench.pack import compare, pack
+from router.workbench.report import report_of_schemas
 
 ROWS = log(200)
 TOOLS = ToolSet(replace(tool, description=f"A {tool.name}.") for tool in described(ROWS, NON_TOOLS).values())
 OUTSIDE = [Example(f"a riddle about {what}", "none", {}) for what in ("rain", "cats", "the sea", "bread")]
 
 
-def learn(
-    rows: Sequence[Example], tools: ToolSet, aims: CallAims, tell: Callable[[CallProgress], None]
-) -> JudgedCalls:
+def learn(rows: Sequence[Example], tools: ToolSet, aims: CallAims, tell: Callable[[CallProgress], None]) -> JudgedCalls:
     """``own.learn_calls`` with a small network and a small world."""
     found = fit_and_judge([*rows, *OUTSIDE], replace(SMALL, target=aims.target, epochs=6, least_steps=100), tell)
     parts = replace(found.model.parts, tools=tuple(tools.as_json()))
@@ -89,9 +88,10 @@ def test_the_report_adds_up(trained: tuple[Path, list[dict[str, Any]]]) -> None:
     assert about["outside"]["rows"] == len(OUTSIDE)
     chosen = about["threshold"]
     assert chosen["lower_bound"] >= chosen["target"] == 0.9
-    (at,) = [point for point in about["curve"] if point["threshold"] == chosen["threshold"]] or [None]
-    assert at is None or (at["n"], at["coverage"]) == (chosen["sure"], chosen["coverage"])
-    assert [point["threshold"] for point in about["curve"]] == sorted((p["threshold"] for p in about["curve"]), reverse=True)
+    (at,) = (point for point in about["curve"] if point["threshold"] == chosen["threshold"])
+    assert (at["n"], at["coverage"], at["precision"]) == (chosen["sure"], chosen["coverage"], chosen["precision"])
+    thresholds = [point["threshold"] for point in about["curve"]]
+    assert thresholds == sorted(thresholds, reverse=True)
     assert sum(one["n"] for one in about["calibration"]) <= len(ROWS) + len(OUTSIDE)
     assert sum(row["called"] for row in about["rows"]) == sum(one["called"] for one in about["tools"].values()) > 50
 
@@ -219,10 +219,18 @@ def test_a_correction_wins_over_what_it_contradicts(tmp_path: Path, capsys: pyte
 def test_compares_two_routers_row_by_row_where_they_differ() -> None:
     def row(question: str, tool: str, called: bool, **arguments: Any) -> dict[str, Any]:
         read = {"tool": tool, "arguments": arguments}
-        wanted = {"tool": "lamp", "arguments": {"room": "hall"}}
-        return {"question": question, "wanted": wanted, "read": read, "confidence": 0.5, "right": False, "called": called}
+        told = {"read": read, "confidence": 0.5, "right": False, "called": called}
+        return {"question": question, "wanted": {"tool": "lamp", "arguments": {"room": "hall"}}} | told
 
     a = {"rows": [row("same", "lamp", True, room="hall"), row("other", "lamp", True), row("gone", "lamp", True)]}
     b = {"rows": [row("SAME ", "lamp", True, room=" Hall"), row("other", "invite", False), row("new", "lamp", True)]}
     (found,) = compare(a, b)
     assert (found["question"], found["a"]["read"]["tool"], found["b"]["read"]["tool"]) == ("other", "lamp", "invite")
+
+
+def test_without_rows_it_says_which_tools_are_easily_mistaken() -> None:
+    schema = {"type": "object", "properties": {}}
+    named = {"create_ticket": "Create a support ticket.", "close_ticket": "Close a support ticket.", "label": "Prints."}
+    tools = ToolSet(Tool(name, about, schema) for name, about in named.items())
+    alike, taken = report_of_schemas(tools, ("label",))["warnings"]
+    assert "create_ticket and close_ticket" in alike and "learned: label." in taken

@@ -22,7 +22,8 @@ from router.calls.confidence import Confidence, fit_call_confidence, is_right
 from router.calls.read import LearnedCall
 from router.calls.slots import Row, asked_at
 from router.calls.tagger import CallModel
-from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
+from router.learning.call_log import Batches, CallLog, Drawing
+from router.learning.classes import fit_classes
 from router.learning.data import folds
 from router.learning.tagger import CallNetwork
 from router.learning.training import (
@@ -47,7 +48,7 @@ SMALL_LOG = 4_000
 """Rows up to which a log is small."""
 REPORTS = 20
 """Reports that a listener has of each training."""
-WATCHED = 200
+WATCHED = 60
 """Held-out rows of tools that a training is watched by."""
 LEAST_HELD_OUT = 500
 """Rows without which a held-out share promises too little: a precision of 97 % needs 88 calls without an error."""
@@ -95,10 +96,10 @@ class CallTrainingConfig(DescentConfig):
 
 @dataclass(frozen=True)
 class CallProgress:
-    """A bit of training has ended: ``step`` of ``steps`` in training ``part`` of ``parts``, so many passes over the rows
-    (``epoch`` of ``epochs``), mean ``loss`` since the last report. ``model`` gives what has been trained so far, and
-    ``held_right`` the share of this training's held-out rows that it reads right (None where it has none): both cost
-    time, so they are made when they are asked for."""
+    """A bit of training has ended: ``step`` of ``steps`` in training ``part`` of ``parts``, so many passes over its
+    rows (``epoch`` of ``epochs``), mean ``loss`` since the last report. ``model`` gives what has been trained so far,
+    and ``held_right`` the share of this training's held-out rows that it reads right (None where it has none): both
+    cost time, so they are made when they are asked for."""
 
     part: int
     parts: int
@@ -209,7 +210,7 @@ def _sure(call: LearnedCall, confidence: Confidence) -> LearnedCall:
 
 
 class _Watched:
-    """Training ``part`` of ``parts`` with its listener: adds what is known of ``fold``, and whether there was Enough."""
+    """Training ``part`` of ``parts`` with its listener: adds what is known of ``fold``, notes Enough."""
 
     def __init__(
         self, on_progress: Callable[[CallProgress], None], part: int, parts: int, fold: Sequence[Example]
@@ -312,21 +313,25 @@ def train_network(
     log = CallLog.read(examples)
     vocabulary = Vocabulary.build(example.question for example in examples)
     network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.members, config.layers)
-    _optimise(network, log, config, on_progress)
-    return network, _parts(network, log)
-
-
-def _parts(network: CallNetwork, log: CallLog) -> CallParts:
-    """What a ``CallModel`` needs of ``network`` besides its router."""
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
     asked_on = log.asked_on.isoformat()
-    parts = CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on, words=log.spoken)
-    return parts.of(log.known)
+    about = {"asked_on": asked_on, "words": log.spoken, "classes": fit_classes(log)}
+
+    def parts() -> CallParts:
+        return CallParts(log.slots, log.span_slots, phrases, network.arrays(), **about).of(log.known)
+
+    _optimise(network, log, config, on_progress, lambda: CallModel(network.base.fold(), parts()))
+    return network, parts()
 
 
 def _optimise(
-    network: CallNetwork, log: CallLog, config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
+    network: CallNetwork,
+    log: CallLog,
+    config: CallTrainingConfig,
+    on_progress: Callable[[CallProgress], None],
+    trained: Callable[[], CallModel],
 ) -> None:
+    """Train ``network`` on ``log``. ``trained`` gives the model that it is so far."""
     batches = Batches(log, config.drawing, config.seed)
     n_tools = len(network.base.labels)
     targets = torch.from_numpy(smoothed(log.tools, n_tools, config.label_smoothing))
@@ -334,10 +339,6 @@ def _optimise(
     steps = max(config.least_steps, -(-config.epochs * len(log.rows) // batches.size))
     descent = Descent(network, network.base.tables, config, steps)
     report, total, started = max(1, steps // REPORTS), 0.0, time.perf_counter()
-
-    def trained() -> CallModel:
-        return CallModel(network.base.fold(), _parts(network, log))
-
     network.train()
     for step, (chosen, drawn) in zip(range(steps), batches):
         batch, tags, known = batches.read(chosen, drawn, network.base)
@@ -346,8 +347,7 @@ def _optimise(
         if len(read := scores.read):
             tags, known, mask = tags[read], known[read] / len(chosen), batch.mask[read]
             paths = ((network.path_loss(emissions, tags, mask) * known).sum() for emissions in scores.tags)
-            classes = _class_loss(scores.classes, log.classes[np.asarray(chosen)[read.numpy()]], network)
-            loss = loss + config.path_weight * sum(paths) + classes * (len(read) / len(chosen))
+            loss = loss + config.path_weight * sum(paths)
         descent.step(loss)
         total += float(loss.detach())
         if (step + 1) % report == 0:
@@ -361,14 +361,3 @@ def _optimise(
                 break
             total = 0.0
     network.eval()
-
-
-def _class_loss(logits: torch.Tensor, classes: np.ndarray, network: CallNetwork) -> torch.Tensor:
-    """Cross-entropy of the class slots, each over the rows of its tool."""
-    loss = logits.new_zeros(())
-    for (start, end), numbers in zip(network.class_columns, classes.T):
-        rows = np.flatnonzero(numbers != UNLABELLED)
-        if len(rows):
-            wanted = torch.from_numpy(numbers[rows])
-            loss = loss + F.cross_entropy(logits[rows, start:end], wanted, reduction="sum") / len(logits)
-    return loss
