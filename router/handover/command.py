@@ -90,7 +90,7 @@ def _status(args: argparse.Namespace, journal: Journal) -> None:
     gates = _gates(journal, config)
     same, asked = journal.consistency()
     rows = [
-        _row(scope, tool, gate, config)
+        _row(scope, tool, gate)
         for scope in reversed(SCOPES)
         for tool, gate in sorted(gates.gates[scope].items())
     ]
@@ -111,8 +111,8 @@ def _status(args: argparse.Namespace, journal: Journal) -> None:
     print(json.dumps(told, ensure_ascii=False))
 
 
-def _row(scope: str, tool: str, gate: Gate, config: GateConfig) -> dict[str, str]:
-    proof, missing = gate.proof, gate.missing(config.target, config.error)
+def _row(scope: str, tool: str, gate: Gate) -> dict[str, str]:
+    proof = gate.proof
     return dict(
         zip(
             HEADERS,
@@ -124,7 +124,7 @@ def _row(scope: str, tool: str, gate: Gate, config: GateConfig) -> dict[str, str
                 f"{proof.accepted:,}",
                 "–" if proof.agreement is None else f"{proof.agreement:.1%}",
                 f"{proof.bound:.1%}",
-                "–" if missing is None else f"{missing:,}",
+                "–" if gate.missing is None else f"{gate.missing:,}",
                 gate.reason,
             ),
         )
