@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import datetime
+from typing import Literal, Protocol
 
 from router.calls.read import LearnedCall
 from router.calls.tagger import CallModel
@@ -47,12 +48,18 @@ class Opinion:
         return self.call.tool if self.call else None
 
 
+class Reads(Protocol):
+    """What a hand-over needs of a model: the call that it reads in a question."""
+
+    def call(self, question: str, now: datetime | None = None) -> LearnedCall: ...
+
+
 @dataclass(frozen=True)
 class Standing:
     """A model with what is asked of it at every request. It is exchanged as a whole, never in parts."""
 
     number: int
-    model: CallModel
+    model: Reads
     words: frozenset[str]
 
     @classmethod
