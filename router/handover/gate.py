@@ -51,7 +51,8 @@ class GateConfig:
     """What a gate asks for: ``target`` agreement, proven with an ``error`` of at most 5 %.
 
     ``own``: comparisons from which a tool is proven by itself. ``audit``: share of requests that go to the LLM though
-    the router is sure. ``false_agreement`` and ``false_drift``: observations in the mean, at least, until an alarm of
+    the router is sure. ``partial``: share of the requests of a tool whose choice is proven and whose whole calls are not,
+    of which the LLM is asked for the arguments alone. ``false_agreement`` and ``false_drift``: observations in the mean, at least, until an alarm of
     that kind rings though nothing has changed.
 
     Raises ValueError where a share is not between 0 and 1.
@@ -61,11 +62,12 @@ class GateConfig:
     error: float = 0.05
     own: int = 400
     audit: float = 0.05
+    partial: float = 0.5
     false_agreement: float = 2_000
     false_drift: float = 20_000
 
     def __post_init__(self) -> None:
-        for name in ("target", "error", "audit"):
+        for name in ("target", "error", "audit", "partial"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, not between 0 and 1. Give a share such as 0.95.")
 

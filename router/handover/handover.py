@@ -89,8 +89,9 @@ class Handover:
         """The model that stands."""
         return self._desk.standing.model if self._desk.standing else None
 
-    def consider(self, question: str) -> Opinion:
-        """What becomes of ``question``. Only for "act" the router's call is to be made; it fits the tool's schema."""
+    def consider(self, question: str, fills: bool = False) -> Opinion:
+        """What becomes of ``question``. Only for "act" the router's call is to be made; it fits the tool's schema. "partial"
+        only comes where the caller ``fills`` the arguments of one tool by asking the LLM for them."""
         self._look()
         desk, standing = self._desk, self._desk.standing
         started = time.perf_counter()
@@ -101,11 +102,11 @@ class Handover:
                 desk, standing = self._desk, self._desk.standing
                 call = standing and standing.model.call(question)
             before = self._paused(desk.gates)
-            opinion = desk.decide(self._last, question, standing, call)
+            opinion = desk.decide(self._last, question, standing, call, fills)
             changed = self._paused(desk.gates) != before
         if changed:
             self._keep(desk)
-        refused = opinion.mode == "act" and not self._may_act(opinion)
+        refused = opinion.mode in ("act", "partial") and not self._may_act(opinion)
         return replace(opinion, seconds=spent, mode="ask" if refused else opinion.mode)
 
     def record(self, opinion: Opinion, row: JournalRow) -> int:
@@ -165,11 +166,13 @@ class Handover:
         self.journal.close()
 
     def _may_act(self, opinion: Opinion) -> bool:
-        """Whether the call is one that may be made at all: a tool on offer, not destructive, with fit arguments."""
+        """Whether the call is one that may be made at all: a tool on offer, not destructive, with fit arguments unless the
+        LLM gives them."""
         if opinion.tool in NON_TOOLS:
             return True
         tool = self.tools.get(opinion.tool)
-        return tool is not None and not tool.destructive and tool.fits(opinion.call.read.arguments)
+        fit = opinion.mode == "partial" or (tool is not None and tool.fits(opinion.call.read.arguments))
+        return tool is not None and not tool.destructive and fit
 
     def _offer(self) -> None:
         """Note the tools on offer and what is asked for, for the learner and the command; what was proven of a schema that
