@@ -20,8 +20,10 @@ from typing import IO, Any
 import gradio as gr
 
 from baselines.figures.handover import panel
-from pages import assets
+from pages import assets, traffic
+from pages.assets import message
 from pages.door import Door, visit_of
+from pages.journals import Journals
 from pages.live import END, STILL_S, next_of, pump
 from pages.services import ROOT, Services
 from pages.turns import Turns
@@ -39,8 +41,9 @@ TAB = "handover"
 HEAR = "const hear = () => Switchyard.handoverMessage(props.value); watch('value', hear); hear();"
 
 
-def build(services: Services, door: Door) -> None:
+def build(services: Services, door: Door, journals: Journals) -> None:
     """The tab's components and events. Call it inside a ``gr.Blocks``."""
+    traffic.build(services, journals)
     page = {"of": requests_in(services.stream), "counts": services.limits.questions_per_session is not None}
     tab = Handover(services, door)
     form = gr.HTML(
@@ -104,11 +107,6 @@ class Handover:
         stop = self.stops.get(str((event._data or {}).get("run") or ""))
         if stop is not None:
             stop.set()
-
-
-def message(phase: str, **more: Any) -> dict[str, Any]:
-    """One message to the page; stamped, because a component does not show the same value twice."""
-    return {"phase": phase, "at": time.time(), **more}
 
 
 def read_order(data: Mapping[str, Any]) -> tuple[float, int]:

@@ -46,9 +46,9 @@ def test_without_a_call_of_the_llm_to_go_by_nothing_is_said_to_be_saved() -> Non
 def test_agreement_counts_where_the_router_had_a_whole_call_and_has_an_interval() -> None:
     found = account([asked(True)] * 9 + [asked(False), asked(True, confidence=0.0), asked(None)])
     assert (found.total.agreed, found.total.compared) == (9, 10)
-    low, high = found.interval
+    low, high = found.total.interval
     assert 0.55 < low < 0.56 and 0.997 < high < 0.998
-    assert account([]).interval is None
+    assert account([]).total.interval is None
 
 
 def test_the_curve_counts_every_request_once() -> None:

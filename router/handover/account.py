@@ -68,27 +68,25 @@ class Counts:
             self.compared += 1
             self.agreed += row.agreed["call"]
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of the agreement, 95 %, two-sided (Clopper and Pearson); None where nothing was compared."""
+        if not self.compared:
+            return None
+        return least_share(self.agreed, self.compared, 0.025), greatest_share(self.agreed, self.compared, 0.025)
+
 
 @dataclass
 class Account:
     """``total`` and, by requests seen, ``curve``: (seen, that block, all until then). ``saved``: what the handled calls
     cost when the LLM made them, less what was spent in their place; ``measured`` of them on the very question, the others
-    by the mean of the LLM's calls of the same tool. ``interval``: of the agreement, 95 %, None where nothing was
-    compared. ``seen``: requests by tool, which is what the LLM called or else the router."""
+    by the mean of the LLM's calls of the same tool. ``seen``: requests by tool, which is what the LLM called or else the router."""
 
     total: Counts = field(default_factory=Counts)
     curve: list[tuple[int, Counts, Counts]] = field(default_factory=list)
     saved: Spent = field(default_factory=Spent)
     measured: int = 0
     seen: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Two-sided, by Clopper and Pearson."""
-        total = self.total
-        if not total.compared:
-            return None
-        return least_share(total.agreed, total.compared, 0.025), greatest_share(total.agreed, total.compared, 0.025)
 
 
 def is_both(row: JournalRow) -> bool:
