@@ -51,9 +51,9 @@ def test_agreement_counts_where_the_router_had_a_whole_call_and_has_an_interval(
     assert account([]).total.interval is None
 
 
-def test_the_curve_counts_every_request_once() -> None:
+def test_a_curve_says_what_was_lately_and_what_until_then() -> None:
     rows = [asked()] * 137 + [acted()] * 40
     found = account(rows)
     assert [seen for seen, _, _ in found.curve][-1] == 177 and len(found.curve) <= 31
-    assert sum(block.requests for _, block, _ in found.curve) == 177
-    assert found.curve[-1][2].handled == 40 and found.seen == {"lamp": 177}
+    assert [lately.requests for _, lately, _ in found.curve][:5] == [6, 12, 18, 20, 20]
+    assert found.curve[-1][1].handled == 20 and found.curve[-1][2].handled == 40 and found.seen == {"lamp": 177}

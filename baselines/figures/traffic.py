@@ -16,8 +16,6 @@ from baselines.figures.style import COLORS, Figure, axis, count, figure, listing
 if TYPE_CHECKING:
     from router.handover.account import Account, Counts
 
-LATEST = 5
-"""Points of the curve that "lately" means."""
 FEW = 12
 """Points under which a curve marks each."""
 BANDS = (
@@ -38,16 +36,15 @@ def panel(found: Account, target: float) -> dict[str, Any]:
 
 def words(found: Account, target: float) -> list[list[str]]:
     """Handled, agreed, calls a question, saved."""
-    total, lately = found.total, [block for _, block, _ in found.curve[-LATEST:]]
-    recent = sum(block.requests for block in lately)
-    late = f"; of the latest {count(recent)}, {percent(sum(b.handled for b in lately) / recent)}" if recent else ""
+    total, lately = found.total, found.curve[-1][1] if found.curve else found.total
+    recent = lately.requests < total.requests
+    late = f"; of the latest {count(lately.requests)}, {percent(lately.handled / lately.requests)}" if recent else ""
     named = f"; of {count(total.partial)} more it named the tool" if total.partial else ""
     rows = [
         [
             "Handled by the router",
             percent(total.handled / total.requests) if total.requests else "–",
-            f"{count(total.handled)} of {count(total.requests)} requests{named}"
-            + (late if recent < total.requests else ""),
+            f"{count(total.handled)} of {count(total.requests)} requests{named}{late}",
         ]
     ]
     if total.interval:
@@ -63,7 +60,7 @@ def words(found: Account, target: float) -> list[list[str]]:
     else:
         rows.append(["Agreed with the LLM", "–", f"no call was compared yet; the target is {percent(target)}"])
     each = total.calls / total.requests if total.requests else 0.0
-    now = f"; {sum(b.calls for b in lately) / recent:.2f} lately" if recent and recent < total.requests else ""
+    now = f"; {lately.calls / lately.requests:.2f} each of the latest {count(lately.requests)}" if recent else ""
     rows.append(["LLM calls a question", f"{each:.2f}", f"{count(total.calls)} were made{now}"])
     return rows + [saved(found)]
 
@@ -81,10 +78,10 @@ def saved(found: Account) -> list[str]:
 
 
 def share(curve: Sequence[tuple[int, Counts, Counts]]) -> Figure:
-    """By requests seen: the share that the router handled of each block, and LLM calls a question."""
+    """By requests seen: the share of the latest that the router handled, and LLM calls a question."""
     seen = [n for n, _, _ in curve]
-    handled = [block.handled / block.requests for _, block, _ in curve]
-    calls = [block.calls / block.requests for _, block, _ in curve]
+    handled = [lately.handled / lately.requests for _, lately, _ in curve]
+    calls = [lately.calls / lately.requests for _, lately, _ in curve]
     traces = [
         _line("Handled by the router", seen, handled, COLORS["router"]),
         _line("LLM calls a question", seen, calls, COLORS["llm_chain"], dash="dot"),

@@ -15,8 +15,8 @@ from router.types import Usage
 
 POINTS = 30
 """Points of a curve, at most about so many."""
-LEAST_BLOCK = 5
-"""Requests that are counted together for one point, at least."""
+WINDOW = 20
+"""Requests that "lately" means at a point of a curve, at least."""
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Counts:
 
 @dataclass
 class Account:
-    """``total`` and, by requests seen, ``curve``: (seen, that block, all until then). ``saved``: what the handled calls
+    """``total`` and, by requests seen, ``curve``: (seen, the latest until then, all until then). ``saved``: what the handled calls
     cost when the LLM made them, less what was spent in their place; ``measured`` of them on the very question, the others
     by the mean of the LLM's calls of the same tool. ``seen``: requests by tool, which is what the LLM called or else the router."""
 
@@ -101,14 +101,12 @@ def is_compared(row: JournalRow) -> bool:
 
 def account(rows: Sequence[JournalRow]) -> Account:
     """What ``rows``, in their order, add up to."""
-    found, block = Account(), Counts()
-    size = max(LEAST_BLOCK, -(-len(rows) // POINTS))
+    found, step = Account(), max(1, -(-len(rows) // POINTS))
     means = _means(rows)
     for number, row in enumerate(rows, 1):
         called = row.lesson or row.llm_call or row.router_call
         if called is not None:
             found.seen[called.tool] = found.seen.get(called.tool, 0) + 1
-        block.add(row)
         found.total.add(row)
         if is_both(row):
             found.saved, found.measured = found.saved.plus(Spent.of(row.usage, row.seconds)), found.measured + 1
@@ -116,9 +114,11 @@ def account(rows: Sequence[JournalRow]) -> Account:
             usual = means.get(row.router_call.tool) or means.get(None)
             if usual is not None:
                 found.saved = found.saved.plus(usual).plus(Spent.of(row.usage, row.seconds), -1.0)
-        if number % size == 0 or number == len(rows):
-            found.curve.append((number, block, Counts(**vars(found.total))))
-            block = Counts()
+        if number % step == 0 or number == len(rows):
+            lately = Counts()
+            for one in rows[max(0, number - max(WINDOW, step)) : number]:
+                lately.add(one)
+            found.curve.append((number, lately, Counts(**vars(found.total))))
     return found
 
 
