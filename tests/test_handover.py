@@ -113,6 +113,17 @@ def test_every_lesson_is_read_by_a_model_that_had_not_seen_it(candidate: Candida
     assert 0.8 < share < 1.0
 
 
+def test_several_processes_train_the_same_candidate() -> None:
+    lessons = [Lesson(i, example) for i, example in enumerate(log(60))]
+    done: list[tuple[int, int]] = []
+    alone = train_candidate(lessons, HASTY)
+    found = train_candidate(lessons, replace(HASTY, workers=2), lambda *so_far: done.append(so_far))
+    assert [one.agreed for one in found.comparisons] == [one.agreed for one in alone.comparisons]
+    assert done == [(1, 3), (2, 3), (3, 3)] and found.seconds > 0
+    question = "send a parcel of 12 kg to Ada"
+    assert found.model.call(question).read.arguments == alone.model.call(question).read.arguments
+
+
 def test_what_the_router_left_to_the_llm_out_of_doubt_is_learned_and_no_proof() -> None:
     lessons = [Lesson(i, example, proof=i % 2 == 0) for i, example in enumerate(log(60))]
     found = train_candidate(lessons, HASTY)

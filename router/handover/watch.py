@@ -27,8 +27,9 @@ from router.handover.replay import Recorded, Replay, ReplayConfig
 from router.types import Example
 
 CHECKPOINTS, LEAST_ROWS = (200, 600, 1_600, 2_800), 60
-LEARNER = LearnerConfig(folds=(3, 3))
-"""Fewer models than the library trains by default, and less often, so that thousands of requests take minutes."""
+LEARNER = LearnerConfig(folds=(3, 3), workers=min(4, os.cpu_count() or 1))
+"""Fewer models than the library trains by default, less often, and several at a time, so that thousands of requests take
+minutes."""
 BLOCK = 100
 """Requests that are counted together for one point of a curve."""
 UNEASY = "The audit sample looks worse than what was proven, so the LLM makes every call and all are compared."
