@@ -16,6 +16,7 @@ import gradio as gr
 
 from pages import api, frame, live
 from pages.door import Door, missing_key
+from pages.journals import Journals
 from pages.services import Limits, Options, Services
 from router.tools import sentence
 
@@ -27,13 +28,13 @@ VISITS_AN_HOUR = 20
 
 def build_page(services: Services) -> gr.Blocks:
     """The whole page on ``services``, ready to launch."""
-    door = Door(services)
+    door, journals = Door(services), Journals(services)
     with gr.Blocks(title="Switchyard", analytics_enabled=False) as page:
         frame.header()
         with gr.Tabs(elem_classes="sy-tabs"):
             with gr.Tab("Race", id="race"):
-                live.build(services, door)
-            for label, build in frame.more_tabs(door):
+                live.build(services, door, journals.note)
+            for label, build in frame.more_tabs(door, journals):
                 with gr.Tab(label, id=label.lower().replace("-", "")):
                     build(services)
         api.build(services, door)
@@ -78,6 +79,10 @@ def flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--router", type=Path, metavar="DIR", help="a router saved by save_pretrained (default: the one that ships)"
     )
+    parser.add_argument(
+        "--journal", metavar="URL", default="", help="file or database where the Race's calls are noted, or an endpoint's "
+        "whose traffic the tab Hand-over shows (default: a file that goes with the page)",
+    )  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -113,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = flags(arguments)
     visit, hour = chosen.demo_limit
     dollars, dollars_an_hour = chosen.demo_budget
-    options = Options(lm=chosen.lm, online=chosen.online, knowledge=chosen.knowledge, router=chosen.router)
+    options = Options(chosen.lm, chosen.online, chosen.knowledge, chosen.router, chosen.journal)
     from pages.wiring import load_services
 
     host = chosen.host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")

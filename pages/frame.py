@@ -13,6 +13,7 @@ import gradio as gr
 
 from pages import assets, evaluate, handover, live, rules
 from pages.door import Door
+from pages.journals import Journals
 from pages.services import Services
 
 FONT = ["Inter", "ui-sans-serif", "system-ui", "sans-serif"]
@@ -30,12 +31,12 @@ def header() -> None:
     )
 
 
-def more_tabs(door: Door) -> list[tuple[str, Callable[[Services], None]]]:
+def more_tabs(door: Door, journals: Journals) -> list[tuple[str, Callable[[Services], None]]]:
     """The tabs beside the race, by name."""
     return [
         ("Rules", rules.build),
         ("Evaluate", partial(evaluate.build, door=door)),
-        ("Hand-over", partial(handover.build, door=door)),
+        ("Hand-over", partial(handover.build, door=door, journals=journals)),
     ]
 
 

@@ -33,13 +33,15 @@ DRAWS_PER_SECOND = 3
 STILL_S = 0.5
 """Seconds between two yields while nothing happens: the running bar of the timeline grows."""
 KEPT_RACES = 300
+Note = Callable[[str, Race], None]
+"""Takes a visit and a race of it that has ended."""
 RACES_AT_ONCE = 4
 MOST_WAITING = 200
 """Races at a time, those that run among them."""
 
 
-def build(services: Services, door: Door) -> None:
-    """The tab's components and events. Call it inside a ``gr.Blocks``."""
+def build(services: Services, door: Door, note: Note) -> None:
+    """The tab's components and events; each race that has ended goes to ``note``. Call it inside a ``gr.Blocks``."""
     session = gr.State(Session())
     page = {
         "lm": services.default_lm,
@@ -67,7 +69,7 @@ def build(services: Services, door: Door) -> None:
         apply_default_css=False,
         elem_classes="sy-board",
     )
-    live = Live(services, door)
+    live = Live(services, door, note)
     # "multiple": an event is never dropped because the one before has not quite ended; the page asks one at a time.
     quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
     composer.send(live.send, session, view, concurrency_limit=None, **quiet)  # they wait in a line of their own
@@ -91,9 +93,10 @@ class Entry:
 class Live:
     """The tab's events, as Gradio calls them: with the visitor's session and what the browser sent."""
 
-    def __init__(self, services: Services, door: Door) -> None:
+    def __init__(self, services: Services, door: Door, note: Note = lambda visit, race: None) -> None:
         self.services = services
         self.door = door
+        self.note = note
         self.turns = Turns(MOST_WAITING, "questions", RACES_AT_ONCE)
         self.stops: dict[str, threading.Event] = {}
 
@@ -154,6 +157,7 @@ class Live:
         events = self.services.race(question, entry.lm, options)
         events = self.door.charged(events, visit_of(entry.data), settings.key)
         yield from follow(self.services, settings, session, race, events)
+        self.note(visit_of(entry.data), race)
         last = board.finished(session, race, self.services, settings)
         yield last | {"keep": json.dumps(export_json([race])["races"][0], ensure_ascii=False)}
 

@@ -93,6 +93,7 @@ class Services:
     model_note  what the default model is, for the page's small print: a claim, and figures for it
     stream      the requests that the Hand-over tab plays, a JSONL file
     watch       the command that plays them and tells what becomes of them, given the file, --target and --pace
+    journal     file or database of the page's own traffic, or of an endpoint's; "" for a file that goes with the page
     price       (usage, model, cached) -> dollars for the o200k counts of ``usage``, None where no price is known
     """
 
@@ -112,13 +113,16 @@ class Services:
     model_note: tuple[str, str] = ("The embedded model is a 135M stand-in.", STAND_IN)
     stream: Path = ASSETS / "stream.jsonl"
     watch: tuple[str, ...] = (sys.executable, "-m", "router.handover.watch")
+    journal: str = ""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line chose. ``knowledge`` and ``router`` None are the ones that ship."""
+    """What the command line chose. ``knowledge`` and ``router`` None are the ones that ship; ``journal`` "" goes with the
+    page."""
 
     lm: str = "embedded"
     online: bool = False
     knowledge: Path | None = None
     router: Path | None = None
+    journal: str = ""

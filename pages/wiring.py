@@ -41,6 +41,7 @@ def load_services(options: Options, limits: Limits = Limits()) -> Services:
         limits=limits,
         online=options.online,
         model_note=model_note(options.lm),
+        journal=options.journal,
     )
 
 

@@ -10,11 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +43,12 @@ COMPARED = "candidate.json"
 @dataclass(frozen=True)
 class LearnerConfig:
     """``training``: how a model is trained (None: as is best for so many lessons). ``folds``: at least and at most so
-    many; the more, the nearer a fold's model is to one that has learned from all."""
+    many; the more, the nearer a fold's model is to one that has learned from all. ``workers``: processes that train at a
+    time, which changes no result; they stay for the next candidate."""
 
     training: CallTrainingConfig | None = None
     folds: tuple[int, int] = (3, 8)
+    workers: int = 1
 
     def folds_for(self, lessons: int) -> int:
         """Into how many folds so many lessons fall."""
@@ -83,9 +90,19 @@ class Candidate:
     @classmethod
     def load(cls, folder: Path) -> Candidate:
         """The inverse of ``save``. Raises OSError and ArtifactError where something is missing or damaged."""
-        about: dict[str, Any] = json.loads((folder / COMPARED).read_text(encoding="utf-8"))
-        comparisons = tuple(Comparison(*one) for one in about["comparisons"])
-        return cls(CallModel.load(folder), comparisons, Usual(about["unseen"]), about["rows"], about["seconds"])
+        about = _about(folder)
+        comparisons, usual = compared(folder)
+        return cls(CallModel.load(folder), comparisons, usual, about["rows"], about["seconds"])
+
+
+def compared(folder: Path) -> tuple[tuple[Comparison, ...], Usual]:
+    """The comparisons of the candidate in ``folder``, and what is usual for it, without its model. Raises OSError."""
+    about = _about(folder)
+    return tuple(Comparison(*one) for one in about["comparisons"]), Usual(about["unseen"])
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / COMPARED).read_text(encoding="utf-8"))
 
 
 def confidences(call: LearnedCall) -> dict[Scope, float]:
@@ -133,30 +150,24 @@ def train_candidate(
 
     Raises ValueError where there are too few of them to train on.
     """
-    from router.learning.tagging import CallTrainingConfig, fit_calls
+    from router.learning.tagging import CallTrainingConfig
 
-    started = time.process_time()
     examples = [lesson.example for lesson in lessons]
     lesson_of = {id(lesson.example): lesson for lesson in lessons}
     parts = _folds(examples, config.folds_for(len(examples)))
     if len(parts) < 2:
         raise ValueError(f"{len(lessons)} lessons; a model and its proof need several of two tools. Add examples.")
     training = config.training or CallTrainingConfig.of(len(examples))
-    held: list[tuple[Example, LearnedCall]] = []
-    strange, temperatures = 0, []
-    for number, part in enumerate(parts):
-        rest = [example for other in parts if other is not part for example in other]
-        model = fit_calls(rest, training, validation=part)
-        held += [(example, read_as_of_then(model, example)) for example in part]
-        words = words_of(model)
-        strange += sum(unseen(words, example.question) for example in part)
-        temperatures.append(model.router.calibration.temperature)
-        on_progress(number + 1, len(parts) + 1)
-    model = fit_calls(examples, training, validation=parts[-1])  # calibrated on what it has learned: that is put right
-    temperature = math.exp(sum(map(math.log, temperatures)) / len(temperatures))
+    rests = [[example for other in parts if other is not part for example in other] for part in parts]
+    # the candidate itself is calibrated on what it has learned, which is put right below
+    jobs = [(examples, parts[-1], training), *((rest, part, training) for rest, part in zip(rests, parts))]
+    (whole, *fitted) = _trained(jobs, config.workers, on_progress)
+    held = [(example, call) for part, one in zip(parts, fitted) for example, call in zip(part, one.calls)]
+    strange = sum(one.strange for one in fitted)
+    temperature = math.exp(sum(math.log(one.model.router.calibration.temperature) for one in fitted) / len(fitted))
+    model = whole.model
     router = model.router.with_calibration(replace(model.router.calibration, temperature=temperature))
     confidence = fit_call_confidence([call for _, call in held], [example for example, _ in held])
-    on_progress(len(parts) + 1, len(parts) + 1)
     return Candidate(
         model=CallModel(router, replace(model.parts, confidence=confidence)),
         comparisons=tuple(
@@ -164,8 +175,63 @@ def train_candidate(
         ),
         usual=Usual(greatest_share(strange, len(held), 0.01)),
         rows=len(lessons),
-        seconds=time.process_time() - started,
+        seconds=sum(one.seconds for one in (whole, *fitted)),
     )
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A model, what it reads in the examples that it was held from, how many of these have a word that it does not know,
+    and the processor's seconds that it took."""
+
+    model: CallModel
+    calls: list[LearnedCall]
+    strange: int
+    seconds: float
+
+
+Job = tuple[Sequence[Example], Sequence[Example], "CallTrainingConfig"]
+"""What a model learns from, what it is calibrated on and reads then, and how it is trained."""
+
+
+def _fit(job: Job) -> _Fitted:
+    from router.learning.tagging import fit_calls
+
+    started = time.process_time()
+    examples, part, training = job
+    model = fit_calls(examples, training, validation=part)
+    words = words_of(model)
+    calls = [read_as_of_then(model, example) for example in part]
+    strange = sum(unseen(words, example.question) for example in part)
+    return _Fitted(model, calls, strange, time.process_time() - started)
+
+
+def _trained(jobs: Sequence[Job], workers: int, on_progress: Callable[[int, int], None]) -> list[_Fitted]:
+    """What comes of ``jobs``, in their order."""
+    if workers < 2:
+        found = []
+        for job in jobs:
+            found.append(_fit(job))
+            on_progress(len(found), len(jobs))
+        return found
+    begun = [_pool(workers).submit(_fit, job) for job in jobs]
+    for done, _ in enumerate(as_completed(begun), 1):
+        on_progress(done, len(jobs))
+    return [one.result() for one in begun]
+
+
+@cache
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """Processes that end with this one, also where it is killed."""
+    return ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent)
+
+
+def _end_with_parent() -> None:
+    def wait() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _folds(examples: Sequence[Example], count: int) -> list[list[Example]]:
