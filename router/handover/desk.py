@@ -21,6 +21,13 @@ from router.types import Example
 Mode = Literal["collecting", "shadow", "ask", "audit", "act"]
 """What becomes of a request. On "act" the router calls; else the LLM does: there is no model yet (collecting), the tool
 is not live (shadow), the call is in doubt (ask), or the coin drew it (audit)."""
+REASONS: dict[Mode, str] = {
+    "collecting": "Nothing is learned yet, so the LLM chooses.",
+    "shadow": "The tool is not handed over, so the LLM chooses.",
+    "ask": "The call is in doubt, so the LLM chooses.",
+    "audit": "Drawn into the audit sample: the LLM chooses, and both calls are compared.",
+}
+"""Why the router does not act, by mode."""
 PROOF: tuple[Mode, ...] = ("collecting", "shadow", "audit")
 """Modes that do not depend on how sure the router was."""
 

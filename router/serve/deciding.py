@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 from router.calls.tagger import CallModel
 from router.plans import Decides, plan
-from router.serve.wire import Asked, Forwarded, Heard
+from router.serve.wire import Asked, Forwarded, Said
 from router.tools import ToolSet
 from router.types import Outcome, Question, ToolCall
 
@@ -72,8 +72,8 @@ class Decider(Protocol):
 
     def decide(self, caller: str, asked: Asked) -> Verdict: ...
 
-    def told(self, caller: str, asked: Asked, verdict: Verdict, heard: Heard | None, seconds: float) -> None:
-        """``heard``: the upstream's turn; None where the router wrote it."""
+    def told(self, caller: str, asked: Asked, verdict: Verdict, said: Said | None, seconds: float) -> None:
+        """``said``: the upstream's turn; None where the router wrote it."""
 
     def close(self) -> None: ...
 
@@ -99,7 +99,7 @@ class RouterDecider(ToolLists):
             outcome, reason = "abstain", "The request does not allow the tool."
         return Verdict(outcome, calls, found.confidence, reason, acts=outcome == "call")
 
-    def told(self, caller: str, asked: Asked, verdict: Verdict, heard: Heard | None, seconds: float) -> None:
+    def told(self, caller: str, asked: Asked, verdict: Verdict, said: Said | None, seconds: float) -> None:
         """Nothing is learned from it."""
 
     def close(self) -> None:

@@ -284,8 +284,9 @@ class _Turn:
         if verdict is None:
             return
         try:
-            said = heard.calls() if heard is not None else None
-            agreed = _keys(verdict.calls) == _keys(said) if verdict.calls and said else None
+            said = heard.said() if heard is not None else None
+            called = said.calls if said is not None else ()
+            agreed = _keys(verdict.calls) == _keys(called) if verdict.calls and called else None
             if agreed is not None:
                 endpoint.counts.agreement.labels(str(agreed).lower()).inc()
             shows = endpoint.config.show_questions
@@ -299,13 +300,14 @@ class _Turn:
                     confidence=verdict.confidence,
                     question=asked.question if shows else "",
                     router=[asdict(call) for call in verdict.calls],
-                    upstream=None if said is None else [asdict(call) for call in said],
+                    upstream=None if said is None else [asdict(call) for call in called],
                     agreed=agreed,
                     reason=verdict.reason if shows else "",
                     seconds=seconds,
                 )
             )
-            await endpoint.in_thread(endpoint.decider.told, self.caller, asked, verdict, heard, seconds)
+            if heard is None or said is not None:  # of no whole reply nobody knows what it called
+                await endpoint.in_thread(endpoint.decider.told, self.caller, asked, verdict, said, seconds)
         except Exception:
             endpoint.fault("journal")
 

@@ -33,16 +33,22 @@ class Asked:
     usage_told: bool = False
 
 
+@dataclass(frozen=True)
+class Said:
+    """A turn of the upstream: its tool calls, none where it is text, and what it says that it cost, as one call; no
+    tokens where it does not say."""
+
+    calls: tuple[ToolCall, ...]
+    usage: Usage = Usage(1)
+
+
 class Heard(Protocol):
     """A reply of the upstream, heard piece by piece while it passes through."""
 
     def feed(self, piece: bytes) -> None: ...
 
-    def calls(self) -> list[ToolCall] | None:
-        """The tool calls of the reply, empty where it is text, None where it is no whole reply."""
-
-    def usage(self) -> Usage:
-        """What the reply says that it cost, as one call; no tokens where it does not say."""
+    def said(self) -> Said | None:
+        """The turn; None where it is no whole one, or cannot be read."""
 
 
 class Wire(Protocol):
