@@ -18,14 +18,16 @@ from router.handover.gate import SCOPES, Comparison, Gates, Scope
 from router.handover.learner import Candidate, compare, confidences, read_as_of_then, unseen, words_of
 from router.types import Example
 
-Mode = Literal["collecting", "shadow", "ask", "audit", "act"]
+Mode = Literal["collecting", "shadow", "ask", "audit", "partial", "act"]
 """What becomes of a request. On "act" the router calls; else the LLM does: there is no model yet (collecting), the tool
-is not live (shadow), the call is in doubt (ask), or the coin drew it (audit)."""
+is not live (shadow), the call is in doubt (ask), or the coin drew it (audit). On "partial" the tool is sure and the
+arguments are not: the LLM may be shown that tool alone."""
 REASONS: dict[Mode, str] = {
     "collecting": "Nothing is learned yet, so the LLM chooses.",
     "shadow": "The tool is not handed over, so the LLM chooses.",
     "ask": "The call is in doubt, so the LLM chooses.",
     "audit": "Drawn into the audit sample: the LLM chooses, and both calls are compared.",
+    "partial": "The tool is sure, and the LLM writes its arguments.",
 }
 """Why the router does not act, by mode."""
 PROOF: tuple[Mode, ...] = ("collecting", "shadow", "audit")
@@ -88,13 +90,21 @@ class Desk:
         confidence = confidences(call)
         gates.watch(call.tool, confidence, unseen(standing.words, question), row)
         sure = {scope: gates.sure(scope, call.tool, confidence[scope]) for scope in SCOPES}
-        mode: Mode = "act" if sure["call"] else "ask"
+        unsure: Mode = "partial" if sure["tool"] and gates.config.narrow else "ask"
+        mode: Mode = "act" if sure["call"] else unsure
         if gates.gate("call", call.tool).state != "live":
-            mode = "shadow"
+            mode = unsure if not drawn and self._narrowed(call.tool) else "shadow"
         elif drawn:
             mode = "audit"
         threshold = gates.gate("call", call.tool).threshold
         return Opinion(row, mode, call, confidence, sure, standing.number, threshold)
+
+    def _narrowed(self, tool: str | None) -> bool:
+        """Whether a request for ``tool`` is none of the proof of its whole calls: a coin, tossed once its choice is proven,
+        which does not know how sure the router is."""
+        if self.gates.gate("tool", tool).state != "live":
+            return False
+        return self._coin.random() < self.gates.config.narrow
 
     def consider(self, row: int, asked: Example) -> Opinion:
         """What becomes of request ``row``, the question of ``asked``, which the model reads as of when it was asked."""

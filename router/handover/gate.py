@@ -41,7 +41,8 @@ class GateConfig:
 
     ``own``: comparisons from which a tool is proven by itself. ``audit``: share of requests that go to the LLM though
     the router is sure. ``false_agreement`` and ``false_drift``: observations in the mean, at least, until an alarm of
-    that kind rings though nothing has changed.
+    that kind rings though nothing has changed. ``narrow``: share of the requests in which the LLM may be shown the one
+    tool that the router chose, where that choice is proven and whole calls of the tool are not; these prove nothing.
 
     Raises ValueError where a share is not between 0 and 1.
     """
@@ -52,6 +53,7 @@ class GateConfig:
     audit: float = 0.05
     false_agreement: float = 2_000
     false_drift: float = 20_000
+    narrow: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("target", "error", "audit"):

@@ -16,7 +16,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 @dataclass(frozen=True)
 class Seen:
-    """One request for a tool call, after its end. ``acted``: who wrote the turn, "router" or "upstream". ``router`` and
+    """One request for a tool call, after its end. ``acted``: who wrote the turn, "router", "upstream", or "partial", the upstream with the router's tool. ``router`` and
     ``upstream`` are the calls of each, as names and arguments; None where there was no whole reply. ``agreed``: whether
     both made the same calls, None where one made none."""
 
@@ -47,6 +47,8 @@ class Counts:
         self.forwarded = Counter("switchyard_forwarded", "Requests that are the upstream's alone, by reason",
                                  ["reason"], **one)  # fmt: skip
         self.agreement = Counter("switchyard_agreement", "Router's call against the upstream's", ["agreed"], **one)
+        self.partial = Counter("switchyard_partial", "Requests asked with one tool, by what came of it",
+                               ["result"], **one)  # fmt: skip
         self.faults = Counter(
             "switchyard_faults", "Failures in here, after which the request went on", ["where"], **one
         )

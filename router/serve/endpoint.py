@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -26,14 +26,17 @@ from router.serve.callers import Admission, key_of, tag
 from router.serve.counting import Counts, Seen
 from router.serve.deciding import Decider, Mode, Verdict
 from router.serve.openai import OpenAI
+from router.serve.sse import MOST_HEARD, readable
 from router.serve.upstream import Headers, Reply, UpstreamError, passed_on
-from router.serve.wire import Asked, Forwarded, Heard, Wire
+from router.serve.wire import Asked, Forwarded, Heard, Said, Wire, one_tool
 from router.types import Step, ToolCall
 
 log = logging.getLogger(__name__)
 WIRES: Mapping[str, Wire] = {wire.path: wire for wire in (OpenAI(), Anthropic())}
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 HEADER = "x-switchyard"
+REFUSED = frozenset({400, 404, 409, 413, 422})
+"""Statuses by which an upstream says that it does not take a request as it is, and might take another one."""
 BODY_S = 60.0
 """Seconds in which a request's body must have come."""
 
@@ -104,6 +107,8 @@ class Endpoint:
             asked = self._asked(wire, request, turn.body) if wire else None
             if asked is not None and (reply := await turn.decide(asked)) is not None:
                 return turn.count(reply, "router")
+            if asked is not None and (reply := await turn.narrow(asked)) is not None:
+                return turn.count(reply, "partial")
             return await turn.forward(asked)
         except ClientDisconnect:
             return turn.count(Response(status_code=499))
@@ -152,7 +157,7 @@ class _Turn:
         self.caller = tag(self.key)
         self.body = b""
         self.verdict: Verdict | None = None
-        self.was_asked = False
+        self.was_asked = self.was_narrowed = False
 
     def refused(self) -> Response | None:
         """The reply to a caller that may not ask now, or that asks for another address than the upstream's."""
@@ -200,7 +205,7 @@ class _Turn:
                 reply = Response(body, headers=headers | {"cache-control": "no-cache"}, media_type="text/event-stream")
             else:
                 reply = JSONResponse(self.wire.reply(asked, calls), headers=headers)
-            self.endpoint.later(self._told(asked, None))
+            self.endpoint.later(self._told(asked, "router", None))
             return reply
         except Exception:
             self.endpoint.fault("reply")
@@ -215,26 +220,70 @@ class _Turn:
             self.endpoint.fault("decide")
         self.endpoint.counts.decided.observe(time.perf_counter() - started)
 
+    async def narrow(self, asked: Asked) -> Response | None:
+        """The upstream's reply where it is shown the one tool that the router chose; None where it is to be asked in full:
+        where the router is not sure of one, or the upstream refuses the request or calls nothing."""
+        verdict = self.verdict
+        if self.endpoint.config.mode != "live" or verdict is None or not verdict.narrows or len(asked.tools) < 2:
+            return None
+        try:
+            body = one_tool(self.body, verdict.calls[0].tool)
+            reply, whole, said = await self._unless_gone(self._whole(body))
+        except UpstreamError as fault:
+            return self._fault(fault.status, str(fault))
+        except ClientDisconnect:
+            raise
+        except Exception:
+            self.endpoint.fault("narrow")
+            return None
+        called = said is not None and bool(said.calls)
+        result = (
+            "refused" if reply.status in REFUSED else "error" if reply.status != 200 else "called" if called else "text"
+        )
+        self.endpoint.counts.partial.labels(result).inc()
+        if result in ("refused", "text"):
+            return None
+        self.was_narrowed = True
+        if called:
+            self.endpoint.later(self._told(asked, "partial", said))
+        return _passed(Response(whole, reply.status), reply, f"partial; confidence={verdict.confidence:.3f}")
+
+    async def _whole(self, body: bytes) -> tuple[Reply, bytes, Said | None]:
+        """The upstream's reply to ``body``, to its end or as far as it can be heard, and what it says."""
+        async with self._ask(body, True) as reply:
+            heard, pieces, size = self._listener(reply), [], 0
+            async for piece in reply.pieces:
+                heard.feed(piece)
+                pieces.append(piece)
+                if (size := size + len(piece)) > MOST_HEARD:
+                    return reply, b"", None
+        return reply, b"".join(pieces), heard.said() if reply.status == 200 else None
+
+    def _ask(self, body: bytes, hears: bool) -> Any:
+        """Ask the upstream; where its reply is to be heard, in an encoding that can be read."""
+        headers = list(self.request.headers.items())
+        if hears:
+            headers = [(n, readable(v) if n.lower() == "accept-encoding" else v) for n, v in headers]
+        return self.endpoint.upstream.ask(self.request.method, self.path, self.request.url.query, headers, body)
+
+    def _listener(self, reply: Reply) -> Heard:
+        streamed = reply.header("content-type").startswith("text/event-stream")
+        return self.wire.heard(streamed, reply.header("content-encoding").lower())
+
     async def forward(self, asked: Asked | None) -> Response:
         """The upstream's reply, heard on its way where the router was asked too."""
         beside = asyncio.create_task(self._decided(asked)) if asked and not self.was_asked else None
-        opened = self.endpoint.upstream.ask(
-            self.request.method, self.path, self.request.url.query, list(self.request.headers.items()), self.body
-        )
+        opened = self._ask(self.body, asked is not None)
         try:
             reply = await self._unless_gone(opened.__aenter__())
         except UpstreamError as fault:
             return self.count(self._fault(fault.status, str(fault)))
-        encoding = reply.header("content-encoding").lower()
-        streamed = reply.header("content-type").startswith("text/event-stream")
-        heard = self.wire.heard(streamed, encoding) if asked and reply.status == 200 else None
+        heard = self._listener(reply) if asked and reply.status == 200 else None
         response = StreamingResponse(self._passing(opened, reply, heard, asked, beside), reply.status)
-        response.raw_headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in passed_on(reply.headers)]
-        response.raw_headers.append((HEADER.encode(), self.endpoint.config.mode.encode() + b"; forwarded"))
-        return response
+        return _passed(response, reply, f"{self.endpoint.config.mode}; forwarded")
 
-    async def _unless_gone(self, asking: Any) -> Reply:
-        """Wait for the upstream's reply. Raises ClientDisconnect where the client has gone meanwhile."""
+    async def _unless_gone(self, asking: Any) -> Any:
+        """What ``asking`` the upstream gives. Raises ClientDisconnect where the client has gone meanwhile."""
         reply = asyncio.ensure_future(asking)
         gone = asyncio.ensure_future(self._gone())
         try:
@@ -276,15 +325,15 @@ class _Turn:
     async def _noted(self, asked: Asked, heard: Heard, beside: asyncio.Task[None] | None) -> None:
         if beside is not None:
             await beside
-        await self._told(asked, heard)
+        await self._told(asked, "upstream", heard.said())
 
-    async def _told(self, asked: Asked, heard: Heard | None) -> None:
-        """Note what was called, by the upstream as ``heard`` or by the router. Never raises."""
+    async def _told(self, asked: Asked, acted: str, said: Said | None) -> None:
+        """Note what was called, by the router or as the upstream ``said``. Never raises."""
         endpoint, verdict, seconds = self.endpoint, self.verdict, time.perf_counter() - self.started
         if verdict is None:
             return
+        verdict = replace(verdict, narrows=self.was_narrowed)
         try:
-            said = heard.said() if heard is not None else None
             called = said.calls if said is not None else ()
             agreed = _keys(verdict.calls) == _keys(called) if verdict.calls and called else None
             if agreed is not None:
@@ -295,7 +344,7 @@ class _Turn:
                     at=time.time(),
                     caller=self.caller,
                     path=self.path,
-                    acted="router" if heard is None else "upstream",
+                    acted=acted,
                     outcome=verdict.outcome,
                     confidence=verdict.confidence,
                     question=asked.question if shows else "",
@@ -306,7 +355,7 @@ class _Turn:
                     seconds=seconds,
                 )
             )
-            if heard is None or said is not None:  # of no whole reply nobody knows what it called
+            if acted == "router" or said is not None:  # of no whole reply nobody knows what it called
                 await endpoint.in_thread(endpoint.decider.told, self.caller, asked, verdict, said, seconds)
         except Exception:
             endpoint.fault("journal")
@@ -323,6 +372,13 @@ class _Turn:
 
     def _fault(self, status: int, message: str) -> Response:
         return JSONResponse(self.wire.fault(status, message), status, headers={HEADER: "refused"})
+
+
+def _passed(response: Response, reply: Reply, told: str) -> Response:
+    """``response`` with the headers of the upstream's ``reply``, and ours, which says ``told``."""
+    response.raw_headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in passed_on(reply.headers)]
+    response.raw_headers.append((HEADER.encode(), told.encode()))
+    return response
 
 
 def _keys(calls: Iterable[ToolCall]) -> list[str]:

@@ -26,6 +26,9 @@ from router.types import NON_TOOLS, ToolCall
 KEPT = 64
 """Hand-overs in memory; the one not asked for longest goes. What they know stands in their journals."""
 
+NARROW = 0.5
+"""``GateConfig.narrow`` of an endpoint that is live: the other half of the requests proves whole calls."""
+
 
 @dataclass(frozen=True)
 class HandingConfig:
@@ -52,7 +55,8 @@ class NotedDecider(RouterDecider):
 
     def told(self, caller: str, asked: Asked, verdict: Verdict, said: Said | None, seconds: float) -> None:
         """Write down a request whose turn the upstream ``said``; None where it was the router's."""
-        row = _row(caller, asked, said, "act" if said is None else "shadow", seconds)
+        mode: HandoverMode = "act" if said is None else "partial" if verdict.narrows else "shadow"
+        row = _row(caller, asked, said, mode, seconds)
         one = verdict.calls[0] if verdict.outcome == "call" and len(verdict.calls) == 1 else None
         agreed = {"call": one == row.llm_call} if one is not None and said and said.calls else None
         confidence = {"call": verdict.confidence}
@@ -99,15 +103,19 @@ class HandoverDecider(ToolLists):
         if opinion.tool in NON_TOOLS:
             return Verdict("none", (), confidence, "", opinion=opinion)
         calls = (ToolCall(opinion.tool, dict(opinion.call.read.arguments)),)
-        acts = opinion.mode == "act" and opinion.tool in asked.allowed
-        return Verdict("call" if acts else "abstain", calls, confidence, REASONS.get(opinion.mode, ""), acts, opinion)
+        allowed, reason = opinion.tool in asked.allowed, REASONS.get(opinion.mode, "")
+        if opinion.mode == "partial" and allowed:
+            return Verdict("partial", calls, opinion.confidence["tool"], reason, narrows=True, opinion=opinion)
+        acts = opinion.mode == "act" and allowed
+        return Verdict("call" if acts else "abstain", calls, confidence, reason, acts, opinion=opinion)
 
     def told(self, caller: str, asked: Asked, verdict: Verdict, said: Said | None, seconds: float) -> None:
         """Write down a request whose turn the upstream ``said``; None where it was the router's."""
         opinion = verdict.opinion
-        if said is not None and (opinion.mode == "act" or (opinion.mode == "ask" and self.config.mode == "shadow")):
-            # the LLM was asked though the router is sure: in shadow always, as it is of every request, so that is proof
-            opinion = replace(opinion, mode="audit" if self.config.mode == "shadow" else "ask")
+        if said is not None and self.config.mode == "shadow" and opinion.mode in ("act", "ask"):
+            opinion = replace(opinion, mode="audit")  # the LLM is asked however sure the router is: that is proof
+        elif said is not None and opinion.mode in ("act", "partial") and not verdict.narrows:
+            opinion = replace(opinion, mode="ask")  # the LLM had all tools after all
         row = _row(caller, asked, said, opinion.mode, seconds)
         self.of(caller, asked).record(opinion, row)
 
@@ -124,8 +132,9 @@ class HandoverDecider(ToolLists):
         if own:
             file = Path(journal)
             journal, models = str(file.with_name(f"{file.stem}{own}{file.suffix}")), models.with_name(models.name + own)
+        gate = replace(self.config.gate, narrow=NARROW if self.config.mode == "live" and len(asked.tools) > 1 else 0.0)
         # twice 0: a proxy asks nothing that was not asked
-        config = HandoverConfig(models, self.config.gate, twice=0.0, learns=self.config.learns)
+        config = HandoverConfig(models, gate, twice=0.0, learns=self.config.learns)
         opened = Journal(journal, self.config.rows)
         opened.expire()
         return Handover(opened, asked.tools, config)

@@ -12,6 +12,8 @@ from router.types import ToolCall, Usage
 
 MOST_HEARD = 8_000_000
 """Bytes of one reply that are read along; a longer one passes through unheard."""
+READABLE = ("gzip", "x-gzip", "deflate", "identity")
+"""Encodings of a reply that are read."""
 
 
 def event(data: Any, name: str | None = None) -> bytes:
@@ -21,12 +23,19 @@ def event(data: Any, name: str | None = None) -> bytes:
     return f"{head}data: {text}\n\n".encode()
 
 
+def readable(accepted: str) -> str:
+    """Of the encodings that a client accepts, those in READABLE; "identity" where there is none."""
+    kept = [one.strip() for one in accepted.split(",") if one.split(";")[0].strip().lower() in READABLE]
+    return ", ".join(kept) or "identity"
+
+
 class Unpacked:
-    """The bytes of a reply as they were before ``encoding`` (gzip, deflate or none), kept up to MOST_HEARD."""
+    """The bytes of a reply as they were before ``encoding`` (one of READABLE, or none), kept up to MOST_HEARD."""
 
     def __init__(self, encoding: str = "") -> None:
-        self._unzip = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding in ("gzip", "deflate", "x-gzip") else None
-        self._readable = self._unzip is not None or encoding in ("", "identity")
+        self._readable = encoding in ("", *READABLE)
+        packed = self._readable and encoding not in ("", "identity")
+        self._unzip = zlib.decompressobj(zlib.MAX_WBITS | 32) if packed else None
         self._kept = bytearray()
 
     def feed(self, piece: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -85,6 +86,13 @@ def text_of(content: Any) -> str | None:
         return None
     texts = [part.get("text") for part in content if isinstance(part, Mapping) and part.get("type") == "text"]
     return "\n".join(texts) if len(texts) == len(content) and all(isinstance(t, str) for t in texts) else None
+
+
+def one_tool(body: bytes, tool: str) -> bytes:
+    """A request with the one of its tools that is called ``tool``; all else as it was, in its order."""
+    request = json.loads(body)
+    request["tools"] = [one for one in request["tools"] if one.get("function", one).get("name") == tool]
+    return json.dumps(request, separators=(",", ":")).encode()
 
 
 SPEAKERS = ("user", "assistant")
