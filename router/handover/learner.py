@@ -12,6 +12,7 @@ import json
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,7 +26,7 @@ from router.calls.tagger import CallModel
 from router.handover.evidence import greatest_share
 from router.handover.gate import Comparison, Scope, Usual
 from router.network.features import MAX_LETTERS, tokenise
-from router.types import Example
+from router.types import NON_TOOLS, NONE, Example
 
 if TYPE_CHECKING:
     from router.learning.tagging import CallTrainingConfig
@@ -131,7 +132,8 @@ def train_candidate(
 ) -> Candidate:
     """A candidate that has learned from ``lessons``; ``on_progress`` is told how many of how many models are trained.
 
-    Raises ValueError where there are too few of them to train on.
+    Where they are of one tool only, it learns as well what belongs to none (``router.learning.own.world``), which proves
+    nothing. Raises ValueError where there are too few lessons to train on.
     """
     from router.learning.tagging import CallTrainingConfig, fit_calls
 
@@ -141,18 +143,21 @@ def train_candidate(
     parts = _folds(examples, config.folds_for(len(examples)))
     if len(parts) < 2:
         raise ValueError(f"{len(lessons)} lessons; a model and its proof need several of two tools. Add examples.")
-    training = config.training or CallTrainingConfig.of(len(examples))
+    outside = _folds(_outside(examples, len(parts)), len(parts)) or [[] for _ in parts]
+    training = config.training or CallTrainingConfig.of(len(examples) + sum(map(len, outside)))
     held: list[tuple[Example, LearnedCall]] = []
     strange, temperatures = 0, []
     for number, part in enumerate(parts):
-        rest = [example for other in parts if other is not part for example in other]
-        model = fit_calls(rest, training, validation=part)
+        rest = [example for i in range(len(parts)) if i != number for example in (*parts[i], *outside[i])]
+        model = fit_calls(rest, training, validation=[*part, *outside[number]])
         held += [(example, read_as_of_then(model, example)) for example in part]
         words = words_of(model)
         strange += sum(unseen(words, example.question) for example in part)
         temperatures.append(model.router.calibration.temperature)
         on_progress(number + 1, len(parts) + 1)
-    model = fit_calls(examples, training, validation=parts[-1])  # calibrated on what it has learned: that is put right
+    every = [*examples, *(example for part in outside for example in part)]
+    # calibrated on what it has learned: that is put right
+    model = fit_calls(every, training, validation=[*parts[-1], *outside[-1]])
     temperature = math.exp(sum(map(math.log, temperatures)) / len(temperatures))
     router = model.router.with_calibration(replace(model.router.calibration, temperature=temperature))
     confidence = fit_call_confidence([call for _, call in held], [example for example, _ in held])
@@ -175,3 +180,15 @@ def _folds(examples: Sequence[Example], count: int) -> list[list[Example]]:
     random.Random(0).shuffle(shuffled)
     shuffled.sort(key=lambda example: example.tool)
     return [part for part in (shuffled[i::count] for i in range(count)) if part]
+
+
+def _outside(examples: Sequence[Example], folds: int) -> list[Example]:
+    """Questions that belong to no tool, where without one fold of ``examples`` fewer than two labels have two rows: a
+    router tells at least two apart."""
+    from router.learning.own import world
+
+    counts = Counter(example.tool for example in examples)
+    enough = [tool for tool, n in counts.items() if n - math.ceil(n / folds) >= 2]
+    if len(enough) >= 2 or not counts.keys() - set(NON_TOOLS):
+        return []
+    return [replace(example, tool=NONE) for example in world(examples)]
