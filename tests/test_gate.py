@@ -114,15 +114,19 @@ def test_looking_after_every_few_rows_does_not_make_a_bad_router_live() -> None:
     assert false <= 3
 
 
-def test_missing_counts_the_agreeing_calls_until_live() -> None:
-    gates = Gates(GateConfig(own=1))
-    gates.judge(comparisons(90, 1.0)[:40], at=40)
-    assert gates.gate("call", "lamp").missing(0.95, 0.05) is None  # too few to have looked at
-    gates.judge(comparisons(200, 0.9, seed=3), at=200)
-    gate = gates.gate("call", "lamp")
-    missing = gate.missing(0.95, 0.05)
-    agreed, accepted = gate.proof.agreed + missing, gate.proof.accepted + missing
-    assert 0.95 <= least_share(agreed, accepted, 0.05) < 0.952
+@pytest.mark.parametrize(("before", "agreement"), [(5, 1.0), (40, 1.0), (200, 0.9)])
+def test_so_many_more_agreeing_calls_as_are_missing_prove_it_and_fewer_do_not(before: int, agreement: float) -> None:
+    def after(more: int) -> Gates:
+        gates = Gates(GateConfig(own=1))
+        assert gates.gate("call", "lamp").missing is None
+        gates.judge(old, at=before)
+        sure = [replace(one, confidence=dict.fromkeys(SCOPES, 1.0)) for one in comparisons(more, 1.0, start=before)]
+        gates.judge(old + sure, at=before + more)
+        return gates
+
+    old = comparisons(before, agreement, seed=3)
+    missing = after(0).gate("call", "lamp").missing
+    assert live(after(missing))["call"] and not live(after(missing - 1))["call"]
 
 
 def test_a_target_above_the_llms_own_consistency_is_refused_with_the_reason() -> None:

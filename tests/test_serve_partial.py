@@ -132,27 +132,21 @@ CALL = LearnedCall("lights", Read({"room": "kitchen"}, missing=("state",)), 0.9,
 LIVE, OUT = Gate("live", Proof(0.5, 99, 99, 99, 0.96, True)), Gate("shadow")
 
 
-def modes(narrow: float, call: LearnedCall = CALL, whole: Gate = OUT) -> Counter[str]:
+def modes(call: LearnedCall = CALL, whole: Gate = OUT) -> Counter[str]:
     """What becomes of 400 requests for a tool whose choice is proven."""
-    gates = Gates(GateConfig(narrow=narrow))
+    gates = Gates(GateConfig())
     gates.gates = {"tool": {"lights": LIVE}, "call": {"lights": whole}}
     desk = Desk(gates, seed=0)
-    return Counter(desk.decide(i, "turn", Standing(1, None, frozenset({"turn"})), call).mode for i in range(400))
-
-
-def test_half_of_the_requests_go_on_proving_whole_calls() -> None:
-    found = modes(0.5)
-    assert found.keys() == {"partial", "shadow"} and 150 < found["partial"] < 230
-    assert modes(0.0) == {"shadow": 400}
+    return Counter(desk.decide(i, "turn", Standing(1, None, frozenset({"turn"})), call, True).mode for i in range(400))
 
 
 def test_which_requests_prove_does_not_depend_on_how_sure_the_router_is() -> None:
-    unsure = modes(0.5, replace(CALL, probability=0.1, read=replace(CALL.read, posterior=1.0)))
-    assert unsure.keys() == {"ask", "shadow"} and unsure["shadow"] == modes(0.5)["shadow"]
+    unsure = modes(replace(CALL, probability=0.1, read=replace(CALL.read, posterior=1.0)))
+    assert unsure.keys() == {"ask", "shadow"} and unsure["shadow"] == modes()["shadow"]
 
 
 def test_a_call_in_doubt_of_a_tool_that_is_live_is_partial() -> None:
-    found = modes(0.5, whole=LIVE)
+    found = modes(whole=LIVE)
     assert found.keys() == {"partial", "audit"} and found["audit"] < 40
 
 
@@ -161,7 +155,7 @@ def test_what_the_llm_called_of_one_tool_teaches_and_proves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, narrowed: bool, mode: str
 ) -> None:
     monkeypatch.setattr(
-        Handover, "consider", lambda self, question: Opinion(0, "partial", CALL, {"tool": 0.9, "call": 0.0})
+        Handover, "consider", lambda self, question, fills: Opinion(0, "partial", CALL, {"tool": 0.9, "call": 0.0})
     )
     decider = HandoverDecider(HandingConfig(str(tmp_path / "j.db"), tmp_path / "models", mode="live", learns=False))
     asked = OpenAI().read(WHOLE, decider.tools)
@@ -177,7 +171,7 @@ def test_what_the_llm_called_of_one_tool_teaches_and_proves_nothing(
 def test_a_tool_that_the_request_does_not_allow_is_not_shown_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Handover, "consider", lambda self, question: Opinion(0, "partial", CALL))
+    monkeypatch.setattr(Handover, "consider", lambda self, question, fills: Opinion(0, "partial", CALL))
     decider = HandoverDecider(HandingConfig(str(tmp_path / "j.db"), tmp_path / "models", mode="live", learns=False))
     asked = Anthropic().read(in_anthropics() | {"tool_choice": {"type": "tool", "name": "parcel"}}, decider.tools)
     assert not decider.decide("", asked).narrows

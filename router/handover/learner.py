@@ -84,9 +84,19 @@ class Candidate:
     @classmethod
     def load(cls, folder: Path) -> Candidate:
         """The inverse of ``save``. Raises OSError and ArtifactError where something is missing or damaged."""
-        about: dict[str, Any] = json.loads((folder / COMPARED).read_text(encoding="utf-8"))
-        comparisons = tuple(Comparison(*one) for one in about["comparisons"])
-        return cls(CallModel.load(folder), comparisons, Usual(about["unseen"]), about["rows"], about["seconds"])
+        about = _about(folder)
+        comparisons, usual = compared(folder)
+        return cls(CallModel.load(folder), comparisons, usual, about["rows"], about["seconds"])
+
+
+def compared(folder: Path) -> tuple[tuple[Comparison, ...], Usual]:
+    """The comparisons of the candidate in ``folder``, and what is usual for it, without its model. Raises OSError."""
+    about = _about(folder)
+    return tuple(Comparison(*one) for one in about["comparisons"]), Usual(about["unseen"])
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / COMPARED).read_text(encoding="utf-8"))
 
 
 def confidences(call: LearnedCall) -> dict[Scope, float]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from router.handover.desk import Opinion
 from router.handover.evidence import least_share
-from router.handover.gate import SCOPES, Gate, GateConfig, Gates
+from router.handover.gate import SCOPES, GateConfig, Gates, Scope
 from router.handover.learner import LearnerConfig
 from router.handover.peers import same_call
 from router.handover.replay import Recorded, Replay, ReplayConfig
@@ -150,12 +150,13 @@ def held_back(gates: Gates) -> set[str]:
 def tools(seen: Counter[str], gates: Gates) -> list[dict[str, Any]]:
     """Where each tool of ``seen`` (name → requests) stands, in both scopes."""
     return [
-        {"name": tool, "seen": seen[tool]} | {scope: _gate(gates.gate(scope, tool), gates.config) for scope in SCOPES}
+        {"name": tool, "seen": seen[tool]} | {scope: _gate(gates, scope, tool) for scope in SCOPES}
         for tool in sorted(seen)
     ]
 
 
-def _gate(gate: Gate, config: GateConfig) -> dict[str, Any]:
+def _gate(gates: Gates, scope: Scope, tool: str) -> dict[str, Any]:
+    gate = gates.gate(scope, tool)
     proof = gate.proof
     return {
         "state": gate.state,
@@ -165,7 +166,7 @@ def _gate(gate: Gate, config: GateConfig) -> dict[str, Any]:
         "bound": proof.bound,
         "threshold": gate.threshold if gate.state == "live" else None,
         "shared": gate.shared,
-        "missing": gate.missing(config.target, config.error),
+        "missing": gate.missing,
         "reason": gate.reason,
     }
 

@@ -26,9 +26,6 @@ from router.types import NON_TOOLS, ToolCall
 KEPT = 64
 """Hand-overs in memory; the one not asked for longest goes. What they know stands in their journals."""
 
-NARROW = 0.5
-"""``GateConfig.narrow`` of an endpoint that is live: the other half of the requests proves whole calls."""
-
 
 @dataclass(frozen=True)
 class HandingConfig:
@@ -96,7 +93,8 @@ class HandoverDecider(ToolLists):
 
     def decide(self, caller: str, asked: Asked) -> Verdict:
         """What the caller's router would call, and whether it is proven."""
-        opinion = self.of(caller, asked).consider(asked.question)
+        fills = self.config.mode == "live" and len(asked.tools) > 1
+        opinion = self.of(caller, asked).consider(asked.question, fills)
         if opinion.call is None or opinion.tool is None:
             return Verdict("abstain", (), 0.0, REASONS["collecting"], opinion=opinion)
         confidence = opinion.confidence["call"]
@@ -132,9 +130,8 @@ class HandoverDecider(ToolLists):
         if own:
             file = Path(journal)
             journal, models = str(file.with_name(f"{file.stem}{own}{file.suffix}")), models.with_name(models.name + own)
-        gate = replace(self.config.gate, narrow=NARROW if self.config.mode == "live" and len(asked.tools) > 1 else 0.0)
         # twice 0: a proxy asks nothing that was not asked
-        config = HandoverConfig(models, gate, twice=0.0, learns=self.config.learns)
+        config = HandoverConfig(models, self.config.gate, twice=0.0, learns=self.config.learns)
         opened = Journal(journal, self.config.rows)
         opened.expire()
         return Handover(opened, asked.tools, config)
