@@ -22,14 +22,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from router.serve.anthropic import Anthropic
-from router.serve.callers import Admission, key_of, tag
+from router.serve.callers import Admission, from_elsewhere, key_of, tag
 from router.serve.counting import Counts, Seen
 from router.serve.deciding import Decider, Mode, Verdict
 from router.serve.openai import OpenAI
 from router.serve.sse import MOST_HEARD, readable
 from router.serve.upstream import Headers, Reply, UpstreamError, passed_on
 from router.serve.wire import Asked, Forwarded, Heard, Said, Wire, one_tool
-from router.types import Step, ToolCall
+from router.types import Step, ToolCall, Usage
 
 log = logging.getLogger(__name__)
 WIRES: Mapping[str, Wire] = {wire.path: wire for wire in (OpenAI(), Anthropic())}
@@ -63,22 +63,21 @@ class ServeConfig:
 
 
 class Endpoint:
-    """The handlers of one endpoint. ``app`` is the ASGI application."""
+    """The handlers of one endpoint. ``app`` is the ASGI application; another one may have its ``routes`` below /v1, and
+    then its ``life``."""
 
     def __init__(self, upstream: Upstream, decider: Decider, config: ServeConfig = ServeConfig()) -> None:
         self.upstream, self.decider, self.config = upstream, decider, config
         self.counts = Counts()
         self._threads = ThreadPoolExecutor(2, "decide")
         self._pending: set[asyncio.Task[None]] = set()
-        routes = [
-            Route("/healthz", self._healthy),
-            Route("/metrics", self._metrics),
-            Route("/v1/{path:path}", self._serve, methods=METHODS),
-        ]
-        self.app = Starlette(routes=routes, lifespan=self._life)
+        self.routes = [Route("/v1/{path:path}", self._serve, methods=METHODS)]
+        told = [Route("/healthz", self._healthy), Route("/metrics", self._metrics)]
+        self.app = Starlette(routes=[*told, *self.routes], lifespan=self.life)
 
     @asynccontextmanager
-    async def _life(self, _: Starlette) -> AsyncIterator[None]:
+    async def life(self, _: Starlette) -> AsyncIterator[None]:
+        """What is open while requests come; it begins and ends on the loop that serves them."""
         await self.upstream.open()
         try:
             yield
@@ -104,7 +103,7 @@ class Endpoint:
         if refused is not None:
             return turn.count(refused)
         try:
-            asked = self._asked(wire, request, turn.body) if wire else None
+            asked = self._asked(wire, turn) if wire else None
             if asked is not None and (reply := await turn.decide(asked)) is not None:
                 return turn.count(reply, "router")
             if asked is not None and (reply := await turn.narrow(asked)) is not None:
@@ -113,21 +112,23 @@ class Endpoint:
         except ClientDisconnect:
             return turn.count(Response(status_code=499))
 
-    def _asked(self, wire: Wire, request: Request, body: bytes) -> Asked | None:
-        """What a request asks; None where it is the upstream's alone."""
+    def _asked(self, wire: Wire, turn: _Turn) -> Asked | None:
+        """What a request asks; None where it is the upstream's alone, and the turn then has the reason."""
         try:
-            if request.headers.get("content-encoding", "identity") != "identity":
+            if turn.request.headers.get("content-encoding", "identity") != "identity":
                 raise Forwarded("a packed body")
-            document = json.loads(body)
+            document = json.loads(turn.body)
             if not isinstance(document, dict):
                 raise Forwarded("no JSON object")
             return wire.read(document, self.decider.tools)
         except Forwarded as reason:
-            self.counts.forwarded.labels(str(reason)).inc()
+            turn.forwarded = str(reason)
         except (ValueError, RecursionError):
-            self.counts.forwarded.labels("no JSON object").inc()
+            turn.forwarded = "no JSON object"
         except Exception:
+            turn.forwarded = "it cannot be read"
             self.fault("read")
+        self.counts.forwarded.labels(turn.forwarded).inc()
         return None
 
     def fault(self, where: str) -> None:
@@ -158,6 +159,7 @@ class _Turn:
         self.body = b""
         self.verdict: Verdict | None = None
         self.was_asked = self.was_narrowed = False
+        self.forwarded = ""
 
     def refused(self) -> Response | None:
         """The reply to a caller that may not ask now, or that asks for another address than the upstream's."""
@@ -168,6 +170,8 @@ class _Turn:
             refusal = self._fault(429, f"Too many requests from this key. Try again in {wait:.0f} s.")
             refusal.headers["retry-after"] = str(int(wait) + 1)
             return refusal
+        if not admission.asks_keys and from_elsewhere(self.request.headers.get("origin")):
+            return self._fault(403, "A web page may ask an endpoint only where that asks for keys (--keys-env).")
         if any(part in ("..", ".", "") for part in self.path[1:].split("/")):
             return self._fault(404, "There is no such path below /v1.")
         return None
@@ -319,7 +323,9 @@ class _Turn:
         finally:
             await opened.__aexit__(None, None, None)
             self._count(status, "upstream")
-            if asked is not None and heard is not None:
+            if self.forwarded:
+                self._saw("upstream", "forwarded", reason=self.forwarded)
+            elif asked is not None and heard is not None:
                 self.endpoint.later(self._noted(asked, heard, beside))
 
     async def _noted(self, asked: Asked, heard: Heard, beside: asyncio.Task[None] | None) -> None:
@@ -332,6 +338,7 @@ class _Turn:
         endpoint, verdict, seconds = self.endpoint, self.verdict, time.perf_counter() - self.started
         if verdict is None:
             return
+        usage = said.usage if said is not None else Usage()
         verdict = replace(verdict, narrows=self.was_narrowed)
         try:
             called = said.calls if said is not None else ()
@@ -339,26 +346,26 @@ class _Turn:
             if agreed is not None:
                 endpoint.counts.agreement.labels(str(agreed).lower()).inc()
             shows = endpoint.config.show_questions
-            endpoint.counts.saw(
-                Seen(
-                    at=time.time(),
-                    caller=self.caller,
-                    path=self.path,
-                    acted=acted,
-                    outcome=verdict.outcome,
-                    confidence=verdict.confidence,
-                    question=asked.question if shows else "",
-                    router=[asdict(call) for call in verdict.calls],
-                    upstream=None if said is None else [asdict(call) for call in called],
-                    agreed=agreed,
-                    reason=verdict.reason if shows else "",
-                    seconds=seconds,
-                )
+            self._saw(
+                acted,
+                verdict.outcome,
+                confidence=verdict.confidence,
+                question=asked.question if shows else "",
+                router=[asdict(call) for call in verdict.calls],
+                upstream=None if said is None else [asdict(call) for call in called],
+                agreed=agreed,
+                reason=verdict.reason if shows else "",
+                tokens=0 if acted == "router" else usage.input_tokens + usage.output_tokens or None,
             )
             if acted == "router" or said is not None:  # of no whole reply nobody knows what it called
                 await endpoint.in_thread(endpoint.decider.told, self.caller, asked, verdict, said, seconds)
         except Exception:
             endpoint.fault("journal")
+
+    def _saw(self, acted: str, outcome: str, **more: Any) -> None:
+        """Keep the request to be shown."""
+        seconds = time.perf_counter() - self.started
+        self.endpoint.counts.saw(Seen(time.time(), self.caller, self.path, acted, outcome, seconds, **more))
 
     def count(self, response: Response, acted: str = "none") -> Response:
         """Count a reply that is whole when it is made."""
