@@ -24,6 +24,10 @@
     text(find(".co-what"), what(page));
     find(".co-url").hidden = find(".co-log").hidden = !page.here;
     text(find(".co-url code"), base());
+    if (!page.here) {
+      text(find(".co-own h3"), "Start it");
+      find(".co-own").after(find(".co-code")); // first what comes first
+    }
     find(".co-note").replaceChildren(...behind(page));
     const kinds = Object.keys(page.code).map((sdk) => h("button", { type: "button", role: "radio", onclick: () => choose(sdk) }, sdk));
     find(".co-sdks").replaceChildren(...kinds);
@@ -124,7 +128,7 @@
     if (one.outcome === "forwarded") return "not asked: " + one.reason;
     if (one.acted === "router") return "made the call";
     if (one.acted === "partial") return "chose the tool";
-    if (one.agreed !== null) return one.agreed ? "would have called the same" : "would have called " + one.router.join(", ") + (same(one) ? " otherwise" : "");
+    if (one.agreed !== null) return one.agreed ? "would have called the same" : "would have called " + (same(one) ? "it with other arguments" : one.router.join(", "));
     if (one.router.length) return "would have called " + one.router.join(", ");
     if (one.outcome === "none") return "would have called none";
     return one.confidence ? "not sure" : "has learned nothing yet";
