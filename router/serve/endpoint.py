@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import string
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
+from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -35,6 +37,8 @@ log = logging.getLogger(__name__)
 WIRES: Mapping[str, Wire] = {wire.path: wire for wire in (OpenAI(), Anthropic())}
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 HEADER = "x-switchyard"
+QUERY = string.punctuation.replace("#", "")
+"""What may stand in a query beside letters and digits: one that is well formed goes on as it is."""
 REFUSED = frozenset({400, 404, 409, 413, 422})
 """Statuses by which an upstream says that it does not take a request as it is, and might take another one."""
 BODY_S = 60.0
@@ -96,7 +100,7 @@ class Endpoint:
         return Response(self.counts.text(), media_type="text/plain; version=0.0.4")
 
     async def _serve(self, request: Request) -> Response:
-        path = request.url.path.removeprefix("/v1")
+        path = request.scope["raw_path"].decode("latin-1").removeprefix("/v1")
         wire = WIRES.get(path) if request.method == "POST" else None
         turn = _Turn(self, request, path, wire or WIRES[OpenAI.path])
         refused = turn.refused() or await turn.receive()
@@ -172,7 +176,8 @@ class _Turn:
             return refusal
         if not admission.asks_keys and from_elsewhere(self.request.headers.get("origin")):
             return self._fault(403, "A web page may ask an endpoint only where that asks for keys (--keys-env).")
-        if any(part in ("..", ".", "") for part in self.path[1:].split("/")):
+        parts = unquote(self.path[1:]).split("/")
+        if not self.path.isascii() or "#" in self.path or any(part in ("..", ".", "") for part in parts):
             return self._fault(404, "There is no such path below /v1.")
         return None
 
@@ -268,7 +273,8 @@ class _Turn:
         headers = list(self.request.headers.items())
         if hears:
             headers = [(n, readable(v) if n.lower() == "accept-encoding" else v) for n, v in headers]
-        return self.endpoint.upstream.ask(self.request.method, self.path, self.request.url.query, headers, body)
+        query = quote(self.request.scope["query_string"], safe=QUERY)
+        return self.endpoint.upstream.ask(self.request.method, self.path, query, headers, body)
 
     def _listener(self, reply: Reply) -> Heard:
         streamed = reply.header("content-type").startswith("text/event-stream")
@@ -383,9 +389,14 @@ class _Turn:
 
 def _passed(response: Response, reply: Reply, told: str) -> Response:
     """``response`` with the headers of the upstream's ``reply``, and ours, which says ``told``."""
-    response.raw_headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in passed_on(reply.headers)]
+    response.raw_headers = [(_bytes(n.lower()), _bytes(v)) for n, v in passed_on(reply.headers)]
     response.raw_headers.append((HEADER.encode(), told.encode()))
     return response
+
+
+def _bytes(header: str) -> bytes:
+    """A header as the upstream sent it: aiohttp reads them so."""
+    return header.encode("utf-8", "surrogateescape")
 
 
 def _keys(calls: Iterable[ToolCall]) -> list[str]:
