@@ -74,6 +74,12 @@ def flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="for a public page on your key: dollars that a visitor's questions may cost, and those of all within an hour, "
         f"e.g. 0.05/2 (default for HOUR: {VISITS_AN_HOUR} times VISIT)",
     )
+    parser.add_argument(
+        "--upstream",
+        metavar="URL",
+        help="base URL of your agents' LLM, such as https://api.openai.com/v1, for the tab Connect (default: the model "
+        "here, where it runs on this machine)",
+    )
     parser.add_argument("--online", action="store_true", help="let the tools use the internet: weather and Wikipedia")
     parser.add_argument("--knowledge", type=Path, metavar="DIR", help="search this folder of text and Markdown instead")
     parser.add_argument(
@@ -118,7 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = flags(arguments)
     visit, hour = chosen.demo_limit
     dollars, dollars_an_hour = chosen.demo_budget
-    options = Options(chosen.lm, chosen.online, chosen.knowledge, chosen.router, chosen.journal)
+    named = ("lm", "online", "knowledge", "router", "journal", "upstream")
+    options = Options(**{name: getattr(chosen, name) for name in named})
     from pages.wiring import load_services
 
     host = chosen.host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")

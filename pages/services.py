@@ -17,6 +17,7 @@ from router.types import TraceEvent, Usage
 
 if TYPE_CHECKING:
     from router.network import Router
+    from router.serve.endpoint import Endpoint
 
 PRICED_AS = (
     "gpt-4o",
@@ -94,6 +95,7 @@ class Services:
     stream      the requests that the Hand-over tab plays, a JSONL file
     watch       the command that plays them and tells what becomes of them, given the file, --target and --pace
     journal     file or database of the page's own traffic, or of an endpoint's; "" for a file that goes with the page
+    endpoint    takes agents' requests at /v1 of this page; None on public pages, and where it has no upstream
     price       (usage, model, cached) -> dollars for the o200k counts of ``usage``, None where no price is known
     """
 
@@ -109,6 +111,7 @@ class Services:
     price: Callable[[Usage, str, bool], float | None]
     priced_as: tuple[str, ...]
     limits: Limits = Limits()
+    endpoint: Endpoint | None = None
     online: bool = False
     model_note: tuple[str, str] = ("The embedded model is a 135M stand-in.", STAND_IN)
     stream: Path = ASSETS / "stream.jsonl"
@@ -119,10 +122,11 @@ class Services:
 @dataclass(frozen=True)
 class Options:
     """What the command line chose. ``knowledge`` and ``router`` None are the ones that ship; ``journal`` "" goes with the
-    page."""
+    page. ``upstream``: base URL of the LLM behind the page's endpoint, None for the model itself where it runs here."""
 
     lm: str = "embedded"
     online: bool = False
     knowledge: Path | None = None
     router: Path | None = None
     journal: str = ""
+    upstream: str | None = None
