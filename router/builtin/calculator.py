@@ -15,7 +15,7 @@ from typing import Any
 from simpleeval import InvalidExpression, SimpleEval
 
 from router.builtin import ToolConfig
-from router.builtin.numbers import NUMBER, UNSIGNED, clean, fractions, plain, show
+from router.builtin.numbers import AMBIGUOUS, NUMBER, UNSIGNED, clean, fractions, plain, show
 from router.tools import Tool, ToolError, shorten
 
 MAX_EXPRESSION = 300
@@ -99,7 +99,7 @@ _MODULO = "\x01"
 def parse(question: str) -> dict[str, Any] | None:
     """The arithmetic in ``question``, or None where there is none, or more story than arithmetic."""
     text = _strip(fractions(plain(clean(question))))
-    if not re.search(r"\d", text) or re.search(r"\d{4}-\d\d-\d\d", text):
+    if AMBIGUOUS.search(question) or not re.search(r"\d", text) or re.search(r"\d{4}-\d\d-\d\d", text):
         return None  # the hyphens of a date are no minus signs
     if _SPACED.search(question) and _LISTS.search(text):
         return None  # 100 200 300 are three numbers as likely as one

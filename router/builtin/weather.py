@@ -170,6 +170,15 @@ def parse(question: str) -> dict[str, Any] | None:
     return None
 
 
+_SUBJECT = re.compile(rf"\b(?:{_ABOUT}|wear|tiempo|temps|wetter|meteo)\b", re.I)
+
+
+def left_over(question: str) -> str | None:
+    """The first words of a ``question`` that names nothing of the weather, and yet says more than a place and a day."""
+    asks = re.match(r"(?:is|are|was|will|do|does|can|when|where|who|why|which)\b.{0,20}", question, re.I)
+    return asks[0] if asks and not _SUBJECT.search(question) else None
+
+
 def _trim(text: str) -> str | None:
     text = re.sub(
         rf"\b(?:{_WHEN})\s*$|^(?:the\s+|in\s+|city\s+of\s+)+|\b(?:this\s+weekend|this\s+week)\b",
