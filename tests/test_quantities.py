@@ -86,7 +86,7 @@ HANDED_OVER = {
     "several hundred dollars in euros": "hundred", "thousands of dollars in euros": "thousands", "a few miles in km": "few",
     "what is 9": "9", "9": "9", "what's 12?": "12", "what is thirty?": "30", "/17*3": "3", "50 bitcoin in dollars": "bitcoin", "10 old pounds in euros": "old",
     "10 zimbabwe dollars in euros": "10", "5 ounces of gold in grams": "gold", "5 kg in km": "5", "3 hours in kg": "3",
-    "how many miles in a kilogram": "miles", "5 miles in km doubled": "doubled", "100 usd to eur or gbp": "gbp", "10 in cm": "10",
+    "how many miles in a kilogram": "miles", "5 miles in km doubled": "doubled", "100 usd to eur or gbp": "or", "10 in cm": "10",
     "what is 75 kg in pounds if i lose 10 percent": "in pounds", "100 usd in eur last year": "last",
     "how many characters in hello world": "characters", "uppercase the reverse of abc": "uppercase", "nineteen ninety nine plus 1": "19",
 }  # fmt: skip

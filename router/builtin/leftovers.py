@@ -16,7 +16,7 @@ from typing import Any
 
 from rapidfuzz.distance import OSA
 
-from router.builtin import currency, unit_converter, weather
+from router.builtin import calculator, currency, unit_converter, weather
 from router.builtin.conversions import names
 from router.builtin.currency import lookup as currency_code
 from router.builtin.dates import find_dates
@@ -119,7 +119,7 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
         degrees = str(calls[0].arguments.get("from_unit", "")).startswith("°")
         return derived or (_found(_DIFFERENCE, said) if degrees else None)
     if tools == {"calculator"}:
-        derived = _found(_TURNED, said) or _other_measure(said)
+        derived = _found(_TURNED, said) or calculator.second_money(said) or _other_measure(said)
     if tools == {"calendar"}:
         said = name_days(said, _ANY_DAY).rest
         derived = derived or _other_span(said, calls[-1].arguments.get("operation"))
