@@ -344,7 +344,7 @@ _FORMS = (
     _form(
         "weekday",
         (1,),
-        r"\b(?P<asked>week\s*day|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day|day"
+        r"\b(?P<asked>week\s*day|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day|day(?!\s+of\s+(?:the\s+)?year|\s+number)"
         rf"|(?:an?|on)\s+(?:{WEEKDAY}|weekend))\b",
         _weekday,
     ),

@@ -262,7 +262,7 @@ def prepared(text: str) -> str:
 
 
 _AMBIGUOUS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![\d.,]*\d)")
-"""2.500 is two and a half to some and two thousand five hundred to others."""
+"""As ``numbers.AMBIGUOUS``, and money has no third decimal."""
 _SUFFIX = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?(?:[kmbt]n?|mln|mio|trn))\b", re.IGNORECASE)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from rapidfuzz.distance import OSA
 
-from router.builtin import currency, unit_converter
+from router.builtin import calculator, currency, unit_converter, weather
 from router.builtin.conversions import names
 from router.builtin.currency import lookup as currency_code
 from router.builtin.dates import find_dates
@@ -28,7 +28,6 @@ from router.builtin.places import find as find_place
 from router.builtin.slots import READER
 from router.builtin.text import unclear
 from router.builtin.units import symbol_of
-from router.builtin.weather import TELLS
 from router.tools import Tool
 from router.types import Question, Step, ToolCall
 
@@ -89,7 +88,11 @@ _TOLD_BEFORE = re.compile(
     rf"(?={REQUEST})",
     re.IGNORECASE,
 )
-_TOLD_AFTER = re.compile(r"[,;.?!]\s+(?=(?:i|we|my|our|he|she|they|it|i'm|it's|we're)\b)", re.IGNORECASE)
+_TOLD_AFTER = re.compile(
+    r"[,;.?!]\s+(?=(?:i|we|my|our|he|she|they|it|i'm|it's|we're"
+    r"|need|walking|flying|going|travell?ing|driving|heading|leaving|moving)\b)",
+    re.IGNORECASE,
+)
 _ANY_DAY = date(2000, 1, 1)
 
 
@@ -101,7 +104,7 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
     if tools <= {"search"}:
         return _found(_COMPARED, said)
     if tools == {"weather"}:
-        return _found(_NO_FORECAST, said)
+        return _found(_NO_FORECAST, said) or weather.left_over(cleaned(question))
     if "search" in tools and (place := _other_place(cleaned(question), calls)):
         return place
     if "text" in tools and len(calls) == 1:
@@ -116,7 +119,7 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
         degrees = str(calls[0].arguments.get("from_unit", "")).startswith("°")
         return derived or (_found(_DIFFERENCE, said) if degrees else None)
     if tools == {"calculator"}:
-        derived = _found(_TURNED, said) or _other_measure(said)
+        derived = _found(_TURNED, said) or calculator.second_money(said) or _other_measure(said)
     if tools == {"calendar"}:
         said = name_days(said, _ANY_DAY).rest
         derived = derived or _other_span(said, calls[-1].arguments.get("operation"))
@@ -133,8 +136,8 @@ def unread(
     Accounted for are the words of values, what an arithmetic grammar or a query takes whole, words ``understood`` to
     say nothing more, and slips of these. Another word counts where it may qualify: beside a value or what is asked for
     ("how many working days"), and anywhere in a ``part`` of a question, where a text is worked on, a learned reader
-    said what is to be done, or slots are open, and in a last clause without any value ("and tell my boss"), which may be
-    a request. Elsewhere it is scenery ("the taxi was 30 euros"). A text that is open
+    said what is to be done, or slots are open, in a last clause without any value ("and tell my boss"), which may be
+    a request, and behind what a conversion ends with ("in dollars in words"). Elsewhere it is scenery ("the taxi was 30 euros"). A text that is open
     may be any words.
     """
     arguments = step.call.arguments
@@ -149,11 +152,11 @@ def unread(
     if negated := _found(_NOT, _without(bare(question), str(arguments.get("text", "")))):
         return negated
     said, words = residue(question, step.call, tool)
-    apart = _apart(said)
+    apart = min(_apart(said), said.rfind(_VALUE) if tool.name in CONVERTERS else math.inf)
     strict = part or bool(missing) or by_reader or tool.name not in _COUNTS
     for match in words:
         word = match[0].lower()
-        known = word in understood or word in _IDLE or (tool.name == "weather" and TELLS.fullmatch(word)) or _slip(word, _IDLE, 3) or _slip(word, understood, 6)
+        known = word in understood or word in _IDLE or (tool.name == "weather" and weather.TELLS.fullmatch(word)) or _slip(word, _IDLE, 3) or _slip(word, understood, 6)
         if not known and (strict or match.start() >= apart or _qualifies(said, match, tool)):
             return match[0]
     if tool.name == "currency" and (second := _second_rate(said)):

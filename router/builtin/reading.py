@@ -132,7 +132,8 @@ def _coordinated(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]
     )
     for kind in kinds:
         for one, other in zip(kind, kind[1:]):
-            if re.fullmatch(r"\s*(?:,|&|,?\s*\band\b)\s*(?:in|of|to|for|and)?\s*", text[one.end : other.start]):
+            joined = re.fullmatch(r"\s*(?:,|&|,?\s*\band\b)\s*(?:in|of|to|for|and)?\s*", text[one.end : other.start])
+            if joined and " and " not in text[other.start : other.end]:
                 yield (one.start, one.end), (other.start, other.end)
 
 
@@ -186,6 +187,8 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
         if other := _other(question, tool, desk):
             return Plan(decision, (other,))
         return handed_over(f"{tool.name} does not take {left!r} in.")
+    if len(filled.missing) > 1 and not filled.arguments:
+        return handed_over(f"Nothing in the question says what {tool.name} is to do.")
     if filled.missing:
         return Plan(decision, (step,), filled.missing, reason=f"Open slots: {', '.join(filled.missing)}.")
     if left := _left(question, step, desk):

@@ -128,6 +128,7 @@ _CHARACTERS = re.compile(r"\bcharacters?\b|\bchars\b", re.I)
 _SPOKEN_OF = re.compile(
     r"^(?:it|that|this|them|(?:the\s+)?words?)$|^(?:my|your|his|our|their)\s|^(?:this|that|these|those)\s"
     r"|^the\s+(?:\w+\s+){0,3}(?:of|in)\b|^(?:the\s+)?alphabet$|\bwithout\b|\beverything\b|^out\s"
+    r"|\bthis\s+(?:sentence|word|text|phrase|paragraph|essay|letter)$"
     r"|\b(?:and|then|but)\s+(?:then\s+)?(?:spell|count|reverse|upper|lower|capital|tell|use|say|how\s|write|make|give|translate)",
     re.IGNORECASE,
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 from router.builtin import ToolConfig
 from router.builtin.conversions import Conversion, Quantity, begins, conversion
-from router.builtin.numbers import MAX_SHORT, clean, digits, portions, show
+from router.builtin.numbers import AMBIGUOUS, MAX_SHORT, clean, digits, portions, show
 from router.builtin.units import symbol_of, vocabulary
 from router.tools import Tool, ToolError, shorten
 
@@ -67,15 +67,11 @@ def parse(question: str) -> dict[str, Any] | None:
 
 def prepared(text: str) -> str:
     """``text`` with its quantities as numbers; "" where one of them can be read in two ways."""
-    if _AMBIGUOUS.search(text):
+    if AMBIGUOUS.search(text):
         return ""
     text = portions(digits(text), partial(begins, senses=senses))
     text = re.sub(r"(?<!\d )\bpoint\s+(?=\d)", "0.", text)
     return re.sub(r"\b(?:minus|negative)\s+(?=\d)", "-", text, flags=re.IGNORECASE)
-
-
-_AMBIGUOUS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d\d0(?![\d.,]*\d)")
-"""2.500 is two and a half to some and two thousand five hundred to others."""
 
 
 def senses(name: str, alone: bool) -> Sequence[str]:
