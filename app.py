@@ -15,6 +15,7 @@ import gradio as gr
 from pages import api, frame, live
 from pages.door import Door, missing_key
 from pages.services import Limits, Options, Services
+from pages.workbench_projects import Projects
 from router.tools import sentence
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -25,14 +26,14 @@ VISITS_AN_HOUR = 20
 
 def build_page(services: Services) -> gr.Blocks:
     """The whole page on ``services``, ready to launch."""
-    door = Door(services)
+    door, projects = Door(services), Projects(services)
     with gr.Blocks(title="Switchyard", analytics_enabled=False) as page:
         frame.header()
         with gr.Tabs(elem_classes="sy-tabs"):
             with gr.Tab("Race", id="race"):
-                live.build(services, door)
-            for label, build in frame.more_tabs(door):
-                with gr.Tab(label, id=label.lower().replace("-", "")):
+                live.build(services, door, projects)
+            for label, build in frame.more_tabs(door, projects):
+                with gr.Tab(label, id=frame.tab_id(label)):
                     build(services)
         api.build(services, door)
     return page

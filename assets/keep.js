@@ -7,6 +7,8 @@
  * Switchyard.kept(name)          what was kept, or null
  * Switchyard.id()                a new name, unlike any other
  * Switchyard.visit()             the name of this tab's visit, which the server counts its questions by
+ * Switchyard.own(value)          the project of the visitor's own tools ({id, tools, trained}), in localStorage: every tab of this
+ *                                browser has it; without a value read it, null forgets it
  * Switchyard.remember(race)      keep one more finished race under "races"; the oldest go where room ends
  */
 (function () {
@@ -40,6 +42,20 @@
     visit = visit || Switchyard.kept("visit") || Switchyard.id();
     Switchyard.keep("visit", visit);
     return visit;
+  };
+
+  const OWN = "switchyard.own.v1";
+  let own = null;
+  Switchyard.own = function (value) {
+    try {
+      if (value === null) localStorage.removeItem(OWN);
+      else if (value) localStorage.setItem(OWN, JSON.stringify(value));
+      own = JSON.parse(localStorage.getItem(OWN));
+    } catch {
+      if (value !== undefined) own = value; // storage denied: until the page closes
+    }
+    if (value !== undefined) document.dispatchEvent(new CustomEvent("sy:own"));
+    return own;
   };
 
   Switchyard.remember = function (race) {

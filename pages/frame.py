@@ -11,9 +11,10 @@ from functools import partial
 
 import gradio as gr
 
-from pages import assets, evaluate, handover, rules
+from pages import assets, evaluate, handover, rules, workbench
 from pages.door import Door
 from pages.services import Services
+from pages.workbench_projects import Projects
 
 FONT = ["Inter", "ui-sans-serif", "system-ui", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "monospace"]
@@ -30,13 +31,19 @@ def header() -> None:
     )
 
 
-def more_tabs(door: Door) -> list[tuple[str, Callable[[Services], None]]]:
+def more_tabs(door: Door, projects: Projects) -> list[tuple[str, Callable[[Services], None]]]:
     """The tabs beside the race, by name."""
     return [
+        ("Your tools", partial(workbench.build, door=door, projects=projects)),
         ("Rules", rules.build),
         ("Evaluate", partial(evaluate.build, door=door)),
         ("Hand-over", partial(handover.build, door=door)),
     ]
+
+
+def tab_id(label: str) -> str:
+    """A tab's name in the address: ``handover`` for "Hand-over"."""
+    return "".join(filter(str.isalnum, label.lower()))
 
 
 def launch(page: gr.Blocks, services: Services, host: str, port: int | None, share: bool = False) -> None:

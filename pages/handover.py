@@ -64,10 +64,11 @@ def requests_in(stream: Path) -> int:
 
 
 class Turns:
-    """One play at a time, in the order in which they came. Thread-safe."""
+    """One at a time of what takes a core for minutes (``called`` in messages), in the order in which they came.
+    Thread-safe."""
 
-    def __init__(self, most: int = MOST_WAITING) -> None:
-        self._most, self._line = most, list[object]()
+    def __init__(self, most: int = MOST_WAITING, called: str = "plays") -> None:
+        self._most, self._called, self._line = most, called, list[object]()
         self._lock = threading.Lock()
 
     def join(self, play: object) -> None:
@@ -75,7 +76,7 @@ class Turns:
         with self._lock:
             if len(self._line) >= self._most:
                 raise ValueError(
-                    f"{self._most} plays run or wait on this server already, which is its limit. "
+                    f"{self._most} {self._called} run or wait on this server already, which is its limit. "
                     "Try again in a few minutes."
                 )
             self._line.append(play)

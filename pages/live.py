@@ -23,6 +23,7 @@ from pages.door import Door, visit_of
 from pages.services import PATHS, RaceOptions, Services
 from pages.settings import Settings, read_question, read_settings
 from pages.trace_view import Race, Session, export_csv, export_json, race_from_json
+from pages.workbench_projects import Projects
 from router.types import TraceEvent
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ STILL_S = 0.5
 KEPT_RACES = 300
 
 
-def build(services: Services, door: Door) -> None:
+def build(services: Services, door: Door, projects: Projects) -> None:
     """The tab's components and events. Call it inside a ``gr.Blocks``."""
     session = gr.State(Session())
     page = {
@@ -63,7 +64,7 @@ def build(services: Services, door: Door) -> None:
         apply_default_css=False,
         elem_classes="sy-board",
     )
-    live = Live(services, door)
+    live = Live(services, door, projects)
     # "multiple": an event is never dropped because the one before has not quite ended; the page asks one at a time.
     quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
     composer.send(live.send, session, view, concurrency_limit=4, **quiet)
@@ -77,9 +78,10 @@ def build(services: Services, door: Door) -> None:
 class Live:
     """The tab's events, as Gradio calls them: with the visitor's session and what the browser sent."""
 
-    def __init__(self, services: Services, door: Door) -> None:
+    def __init__(self, services: Services, door: Door, projects: Projects) -> None:
         self.services = services
         self.door = door
+        self.projects = projects
         self.stops: dict[str, threading.Event] = {}
 
     def send(self, session: Session, event: gr.EventData) -> Iterator[dict[str, Any]]:
@@ -89,7 +91,8 @@ class Live:
         try:
             settings = read_settings(data, self.services)
             question = read_question(data, self.services.limits)
-        except ValueError as fault:
+            services = self.projects.services_for(data.get("project"))
+        except (ValueError, OSError) as fault:
             yield board.refused(scrub(str(fault), key), race_id)
             return
         made = pump(iter([0]), lambda _: self.door.open(settings.lm, settings.key, visit_of(data)))
@@ -115,8 +118,8 @@ class Live:
         options = RaceOptions(settings.paths, sequential, settings.direct, limit, stop, turn)
         session.races = [*session.races, race][-KEPT_RACES:]
         try:
-            yield from follow(self.services, settings, session, race, self.services.race(question, lm, options))
-            last = board.finished(session, race, self.services, settings)
+            yield from follow(services, settings, session, race, services.race(question, lm, options))
+            last = board.finished(session, race, services, settings)
             yield last | {"keep": json.dumps(export_json([race])["races"][0], ensure_ascii=False)}
         except Exception:
             log.exception("The race failed")
@@ -196,7 +199,7 @@ def follow(
             race.add(event)
             begun.setdefault(event.path, time.perf_counter() - event.elapsed_s)
             if event.path == "router" and event.kind == "answer":
-                race.why = why(services, race)
+                race.why = why(services, race.question)
             fresh = True
         now = time.perf_counter()
         if now - shown < (1 / YIELDS_PER_SECOND if fresh else STILL_S):
@@ -244,10 +247,10 @@ def next_of(inbox: queue.Queue[Any], seconds: float) -> Any:
         return None
 
 
-def why(services: Services, race: Race) -> dict[str, Any] | None:
+def why(services: Services, question: str) -> dict[str, Any] | None:
     """Which words decided, as the card shows it; None where the router cannot say."""
     try:
-        found = services.explain(race.question)
+        found = services.explain(question)
     except Exception:
         log.exception("No explanation")
         return None

@@ -17,6 +17,7 @@ from router.types import TraceEvent, Usage
 
 if TYPE_CHECKING:
     from router.network import Router
+    from router.plans import Decides
 
 PRICED_AS = (
     "gpt-4o",
@@ -89,6 +90,9 @@ class Services:
     plan        question -> what the router's path would call, without asking an LM, as the row of router.plans.row
     online      whether the tools may use the internet
     model_note  what the default model is, for the page's small print: a claim, and figures for it
+    on_tools    (router, tools) -> race, explain and plan for them, with router and tools, to replace those here
+    projects    the folder in which visitors' own tools are kept; None for one of this user in the temporary folder
+    train       the command that trains a router for them, given a project's folder, --target and maybe --seconds
     stream      the requests that the Hand-over tab plays, a JSONL file
     watch       the command that plays them and tells what becomes of them, given the file, --target and --pace
     price       (usage, model, cached) -> dollars for the o200k counts of ``usage``, None where no price is known
@@ -105,9 +109,12 @@ class Services:
     plan: Callable[[str], dict[str, Any]]
     price: Callable[[Usage, str, bool], float | None]
     priced_as: tuple[str, ...]
+    on_tools: Callable[[Decides, Mapping[str, Tool]], dict[str, Any]]
     limits: Limits = Limits()
     online: bool = False
     model_note: tuple[str, str] = ("The embedded model is a 135M stand-in.", STAND_IN)
+    projects: Path | None = None
+    train: tuple[str, ...] = (sys.executable, "-m", "router.workbench")
     stream: Path = ASSETS / "stream.jsonl"
     watch: tuple[str, ...] = (sys.executable, "-m", "router.handover.watch")
 
