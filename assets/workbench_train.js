@@ -38,7 +38,7 @@
   function words(news) {
     if (news.phase === "waiting") return news.ahead ? say.plural(news.ahead, "training") + " before yours on this server. It starts by itself." : "Waiting for its turn.";
     if (news.phase === "starting") return "Starting: the libraries that train are loaded.";
-    if (news.phase === "training") return "Epoch " + say.count(news.epoch) + " of " + say.count(news.epochs) + (news.left === null || news.left === undefined ? "" : ", about " + say.duration(Math.max(1, news.left)) + " left") + ". You may close this page: it goes on.";
+    if (news.phase === "training") return "Training " + news.part + " of " + news.parts + (news.left === null || news.left === undefined ? "" : ", about " + say.duration(Math.max(1, news.left)) + " left") + ". You may close this page: it goes on.";
     return { done: "Trained.", stopped: news.message || "Stopped; the best so far is kept.", failed: "The training failed." }[news.phase];
   }
 
@@ -50,8 +50,7 @@
     box.hidden = !news;
     if (!news) return;
     const bar = box.querySelector("progress");
-    bar.max = news.epochs || 1;
-    bar.value = news.phase === "done" ? bar.max : news.epoch || 0;
+    bar.value = news.phase === "done" ? 1 : news.parts ? (news.part - 1 + news.epoch / news.epochs) / news.parts : 0;
     text(box.querySelector("p"), words(news));
     box.querySelector("figure").hidden = !news.figure.data.length;
     if (news.figure.data.length) Switchyard.draw(box.querySelector(".plot"), news.figure);

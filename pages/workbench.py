@@ -25,7 +25,7 @@ from pages.services import ASSETS, Services
 from pages.settings import check_question
 from pages.workbench_projects import ROWS, Project, Projects
 from pages.workbench_training import FAULT, Trainings
-from pages.workbench_view import read_call, rows_view, tool_view, training_view
+from pages.workbench_view import read_call, report_view, rows_view, tool_view, training_view
 from router.calls.tagger import CallModel
 from router.learning.logs import Problem
 from router.tools import sentence
@@ -55,7 +55,7 @@ def build(services: Services, door: Door, projects: Projects) -> None:
         html_template=assets.template("workbench.html"),
         js_on_load="Switchyard.workbench(element, (name, data) => trigger(name, data), props.value)"
         " /* trigger('ask') trigger('follow') */",
-        head=assets.tab_head(TAB, "workbench_rows", "workbench_train"),
+        head=assets.tab_head(TAB, "workbench_rows", "workbench_train", "workbench_report"),
         apply_default_css=False,
         elem_classes="sy-workbench",
     )
@@ -145,7 +145,7 @@ class Workbench:
                 "strangers": dict(found.strangers),
                 "counts": counts,
                 "training": training_view(training.told) if training and not training.ended else None,
-                "report": project.report if project.trained_on else None,
+                "report": report_view(project.report) if project.trained_on else None,
                 "stamp": project.stamp,
                 "stale": bool(project.trained_on) and project.trained_on != project.stamp,
             }

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,19 +23,17 @@ from typing import Any
 
 from pages.services import Services
 from router.calls.tagger import CallModel, load_router
-from router.learning.data import write_examples
 from router.network import Router
 from router.tools import ToolSet
 from router.types import Example
 from router.workbench.examples import Examination, check, read_rows
-from router.workbench.pack import share
-from router.workbench.tools import read_tools
+from router.workbench.folder import REPORT, ROUTER, ROWS, TOOLS, load_report, load_tools, save_rows, save_tools, share
 
 NAME = re.compile(r"[0-9a-f]{32}")
 DAY = 86_400.0
 MAX_MOCK = 2_000
 """Characters of a mock result, as many as are kept of a tool's own."""
-ROUTER, TOOLS, ROWS, MOCKS, REPORT, STAMP = "router", "tools.json", "rows.jsonl", "mocks.json", "report.json", "trained_on"
+MOCKS, STAMP = "mocks.json", "trained_on"
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Project:
     @property
     def tools(self) -> ToolSet:
         """The tools; none where nothing was given yet."""
-        return read_tools(self._text(TOOLS)) if (self.folder / TOOLS).exists() else ToolSet()
+        return load_tools(self.folder) if (self.folder / TOOLS).exists() else ToolSet()
 
     @property
     def mocks(self) -> dict[str, str]:
@@ -73,7 +71,7 @@ class Project:
     @property
     def report(self) -> dict[str, Any] | None:
         """What the last training said of its router; None before the first."""
-        return json.loads(self._text(REPORT) or "null")
+        return load_report(self.folder) if (self.folder / REPORT).exists() else None
 
     @property
     def stamp(self) -> str:
@@ -109,12 +107,10 @@ class Project:
         )
 
     def put_tools(self, tools: ToolSet) -> None:
-        self._write(TOOLS, json.dumps(tools.as_json(), ensure_ascii=False, indent=1))
+        save_tools(tools, self.folder)
 
-    def put_rows(self, rows: Iterable[Example]) -> None:
-        fresh = self.folder / f"{ROWS}.new"
-        write_examples(rows, fresh)
-        os.replace(fresh, self.folder / ROWS)
+    def put_rows(self, rows: Sequence[Example]) -> None:
+        save_rows(rows, self.folder)
 
     def put_mock(self, tool: str, text: str) -> None:
         """Keep ``text`` as the result of ``tool``; "" for none. Raises ValueError where it is too long."""

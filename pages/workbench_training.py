@@ -16,7 +16,7 @@ from typing import Any
 from pages.handover import Turns, lines
 from pages.live import STILL_S
 from pages.services import ROOT
-from pages.workbench_projects import ROUTER, Project
+from pages.workbench_projects import Project
 
 log = logging.getLogger(__name__)
 
@@ -93,12 +93,13 @@ class Training:
         for line in lines(self._process):
             last = json.loads(line)
             if last["phase"] == "training":
-                self._tell(**last, points=[*self.told["points"], [last["epoch"], last["loss"], last["validation"]]])
+                point = {name: last[name] for name in ("part", "epoch", "epochs", "loss", "validation")}
+                self._tell(**last, points=[*self.told["points"], point])
         self._process.wait()
         watchdog.cancel()
         if last.get("phase") not in ENDED:
             raise RuntimeError(f"The training's process ended with status {self._process.returncode} and no result.")
-        if last["phase"] != "failed" and (self.project.folder / ROUTER).is_dir():
+        if last["phase"] != "failed":
             self.project.put_stamp(stamp)
         self._tell(**last)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from baselines.figures.workbench import training_curve
+from baselines.figures.workbench import calibration, trade, training_curve
 from pages.workbench_projects import Project
 from router.calls.tagger import CallModel
 from router.tools import Tool
@@ -83,6 +83,17 @@ def rows_view(project: Project, data: Mapping[str, Any]) -> dict[str, Any]:
 def training_view(told: Mapping[str, Any]) -> dict[str, Any]:
     """How a training goes, with its curve."""
     return {name: value for name, value in told.items() if name != "points"} | {"figure": training_curve(told["points"])}
+
+
+def report_view(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report without its rows, with its figures."""
+    shown = {name: value for name, value in report.items() if name not in ("rows", "calibration", "curve")}
+    figures = {}
+    if report["calibration"]:
+        figures["calibration"] = calibration(report["calibration"])
+    if report["curve"]:
+        figures["trade"] = trade(report["curve"], report["threshold"])
+    return shown | {"figures": figures}
 
 
 def read_call(model: CallModel, question: str) -> dict[str, Any]:

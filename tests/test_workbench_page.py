@@ -32,7 +32,7 @@ TOOLS = json.dumps([LAMP, {"name": "parcel", "description": "Sends a parcel."}])
 ROW = {"question": "light in the hall", "tool": "lamp", "arguments": {"room": "hall", "lit": True}}
 PROGRAM = """
 import json, sys, time
-print(json.dumps({"phase": "training", "epoch": 1, "epochs": 2, "loss": 0.5, "validation": None}), flush=True)
+print(json.dumps({"phase": "training", "part": 1, "parts": 1, "epoch": 1, "epochs": 2, "loss": 0.5, "validation": None}), flush=True)
 time.sleep(%s)
 print(json.dumps({"phase": "%s", "message": "Why."}), flush=True)
 """
