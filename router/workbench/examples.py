@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from router.calls.confidence import comparable, given
@@ -115,6 +115,23 @@ def contradictions(rows: Sequence[Example]) -> list[tuple[int, int]]:
             found += [(j, i) for j in before if _contradict(rows[j], row)]
             before.append(i)
     return found
+
+
+def settled(rows: Sequence[Example], tools: ToolSet) -> list[Example]:
+    """``rows`` as they are learned from: of two that contradict each other the later one, which is the correction;
+    without arguments that do not fit the tool's schema, so that the row teaches the tool alone; and with no arguments
+    where the tool has none and the row does not say."""
+    kept: list[Example] = []
+    later: dict[str, list[Example]] = defaultdict(list)
+    for row in reversed(rows):
+        after = later[question_key(row.question)]
+        if any(_contradict(row, other) for other in after):
+            continue
+        after.append(row)
+        if row.tool in tools and row.arguments is None and not tools[row.tool].slots:
+            row = replace(row, arguments={})
+        kept.append(replace(row, arguments=None) if misfit(row, tools) else row)
+    return kept[::-1]
 
 
 def _contradict(a: Example, b: Example) -> bool:
