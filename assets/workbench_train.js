@@ -35,10 +35,12 @@
     await bench.act("train", "open");
   };
 
+  const left = (seconds) => (seconds < 90 ? Math.max(1, Math.round(seconds)) + " s" : Math.round(seconds / 60) + " minutes");
+
   function words(news) {
     if (news.phase === "waiting") return news.ahead ? say.plural(news.ahead, "training") + " before yours on this server. It starts by itself." : "Waiting for its turn.";
     if (news.phase === "starting") return "Starting: the libraries that train are loaded.";
-    if (news.phase === "training") return "Training " + news.part + " of " + news.parts + (news.left === null || news.left === undefined ? "" : ", about " + say.duration(Math.max(1, news.left)) + " left") + ". You may close this page: it goes on.";
+    if (news.phase === "training") return "Training " + news.part + " of " + news.parts + (news.left === null || news.left === undefined ? "" : ", about " + left(news.left) + " left") + ". You may close this page: it goes on.";
     return { done: "Trained.", stopped: news.message || "Stopped; the best so far is kept.", failed: "The training failed." }[news.phase];
   }
 

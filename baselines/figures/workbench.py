@@ -37,7 +37,7 @@ def training_curve(points: Points) -> Figure:
     layout = LEGEND | {
         "xaxis": axis(title={"text": "Epochs"}, rangemode="tozero"),
         "yaxis": axis(title={"text": "Loss"}, rangemode="tozero"),
-        "yaxis2": axis(overlaying="y", side="right", range=[0, 1.03], tickformat=".0%", showgrid=False),
+        "yaxis2": axis(overlaying="y", side="right", range=[0, 1.03], dtick=0.5, tickformat=".0%", showgrid=False),
     }
     return figure(traces, layout, summary)
 
