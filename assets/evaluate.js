@@ -329,7 +329,7 @@
       box.querySelector("progress").value = done;
       text(box.querySelector("p"), message.phase === "running"
         ? done + " of " + say.plural(total, "run") + (left === null ? "" : ", about " + say.duration(left) + " left")
-        : message.stopped ? "Stopped after " + done + " of " + say.plural(total, "run") + ". What was finished is below." : say.plural(done, "run") + " done.");
+        : message.stopped ? "Stopped after " + done + " of " + say.plural(total, "run") + ". " + (message.reason ? message.reason + " " : "") + "What was finished is below." : say.plural(done, "run") + " done.");
     } else box.hidden = true;
     busy(message.phase === "running");
     Switchyard.evaluated(message.panel);

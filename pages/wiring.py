@@ -14,7 +14,7 @@ from router.builtin import ToolConfig, default_tools
 from router.calls.tagger import CallModel
 from router.lms.metering import price
 from router.lms.model_file import ADAPTER
-from router.lms.specs import check_spec
+from router.lms.specs import check_spec, runs_here
 from router.network import DEFAULT_ROUTER, Router
 from router.tools import Tool
 from router.types import TraceEvent, Usage
@@ -23,6 +23,8 @@ from router.types import TraceEvent, Usage
 def load_services(options: Options, limits: Limits = Limits()) -> Services:
     """Load the router and the tools. Raises ValueError or OSError where an option names something unfit."""
     check_spec(options.lm)
+    if limits.dollars_per_session is not None:
+        check_priced(options.lm)
     router = Router.from_pretrained(options.router or DEFAULT_ROUTER)
     tools = default_tools(ToolConfig(knowledge=options.knowledge, online=options.online))
     return Services(
@@ -49,6 +51,14 @@ def on_tools(router: Router | CallModel, tools: Mapping[str, Tool]) -> dict[str,
         "explain": partial(explain, router.router if isinstance(router, CallModel) else router),
         "plan": partial(plan_row, router, tools),
     }
+
+
+def check_priced(spec: str) -> None:
+    """Raise ValueError where the dollars that ``spec`` costs cannot be counted."""
+    if runs_here(spec):
+        raise ValueError(f"--demo-budget bounds dollars, and {spec} runs on this machine for none. Use --demo-limit.")
+    if price(Usage(1, 1, 1, 0, 1, 1), spec, own=True) is None:
+        raise ValueError(f"--demo-budget cannot count what {spec} costs: no price is known for it. Use --demo-limit.")
 
 
 def model_note(spec: str, adapter: Path = ADAPTER) -> tuple[str, str]:

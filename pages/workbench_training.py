@@ -13,9 +13,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pages.handover import Turns, lines
+from pages.handover import lines
 from pages.live import STILL_S
 from pages.services import ROOT
+from pages.turns import Turns
 from pages.workbench_projects import Project
 
 log = logging.getLogger(__name__)

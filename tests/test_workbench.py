@@ -45,7 +45,10 @@ def test_reads_the_lists_that_people_have(listed: Any) -> None:
         ('"lamp"', "is no list of tools"),
         ("[" * 100_000, "nested too deep"),
         (" " * (MOST_BYTES + 1), "1,000,001 bytes, more than 1,000,000"),
-        (json.dumps([{"name": f"t{i}", "description": "x"} for i in range(MOST_TOOLS + 1)]), "129 tools, more than 128"),
+        (
+            json.dumps([{"name": f"t{i}", "description": "x"} for i in range(MOST_TOOLS + 1)]),
+            "129 tools, more than 128",
+        ),
     ],
     ids=["empty", "none", "broken", "text", "deep", "long", "many"],
 )

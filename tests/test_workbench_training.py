@@ -20,25 +20,22 @@ from call_log import SMALL, log
 from router.calls.tagger import CallModel
 from router.learning.log_tools import described
 from router.learning.own import CallAims
-from router.learning.tagging import CallProgress, Enough, JudgedCalls, fit_and_judge
+from router.learning.tagging import CallProgress, JudgedCalls, fit_and_judge
 from router.plans import plan
-from router.tools import Tool, ToolSet
+from router.tools import ToolSet
 from router.types import NON_TOOLS, Example
 from router.workbench import folder as files
 from router.workbench.__main__ import main
 from router.workbench.pack import compare, pack
 
-ROWS = log(300)
-TOOLS = described(ROWS, NON_TOOLS)
-TOOLS = ToolSet(replace(tool, description="Sends.") if tool.name == "parcel" else tool for tool in TOOLS.values())
+ROWS = log(200)
+TOOLS = ToolSet(replace(tool, description=f"A {tool.name}.") for tool in described(ROWS, NON_TOOLS).values())
 OUTSIDE = [Example(f"a riddle about {what}", "none", {}) for what in ("rain", "cats", "the sea", "bread")]
 
 
-def learn(
-    rows: Sequence[Example], tools: ToolSet, aims: CallAims, tell: Callable[[CallProgress], None]
-) -> JudgedCalls:
+def learn(rows: Sequence[Example], tools: ToolSet, aims: CallAims, tell: Callable[[CallProgress], None]) -> JudgedCalls:
     """``own.learn_calls`` with a small network and a small world."""
-    found = fit_and_judge([*rows, *OUTSIDE], replace(SMALL, target=aims.target, least_steps=150), tell)
+    found = fit_and_judge([*rows, *OUTSIDE], replace(SMALL, target=aims.target, epochs=6, least_steps=100), tell)
     parts = replace(found.model.parts, tools=tuple(tools.as_json()))
     return replace(found, model=CallModel(found.model.router, parts))
 
@@ -77,7 +74,7 @@ def test_tells_each_step_and_the_end(trained: tuple[Path, list[dict[str, Any]]])
 
 def test_the_report_adds_up(trained: tuple[Path, list[dict[str, Any]]]) -> None:
     about = files.load_report(trained[0])
-    assert about["measured_on"].startswith("Each of your 300 rows was held out once")
+    assert about["measured_on"].startswith("Each of your 200 rows was held out once")
     assert len(about["rows"]) == len(ROWS)
     for label, one in about["tools"].items():
         assert one["rows"] == one["held_out"] == sum(row.tool == label for row in ROWS)
@@ -90,9 +87,10 @@ def test_the_report_adds_up(trained: tuple[Path, list[dict[str, Any]]]) -> None:
     assert about["outside"]["rows"] == len(OUTSIDE)
     chosen = about["threshold"]
     assert chosen["lower_bound"] >= chosen["target"] == 0.9
-    (at,) = [point for point in about["curve"] if point["threshold"] == chosen["threshold"]] or [None]
-    assert at is None or (at["n"], at["coverage"]) == (chosen["sure"], chosen["coverage"])
-    assert [point["threshold"] for point in about["curve"]] == sorted((p["threshold"] for p in about["curve"]), reverse=True)
+    (at,) = (point for point in about["curve"] if point["threshold"] == chosen["threshold"])
+    assert (at["n"], at["coverage"], at["precision"]) == (chosen["sure"], chosen["coverage"], chosen["precision"])
+    thresholds = [point["threshold"] for point in about["curve"]]
+    assert thresholds == sorted(thresholds, reverse=True)
     assert sum(one["n"] for one in about["calibration"]) <= len(ROWS) + len(OUTSIDE)
     assert sum(row["called"] for row in about["rows"]) == sum(one["called"] for one in about["tools"].values()) > 50
 
@@ -181,7 +179,7 @@ def test_without_rows_the_tools_are_known_by_their_schemas(tmp_path: Path, capsy
     assert about["measured_on"].startswith("Nothing of yours")
     assert plan("send a parcel to Ada", files.load(folder), TOOLS).outcome in ("partial", "abstain")
     home = unpacked(pack(folder), tmp_path / "home")
-    assert not (home / "test_router.py").exists() and "no test" in (home / "README.md").read_text("utf-8")
+    assert not (home / "test_router.py").exists() and "Test: none" in (home / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -220,8 +218,8 @@ def test_a_correction_wins_over_what_it_contradicts(tmp_path: Path, capsys: pyte
 def test_compares_two_routers_row_by_row_where_they_differ() -> None:
     def row(question: str, tool: str, called: bool, **arguments: Any) -> dict[str, Any]:
         read = {"tool": tool, "arguments": arguments}
-        wanted = {"tool": "lamp", "arguments": {"room": "hall"}}
-        return {"question": question, "wanted": wanted, "read": read, "confidence": 0.5, "right": False, "called": called}
+        told = {"read": read, "confidence": 0.5, "right": False, "called": called}
+        return {"question": question, "wanted": {"tool": "lamp", "arguments": {"room": "hall"}}} | told
 
     a = {"rows": [row("same", "lamp", True, room="hall"), row("other", "lamp", True), row("gone", "lamp", True)]}
     b = {"rows": [row("SAME ", "lamp", True, room=" Hall"), row("other", "invite", False), row("new", "lamp", True)]}

@@ -47,7 +47,7 @@ SMALL_LOG = 4_000
 """Rows up to which a log is small."""
 REPORTS = 20
 """Reports that a listener has of each training."""
-WATCHED = 200
+WATCHED = 60
 """Held-out rows of tools that a training is watched by."""
 LEAST_HELD_OUT = 500
 """Rows without which a held-out share promises too little: a precision of 97 % needs 88 calls without an error."""
@@ -95,10 +95,10 @@ class CallTrainingConfig(DescentConfig):
 
 @dataclass(frozen=True)
 class CallProgress:
-    """A bit of training has ended: ``step`` of ``steps`` in training ``part`` of ``parts``, so many passes over the rows
-    (``epoch`` of ``epochs``), mean ``loss`` since the last report. ``model`` gives what has been trained so far, and
-    ``held_right`` the share of this training's held-out rows that it reads right (None where it has none): both cost
-    time, so they are made when they are asked for."""
+    """A bit of training has ended: ``step`` of ``steps`` in training ``part`` of ``parts``, so many passes over its
+    rows (``epoch`` of ``epochs``), mean ``loss`` since the last report. ``model`` gives what has been trained so far,
+    and ``held_right`` the share of this training's held-out rows that it reads right (None where it has none): both
+    cost time, so they are made when they are asked for."""
 
     part: int
     parts: int
@@ -209,7 +209,7 @@ def _sure(call: LearnedCall, confidence: Confidence) -> LearnedCall:
 
 
 class _Watched:
-    """Training ``part`` of ``parts`` with its listener: adds what is known of ``fold``, and whether there was Enough."""
+    """Training ``part`` of ``parts`` with its listener: adds what is known of ``fold``, notes Enough."""
 
     def __init__(
         self, on_progress: Callable[[CallProgress], None], part: int, parts: int, fold: Sequence[Example]

@@ -1,7 +1,7 @@
 """``python -m router.workbench FOLDER``: trains on FOLDER/tools.json and FOLDER/rows.jsonl, told a JSON line at a time.
 
-A process of its own, at low priority and on one processor. SIGTERM ends the training and keeps the best so far; the last
-line says ``done``, ``stopped`` or ``failed``. Leaves out everything but arguments, signals and printing.
+A process of its own, at low priority and on one processor. SIGTERM ends the training and keeps the best so far; the
+last line says ``done``, ``stopped`` or ``failed``. Leaves out everything but arguments, signals and printing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None, learn: Learn | None = None) -> int:
     """Run the command, with ``learn`` in the place of the library's training. Returns 0, or 2 where the input was at
     fault."""
     top = argparse.ArgumentParser(prog="python -m router.workbench", description="Training, told line by line.")
-    top.add_argument("folder", type=Path, metavar="FOLDER", help="has tools.json and rows.jsonl; gets router/, report.json")
+    top.add_argument("folder", type=Path, metavar="FOLDER", help="has tools.json and rows.jsonl")
     top.add_argument("--target", type=float, default=0.97, help="share of the calls made that are to be right (.97)")
     top.add_argument("--seconds", type=float, help="end the training after so long, and keep the best so far")
     args = top.parse_args(argv)

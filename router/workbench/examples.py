@@ -45,9 +45,9 @@ class Examination:
     """What is to be known of rows before training. Indexes are places in the rows, from 0.
 
     ``rows``: label → how many, every tool among them; ``slots``: tool → slot → Coverage; ``without_rows``: tools that
-    no row calls; ``strangers``: labels that are no tool's → how many rows. ``near_duplicates``: pairs that make one call
-    of nearly the same words; ``contradictions``: pairs that ask the same and call something else, the earlier first;
-    ``misfits``: (index, sentence) of the rows whose arguments do not fit their tool's schema.
+    no row calls; ``strangers``: labels that are no tool's → how many rows. ``near_duplicates``: pairs that make one
+    call of nearly the same words; ``contradictions``: pairs that ask the same and call something else, the earlier
+    first; ``misfits``: (index, sentence) of the rows whose arguments do not fit their tool's schema.
     """
 
     rows: Mapping[str, int] = field(default_factory=dict)

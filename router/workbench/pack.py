@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import shlex
 import tempfile
 import zipfile
 from collections import defaultdict
@@ -33,15 +32,16 @@ ANOTHER_DAY = datetime(2001, 2, 3, 4, 5)
 README = """\
 # A router for {tools}
 
-`router/` is a small network that calls these tools by itself where it is sure, and hands over where it is not. `tools.json`
-is the list it was trained for, in the form of MCP's `tools/list`. Both need Switchyard: run these lines where it is installed.
-Route: `echo {shell} | python -m router route - --router router --tools tools.json`
-Python: `from router.calls.tagger import load_router`, `from router.plans import plan`, `from router.tools import ToolSet`;
-`plan({question}, load_router("router"), ToolSet.read("tools.json"))` has an `outcome` (call, partial, abstain, none) and `steps`.
-Between an agent and its LLM: `python -m router serve --router router --mode live --upstream https://api.openai.com/v1`
-{test}
-Measured: {measured}
-It remembers no question of the log, but words of them and values of their slots, which it reads by.
+`router/` is a small network that calls these tools by itself where it is sure, and hands over where it is not.
+`tools.json` is the list it was trained for, in the form of MCP's `tools/list`. Where Switchyard is installed:
+
+- Route: `python -m router route QUESTIONS.txt --router router --tools tools.json`, with a question a line.
+- Python: `from router.calls.tagger import load_router; from router.plans import plan; from router.tools import ToolSet`
+  and `plan({question}, load_router("router"), ToolSet.read("tools.json"))`, which has an `outcome` and `steps`.
+- Before your LLM: `python -m router serve --router router --mode live --upstream https://api.openai.com/v1`
+- Test: {test}
+- Measured: {measured}
+- Kept of the log: {kept} words, and values of slots, which it reads by.
 """
 TEST = '''\
 """Questions that the router in this folder calls rightly by itself."""
@@ -73,8 +73,8 @@ def test_calls(question, tool, arguments):
 
 
 def pack(folder: Path) -> bytes:
-    """A zip of the router in ``folder``, its tools, a README, and a test of MOST_TESTS rows at most that the router calls
-    rightly by itself, of each tool in turn; without such rows there is no test. No other row goes with it.
+    """A zip of the router in ``folder``, its tools, a README, and a test of MOST_TESTS rows at most that the router
+    calls rightly by itself, of each tool in turn; without such rows there is no test. No other row goes with it.
 
     Raises OSError, ValueError and ArtifactError where the folder has no tools, router and report that can be read.
     """
@@ -96,9 +96,9 @@ def pack(folder: Path) -> bytes:
 
 def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What two reports say differently of the rows that were held out for both: per row its ``question``, what is
-    ``wanted`` (of ``b``, whose rows are the later), and what was ``read`` in ``a`` and in ``b``: call, confidence, whether
-    it was right and would have been made. Rows where neither the call nor whether it would be made differs are left
-    out. Of a question that comes several times the last stands."""
+    ``wanted`` (as ``b`` has it, which is the later report), and for ``a`` and ``b`` the call that was ``read``, its
+    ``confidence``, whether it was ``right`` and would have been made (``called``). Rows of which both say the same, but
+    for the confidence, are left out. Of a question that comes several times the last stands."""
     before = {question_key(row["question"]): row for row in a["rows"]}
     after = {question_key(row["question"]): row for row in b["rows"]}
     shown = ("read", "confidence", "right", "called")
@@ -139,13 +139,13 @@ def _is_called(row: Example, router: Router | CallModel, tools: ToolSet) -> bool
 def _readme(tools: ToolSet, rows: Sequence[Example], about: Mapping[str, Any]) -> str:
     asked = rows[0].question if rows else next(iter(tools.values())).description
     asked = " ".join(asked.split())
-    tested = f"Test: `python -m pytest test_router.py` asks {len(rows)} of your questions that it calls rightly by itself."
+    tested = f"`python -m pytest test_router.py` asks {len(rows)} of your questions that it calls rightly by itself."
     return README.format(
         tools=shorten(", ".join(tools), 100),
-        shell=shlex.quote(asked),
         question=json.dumps(asked, ensure_ascii=False),
-        test=tested if rows else "It calls none of your questions by itself yet, so there is no test.",
+        test=tested if rows else "none, since it calls none of your questions by itself yet.",
         measured=_measured(about),
+        kept="the questions in the test," if rows else "no question, but",
     )
 
 

@@ -36,11 +36,11 @@ def report(found: JudgedCalls, rows: Sequence[Example], tools: ToolSet) -> dict[
     how many the arguments are known (``known``) and the whole call was right (``right_call``); for how many the router
     would make a call by itself (``called``), and how many of those calls were right (``called_right``).
     ``confusion``: ``labels``, ``counts`` (wanted, read), and ``questions``: wanted → read → some of them.
-    ``outside``: questions that no tool of theirs serves, which were mixed in and held out too: how many were taken for a
-    tool, and for how many a call would have been made. ``calibration``: in each bin of the confidence in whole calls
-    their mean ``confidence``, the share ``right`` and how many (``n``). ``threshold``: what the router keeps to, on what
-    it was chosen. ``curve``: over each threshold the ``coverage`` of the questions for tools, and the ``precision`` of
-    calls with its lower bound (one-sided, 95 %). ``rows``: what was read in each held-out row.
+    ``outside``: questions that no tool of theirs serves, which were mixed in and held out too: how many were taken for
+    a tool, and for how many a call would have been made. ``calibration``: in each bin of the confidence in whole calls
+    their mean ``confidence``, the share ``right`` and how many (``n``). ``threshold``: what the router keeps to, on
+    what it was chosen. ``curve``: over each threshold the ``coverage`` of the questions for tools, and the
+    ``precision`` of calls with its lower bound (one-sided, 95 %). ``rows``: what was read in each held-out row.
     """
     own = {id(row) for row in rows}
     held = [(row, call) for row, call in found.held if id(row) in own]
@@ -55,7 +55,7 @@ def report(found: JudgedCalls, rows: Sequence[Example], tools: ToolSet) -> dict[
         "outside": _outside(others, tools),
         "calibration": _calibration(found.held),
         "threshold": _threshold(found.model.parts.confidence),
-        "curve": _curve(found.held),
+        "curve": _curve(found.held, found.model.parts.confidence.threshold),
         "rows": [_row(row, call, tools) for row, call in held],
     }
 
@@ -67,8 +67,8 @@ def report_of_schemas(tools: ToolSet) -> dict[str, Any]:
     return {
         "kind": "schemas",
         "measured_on": (
-            "Nothing of yours: there are no rows. Tools are chosen by their names, descriptions and slots alone, and the "
-            "router names one only where it is sure; that threshold was chosen for 9 right ones in 10 on "
+            "Nothing of yours: there are no rows. Tools are chosen by their names, descriptions and slots alone, and "
+            "the router names one only where it is sure; that threshold was chosen for 9 right ones in 10 on "
             f"{chosen['rows']:,} questions for other people's tools (BFCL). It makes no call by itself: the language "
             "model fills the arguments, seeing one schema instead of all, or the best five where no tool is sure."
         ),
@@ -172,8 +172,9 @@ def _calibration(held: Held) -> list[dict[str, float]]:
     ]
 
 
-def _curve(held: Held) -> list[dict[str, float]]:
-    """The points from the highest threshold to the lowest. A call that is not whole is made at none."""
+def _curve(held: Held, threshold: float) -> list[dict[str, float]]:
+    """The points from the highest threshold to the lowest, ``threshold`` among them if it is one. A call that is not
+    whole is made at none."""
     calls, asked = _judged(held), sum(row.tool not in NON_TOOLS for row, _ in held if _is_known(row))
     scores = np.array([call.confidence if call.whole else 0.0 for _, call in calls], np.float64)
     right = np.array([is_right(call, row) for row, call in calls], bool)
@@ -181,6 +182,7 @@ def _curve(held: Held) -> list[dict[str, float]]:
     scores, hits = scores[order], np.cumsum(right[order])
     last = np.flatnonzero(np.r_[scores[1:] < scores[:-1], True][: len(scores)] & (scores > 0))
     chosen = last[np.unique(np.linspace(0, len(last) - 1, min(MOST_POINTS, len(last))).astype(int))]
+    chosen = np.union1d(chosen, last[scores[last] == threshold])
     return [
         {
             "threshold": float(scores[i]),

@@ -62,8 +62,8 @@ def train(folder: Path, watch: Watch, target: float = 0.97, learn: Learn = learn
     """Train on the tools and rows of ``folder``, and write its router and report there. Without a row for a tool the
     router is the one that ships, which knows the tools by their schemas alone.
 
-    ``target``: the share of the calls made that are to be right. The last line says ``done``, or ``stopped`` where there
-    was enough before the end. Raises OSError and ValueError where the folder cannot be used, as ``learn`` does.
+    ``target``: the share of the calls made that are to be right. The last line says ``done``, or ``stopped`` where
+    there was enough before the end. Raises OSError and ValueError where the folder cannot be used, as ``learn`` does.
     """
     tools, rows = files.load_tools(folder), files.load_rows(folder)
     kept = settled(rows, tools)
