@@ -256,7 +256,7 @@ def test_a_card_says_which_calls_the_provider_did_not_count_and_keeps_thoughts_a
 
 
 def one_at_a_time() -> Live:
-    handler = Live(services(), Door(services()))
+    handler = Live(services(), Door(services()), Projects(services()))
     handler.turns = Turns(3, "questions")
     return handler
 
