@@ -1,11 +1,11 @@
 /*
- * Your tools: the steps of a visitor's project, the tools themselves, and the talk with pages/workbench.py. All text goes in by
- * textContent. Leaves out examples (workbench_rows.js) and what comes after them (workbench_train.js).
+ * Your tools: the steps of a visitor's project, the tools themselves, and the talk with pages/workbench.py. All text
+ * goes in by textContent. Leaves out examples (workbench_rows.js) and what comes after them (workbench_train.js).
  *
  * Switchyard.workbench(element, send, page)   take over the template; send(name, data) reaches Python
  * Switchyard.workbenchAnswer(message)         the answer to one question, by its number
  * Switchyard.workbenchNews(message)           how a training goes
- * Switchyard.bench                            what the other two scripts share: find, ask, show, fault, busy, parts, state
+ * Switchyard.bench                            what the tab's scripts share: find, ask, act, show, fault, parts, state
  */
 (function () {
   "use strict";
@@ -36,7 +36,10 @@
   function post(what, data) {
     const re = ++state.asked;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => answered({ re, fault: "The server has not answered for a minute. Check that it runs, and try again." }), PATIENCE);
+      const timer = setTimeout(
+        () => answered({ re, fault: "The server has not answered for a minute. Check that it runs, and try again." }),
+        PATIENCE,
+      );
       waiting.set(re, { resolve, reject, timer });
       const id = state.project ? state.project.id : null;
       state.send("ask", letter({ id, ...data, do: what, re, visit: Switchyard.visit() }));
@@ -53,10 +56,16 @@
   }
 
   const read = (message) => (message && message.text ? JSON.parse(message.text) : null);
-  Switchyard.workbenchAnswer = (message) => { const answer = read(message); if (answer) answered(answer); };
-  Switchyard.workbenchNews = (message) => { const news = read(message); if (news && state.root) bench.news(news); };
+  Switchyard.workbenchAnswer = (message) => {
+    const answer = read(message);
+    if (answer) answered(answer);
+  };
+  Switchyard.workbenchNews = (message) => {
+    const news = read(message);
+    if (news && state.root) bench.news(news);
+  };
 
-  /* Do what a step asks of the server: its buttons wait meanwhile, a refusal is said in the step, new state is shown. */
+  /* Do what a step asks of the server: its buttons wait, a refusal is said in the step, new state is shown. */
   bench.act = async function (name, what, data) {
     bench.fault(name, "");
     bench.busy(name, true);
@@ -92,7 +101,7 @@
     tools();
     for (const part of bench.parts) part.begin();
     show(null);
-    for (const button of state.root.querySelectorAll(".wb-give button")) button.disabled = false; // they waited for this script
+    for (const button of state.root.querySelectorAll(".wb-give button")) button.disabled = false; // they waited
     open();
   };
 
@@ -122,9 +131,21 @@
   function offer(shared, own) {
     const box = find(".wb-offer");
     box.hidden = false;
-    const choose = (then) => () => { box.hidden = true; then(); };
-    box.querySelector("[name=take]").addEventListener("click", choose(() => take(shared)));
-    box.querySelector("[name=leave]").addEventListener("click", choose(() => { unlink(); load(own); }));
+    const choose = (then) => () => {
+      box.hidden = true;
+      then();
+    };
+    box.querySelector("[name=take]").addEventListener(
+      "click",
+      choose(() => take(shared)),
+    );
+    box.querySelector("[name=leave]").addEventListener(
+      "click",
+      choose(() => {
+        unlink();
+        load(own);
+      }),
+    );
   }
 
   async function take(shared) {
@@ -139,7 +160,8 @@
   }
 
   async function forget() {
-    if (!confirm("Delete these tools, their examples and the router from the server? Nothing can bring them back.")) return;
+    if (!confirm("Delete these tools, their examples and the router from the server? Nothing can bring them back."))
+      return;
     await bench.act("tools", "forget");
     Switchyard.own(null);
     state.project = null;
@@ -166,22 +188,43 @@
   }
   bench.show = show;
 
-  const bare = (tools) => JSON.stringify(tools.map(({ name, description, effects, slots }) => [name, description, effects, slots.map((s) => [s.name, s.type])]));
+  const bare = (tools) =>
+    JSON.stringify(
+      tools.map(({ name, description, effects, slots }) => [
+        name,
+        description,
+        effects,
+        slots.map((s) => [s.name, s.type]),
+      ]),
+    );
   const changed = (a, b) => bare(a) !== bare(b);
 
   function done(name, project) {
     if (!project) return false;
-    return { tools: true, rows: project.rows > 0, train: Boolean(project.report) && !project.stale, try: false, take: false }[name];
+    return {
+      tools: true,
+      rows: project.rows > 0,
+      train: Boolean(project.report) && !project.stale,
+      try: false,
+      take: false,
+    }[name];
   }
 
   /* ---- step 1: tools ---- */
 
   function tools() {
     const form = find(".wb-give");
-    form.addEventListener("submit", (event) => { event.preventDefault(); give({ text: form.text.value }); });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      give({ text: form.text.value });
+    });
     form.example.addEventListener("click", () => give({ source: "example" }));
     form.connect.addEventListener("click", () => give({ source: "mcp", server: form.server.value }));
-    form.keep.addEventListener("click", () => { bench.fault("tools", ""); giving(false); find(".wb-change").focus(); });
+    form.keep.addEventListener("click", () => {
+      bench.fault("tools", "");
+      giving(false);
+      find(".wb-change").focus();
+    });
     form.file.addEventListener("change", async () => {
       const [file] = form.file.files;
       form.file.value = "";
@@ -190,7 +233,10 @@
       give({ text: form.text.value });
     });
     find(".wb-mcp").hidden = state.page.public;
-    find(".wb-change").addEventListener("click", () => { giving(true); form.text.focus(); });
+    find(".wb-change").addEventListener("click", () => {
+      giving(true);
+      form.text.focus();
+    });
   }
 
   async function give(what) {
@@ -211,11 +257,19 @@
 
   function cards() {
     const project = state.project;
-    text(step("tools").querySelector(".wb-state"), project ? summary(project) : "Paste them, open a file, or look at an example.");
-    find(".wb-cards").replaceChildren(...(project ? project.tools.map((tool) => card(tool, project.mocks[tool.name] || "")) : []));
+    text(
+      step("tools").querySelector(".wb-state"),
+      project ? summary(project) : "Paste them, open a file, or look at an example.",
+    );
+    find(".wb-cards").replaceChildren(
+      ...(project ? project.tools.map((tool) => card(tool, project.mocks[tool.name] || "")) : []),
+    );
     if (!project) return;
     const pairs = project.alike.map((pair) => pair.join(" and "));
-    text(find(".wb-alike"), "Easily taken for one another: " + pairs.join("; ") + ". Say in their descriptions what sets them apart.");
+    text(
+      find(".wb-alike"),
+      "Easily taken for one another: " + pairs.join("; ") + ". Say in their descriptions what sets them apart.",
+    );
   }
 
   function summary({ tools }) {
@@ -223,25 +277,58 @@
     return say.plural(tools.length, "tool") + (unclear ? ", " + unclear + " with something unclear" : ", all clear");
   }
 
-  const EFFECTS = { "read-only": "read-only", destructive: "destructive: the router never calls it", unknown: "may change something" };
+  const EFFECTS = {
+    "read-only": "read-only",
+    destructive: "destructive: the router never calls it",
+    unknown: "may change something",
+  };
 
   function card(tool, mock) {
-    const result = h("input", { value: mock, maxlength: 2000, autocomplete: "off", placeholder: "none: the call itself is the result" });
+    const result = h("input", {
+      value: mock,
+      maxlength: 2000,
+      autocomplete: "off",
+      placeholder: "none: the call itself is the result",
+    });
     const kept = h("span", { class: "wb-kept", role: "status" });
     result.addEventListener("change", async () => {
       const answer = await bench.act("tools", "mock", { tool: tool.name, text: result.value });
       if (answer) text(kept, "Kept.");
     });
-    return h("li", { class: "wb-tool" },
-      h("h4", null, tool.name, " ", h("span", { class: "wb-effects", "data-effects": tool.effects }, EFFECTS[tool.effects])),
+    return h(
+      "li",
+      { class: "wb-tool" },
+      h(
+        "h4",
+        null,
+        tool.name,
+        " ",
+        h("span", { class: "wb-effects", "data-effects": tool.effects }, EFFECTS[tool.effects]),
+      ),
       h("p", null, tool.description),
-      tool.slots.length ? h("ul", { class: "wb-slots", "aria-label": "Slots of " + tool.name }, ...tool.slots.map(slot)) : h("p", { class: "wb-note" }, "Takes no arguments."),
+      tool.slots.length
+        ? h("ul", { class: "wb-slots", "aria-label": "Slots of " + tool.name }, ...tool.slots.map(slot))
+        : h("p", { class: "wb-note" }, "Takes no arguments."),
       ...tool.remarks.map((words) => h("p", { class: "wb-warn" }, words)),
-      h("label", { class: "wb-mock" }, "Result in a race", result), kept);
+      h("label", { class: "wb-mock" }, "Result in a race", result),
+      kept,
+    );
   }
 
   function slot({ name, type, required, description, choices }) {
-    const shown = choices ? choices.slice(0, 6).map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join(", ") + (choices.length > 6 ? ", …" : "") : type;
-    return h("li", null, h("code", null, name), h("span", null, shown), required ? "" : h("span", { class: "wb-optional" }, "optional"), description ? h("small", null, description) : "");
+    const shown = choices
+      ? choices
+          .slice(0, 6)
+          .map((one) => (typeof one === "string" ? one : JSON.stringify(one)))
+          .join(", ") + (choices.length > 6 ? ", …" : "")
+      : type;
+    return h(
+      "li",
+      null,
+      h("code", null, name),
+      h("span", null, shown),
+      required ? "" : h("span", { class: "wb-optional" }, "optional"),
+      description ? h("small", null, description) : "",
+    );
   }
 })();

@@ -286,7 +286,7 @@ def why(services: Services, question: str) -> dict[str, Any] | None:
     except Exception:
         log.exception("No explanation")
         return None
-    return {
+    return found and {
         "words": [[w.word, round(float(w.contribution), 4)] for w in found.words],
         "tool": found.tool,
         "runner_up": found.runner_up,

@@ -88,7 +88,7 @@ class Services:
     make_lm     (spec, api_key | None) -> lm; raises ValueError with a sentence for the visitor
     ready       lm -> None, once a local model has read what every path always sends
     is_local    lm -> whether it runs on this machine (then concurrent paths disturb each other's timing)
-    explain     question -> router.network.explain.Explanation
+    explain     question -> router.network.explain.Explanation; None where the router has learned none of the tools
     plan        question -> what the router's path would call, without asking an LM, as the row of router.plans.row
     online      whether the tools may use the internet
     model_note  what the default model is, for the page's small print: a claim, and figures for it

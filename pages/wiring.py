@@ -44,11 +44,13 @@ def load_services(options: Options, limits: Limits = Limits()) -> Services:
 
 def on_tools(router: Router | CallModel, tools: Mapping[str, Tool]) -> dict[str, Any]:
     """What of the services depends on the router and the tools, by name."""
+    base = router.router if isinstance(router, CallModel) else router
+    knows = not tools.keys().isdisjoint(base.labels)
     return {
         "router": router,
         "tools": tools,
         "race": partial(race, router, tools),
-        "explain": partial(explain, router.router if isinstance(router, CallModel) else router),
+        "explain": partial(explain, base) if knows else lambda question: None,
         "plan": partial(plan_row, router, tools),
     }
 

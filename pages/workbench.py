@@ -1,9 +1,9 @@
 """The tab "Your tools": a visitor's tools and examples, a router trained on them, tried, raced and taken home.
 
-The page asks, and each answer goes back by the number of its question; a training tells by itself how far it is. Both travel
-as JSON text, because Gradio takes any object with a ``path`` for a file, and a tool may have a slot of that name. Leaves out
-the files (``workbench_projects``), trainings (``workbench_training``), what is said of them (``workbench_view``) and
-the drawing (``assets/workbench*.js``).
+The page asks, and each answer goes back by the number of its question; a training tells by itself how far it is. Both
+travel as JSON text, because Gradio takes any object with a ``path`` for a file, and a tool may have such a slot.
+Leaves out the files (``workbench_projects``), trainings (``workbench_training``), what is said of them
+(``workbench_view``) and the drawing (``assets/workbench*.js``).
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ def build(services: Services, door: Door, projects: Projects) -> None:
     """The tab's components and events. Call it inside a ``gr.Blocks``."""
     tab = Workbench(services, door, projects)
     form = gr.HTML(
-        value={"public": services.limits.public, "rows": projects.bounds.rows, "characters": projects.bounds.characters},
+        value={
+            "public": services.limits.public,
+            "rows": projects.bounds.rows,
+            "characters": projects.bounds.characters,
+        },
         html_template=assets.template("workbench.html"),
         js_on_load="Switchyard.workbench(element, (name, data) => trigger(name, data), props.value)"
         " /* trigger('ask') trigger('follow') */",
@@ -91,7 +95,7 @@ class Workbench:
         }
 
     def ask(self, event: gr.EventData) -> dict[str, Any]:
-        """Do what the page asks; the answer has the number ``re`` of the question, and ``fault`` where it is refused."""
+        """Do what the page asks; the answer has the number ``re`` of the question; ``fault`` says why it is refused."""
         data = json.loads((event._data or {}).get("text") or "{}")
         try:
             answer = self._answer(data)
@@ -152,8 +156,8 @@ class Workbench:
         }
 
     def tools(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Take a list of tools: ``text``, the example set, or what an MCP server lists. A project is made for them where
-        ``id`` names none."""
+        """Take a list of tools: ``text``, the example set, or what an MCP server lists. A project is made for them
+        where ``id`` names none."""
         rows = None
         if data.get("source") == "example":
             text = (ASSETS / f"{EXAMPLE}.json").read_text(encoding="utf-8")
@@ -173,8 +177,8 @@ class Workbench:
         """What the MCP server of a command or an address lists, as JSON text."""
         if self.services.limits.public:
             raise ValueError(
-                "This public page connects to no MCP server. Paste what its tools/list answers, or run Switchyard on your "
-                "own machine."
+                "This public page connects to no MCP server. Paste what its tools/list answers, or run Switchyard on "
+                "your own machine."
             )
         from router.tools.mcp import McpConnection
 
@@ -192,12 +196,14 @@ class Workbench:
         """Add the rows of a log, ``text`` of a file called ``name``; the lines that are unfit come back in words."""
         text, bounds = str(data.get("text") or ""), self.projects.bounds
         if len(text) > bounds.characters:
-            raise ValueError(f"The file has {len(text):,} characters; the limit is {bounds.characters:,}. Give fewer rows.")
+            raise ValueError(
+                f"The file has {len(text):,} characters; the limit is {bounds.characters:,}. Give fewer rows."
+            )
         fresh, problems = read_rows(text, str(data.get("name") or "rows.jsonl")[:80])
         rows, room = list(project.examined()[0]), bounds.rows
         taken = fresh[: max(0, room - len(rows))]
         if left := len(fresh) - len(taken):
-            said = f"{left:,} rows were left out: {room:,} is the limit here. Delete some, or train on your own machine."
+            said = f"{left:,} rows were left out: {room:,} is the limit. Delete some, or train on your own machine."
             problems = [*problems, Problem(0, said)]
         if taken:
             project.put_rows([*rows, *taken])
@@ -264,8 +270,9 @@ class Workbench:
         return {"file": {"name": "switchyard-router.zip", "base64": base64.b64encode(pack(project.folder)).decode()}}
 
     def forget(self, project: Project, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Delete the project; a training of it ends first."""
-        self.stop(project, data)
+        """Delete the project, and what a training has made of it so far."""
+        if training := self.trainings.of(project):
+            training.abandon()
         self.projects.forget(project)
         return {}
 

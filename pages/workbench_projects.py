@@ -1,7 +1,7 @@
 """Visitors' own tools, rows and routers on this server: a folder for each project, named by a random id.
 
-Whoever has the id has the project; nobody else can name it. Leaves out what is in the files (``router.workbench``), training
-and the page.
+Whoever has the id has the project; nobody else can name it. Leaves out what is in the files (``router.workbench``),
+training and the page.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Project:
     def router(self) -> Router | CallModel:
         """The trained router. Raises ValueError where there is none."""
         if not self.trained_on:
-            raise ValueError("No router is trained for these tools yet. Train one first; it works without examples too.")
+            raise ValueError("No router is trained for these tools yet. Train one first; no example is needed.")
         return _router(self.folder / ROUTER, (self.folder / STAMP).stat().st_mtime_ns)
 
     def offered(self) -> ToolSet:

@@ -53,12 +53,20 @@ class Training:
             if self._process is not None:
                 self._process.terminate()
 
+    def abandon(self) -> None:
+        """End it at once; nothing is kept."""
+        with self._changed:
+            self._stop.set()
+            if self._process is not None:
+                self._process.kill()
+
     def follow(self) -> Iterator[dict[str, Any]]:
         """What is told, at each change and at least twice a second, until the end."""
         seen = -1
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._version != seen, STILL_S)
+                if self._version == seen:
+                    self._changed.wait(STILL_S)
                 seen, told = self._version, self.told
             yield told
             if told["phase"] in ENDED:

@@ -47,8 +47,8 @@ def slot_view(slot: Slot) -> dict[str, Any]:
 
 
 def rows_view(project: Project, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Some rows, the newest first, each with what is wrong with it: those of ``tool``, with ``text`` in the question, or
-    with anything wrong (``odd``); from number ``from`` on."""
+    """Some rows, the newest first, each with what is wrong with it: those of ``tool``, with ``text`` in the question,
+    or with anything wrong (``odd``); from number ``from`` on."""
     rows, found = project.examined()
     notes: dict[int, list[str]] = defaultdict(list)
     for a, b in found.contradictions:
@@ -82,7 +82,8 @@ def rows_view(project: Project, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def training_view(told: Mapping[str, Any]) -> dict[str, Any]:
     """How a training goes, with its curve."""
-    return {name: value for name, value in told.items() if name != "points"} | {"figure": training_curve(told["points"])}
+    shown = {name: value for name, value in told.items() if name != "points"}
+    return shown | {"figure": training_curve(told["points"])}
 
 
 def report_view(report: Mapping[str, Any]) -> dict[str, Any]:

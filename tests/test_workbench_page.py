@@ -32,7 +32,8 @@ TOOLS = json.dumps([LAMP, {"name": "parcel", "description": "Sends a parcel."}])
 ROW = {"question": "light in the hall", "tool": "lamp", "arguments": {"room": "hall", "lit": True}}
 PROGRAM = """
 import json, sys, time
-print(json.dumps({"phase": "training", "part": 1, "parts": 1, "epoch": 1, "epochs": 2, "loss": 0.5, "validation": None}), flush=True)
+step = {"part": 1, "parts": 1, "epoch": 1, "epochs": 2, "loss": 0.5, "validation": None}
+print(json.dumps({"phase": "training", **step}), flush=True)
 time.sleep(%s)
 print(json.dumps({"phase": "%s", "message": "Why."}), flush=True)
 """
@@ -81,7 +82,8 @@ def test_tools_are_described_and_rows_are_kept_changed_and_deleted(tab: Tab) -> 
 
 def test_a_slot_called_path_travels(tab: Tab) -> None:
     schema = {"type": "object", "properties": {"path": {"type": "string"}}}
-    id = tab.do("tools", text=json.dumps({"name": "read", "description": "Reads.", "parameters": schema}))["project"]["id"]
+    text = json.dumps({"name": "read", "description": "Reads.", "parameters": schema})
+    id = tab.do("tools", text=text)["project"]["id"]
     tab.do("put", id, question="read a.txt", tool="read", arguments={"path": "a.txt"})
     assert tab.do("rows", id)["rows"]["shown"][0]["arguments"] == {"path": "a.txt"}
 
@@ -133,6 +135,14 @@ def test_a_public_page_has_limits_and_connects_to_nothing(tmp_path: Path) -> Non
     answer = tab.do("add", id, name="log.jsonl", text=rows)
     assert answer["added"] == PUBLIC.rows and "5 rows were left out" in answer["problems"][0]["message"]
     assert "2,000 rows, which is the limit" in tab.do("put", id, **ROW)["fault"]
+
+
+def test_an_mcp_server_lists_its_tools(tab: Tab) -> None:
+    command = f"{sys.executable} {Path(__file__).with_name('mcp_server.py')}"
+    tools = tab.do("tools", source="mcp", server=command)["project"]["tools"]
+    assert {tool["effects"] for tool in tools} >= {"read-only", "unknown"}
+    assert "no command" in tab.do("tools", source="mcp", server="")["fault"]
+    assert "cannot be reached" in tab.do("tools", source="mcp", server="http://127.0.0.1:9/mcp")["fault"]
 
 
 def test_a_project_that_nobody_used_is_deleted(tmp_path: Path) -> None:

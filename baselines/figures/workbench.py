@@ -1,5 +1,5 @@
-"""What the tab "Your tools" draws: how a training goes, whether the router's confidence can be believed, what a threshold
-costs.
+"""What the tab "Your tools" draws: how a training goes, whether the router's confidence can be believed, and what a
+threshold buys.
 
 Takes what ``router.workbench`` tells. Leaves out the confusion matrix, which is a table.
 """
@@ -68,7 +68,9 @@ def trade(curve: Points, chosen: Mapping[str, Any]) -> Figure:
     coverage = [point["coverage"] for point in curve]
     traces = [
         _line("Right", coverage, [point["precision"] for point in curve], COLORS["router"]),
-        _line("At least, with 95 % confidence", coverage, [p["lower_bound"] for p in curve], COLORS["gatekeeper"], "dash"),
+        _line(
+            "At least, with 95 % confidence", coverage, [p["lower_bound"] for p in curve], COLORS["gatekeeper"], "dash"
+        ),
         _line("Asked for", [0, 1], [chosen["target"]] * 2, COLORS["llm_chain"], "dot"),
     ]
     summary = f"Asked for: {percent(chosen['target'])} right. No threshold proves it on these examples."
@@ -84,8 +86,8 @@ def trade(curve: Points, chosen: Mapping[str, Any]) -> Figure:
             }
         )
         summary = (
-            f"Asked for: {percent(chosen['target'])} right. The threshold serves {percent(chosen['coverage'])} of questions, "
-            f"{percent(chosen['precision'])} of them right."
+            f"Asked for: {percent(chosen['target'])} right. The threshold serves {percent(chosen['coverage'])} of "
+            f"questions, {percent(chosen['precision'])} of them right."
         )
     layout = LEGEND | {"xaxis": _share("Calls it makes by itself"), "yaxis": _share("")}
     return figure(traces, layout, summary)
@@ -95,6 +97,8 @@ def _share(title: str) -> dict[str, Any]:
     return axis(title={"text": title}, range=[-0.02, 1.05], tickformat=".0%", dtick=0.25)
 
 
-def _line(name: str, x: Sequence[Any], y: Sequence[Any], color: str, dash: str = "solid", **more: Any) -> dict[str, Any]:
+def _line(
+    name: str, x: Sequence[Any], y: Sequence[Any], color: str, dash: str = "solid", **more: Any
+) -> dict[str, Any]:
     line = {"color": color, "dash": dash, "width": 2.5}
     return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": line} | more

@@ -17,9 +17,7 @@ from router.types import Example
 from router.workbench.__main__ import main
 
 
-def learn(
-    rows: Sequence[Example], tools: ToolSet, aims: CallAims, tell: Callable[[CallProgress], None]
-) -> JudgedCalls:
+def learn(rows: Sequence[Example], tools: ToolSet, aims: CallAims, tell: Callable[[CallProgress], None]) -> JudgedCalls:
     config = replace(call_log.SMALL, members=1, folds=2, epochs=4, least_steps=120, target=aims.target)
     found = fit_and_judge(rows, config, tell)
     parts = replace(found.model.parts, tools=tuple(tools.as_json()))

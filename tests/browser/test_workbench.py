@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -31,7 +32,7 @@ SLOTS = {
     "radio": {"station": SAID},
 }
 TOOLS = [
-    {"name": name, "description": f"Does what a {name} does at home.", "input_schema": {"type": "object", "properties": slots}}
+    {"name": name, "description": f"A {name} at home.", "input_schema": {"type": "object", "properties": slots}}
     for name, slots in SLOTS.items()
 ]
 QUESTION = "switch on the light in the kitchen"
@@ -178,9 +179,12 @@ def test_from_five_schemas_to_a_router_at_home(visitors: list[Page], address: st
     assert shown == taken_home(archive, tmp_path)
 
     tab.get_by_role("button", name="Make a share link").click()
-    link = tab.get_by_label("Share link").input_value()
-    assert link.startswith(f"{address}?tools=")
+    shared = tab.get_by_label("Share link")
+    expect(shared).to_have_value(re.compile(rf"{address}\?tools=[0-9a-f]{{32}}#yourtools"))
+    link = shared.input_value()
     expect(other.locator("[data-step=try]")).to_have_attribute("data-open", "", timeout=PATIENT)
+    expect(other.locator(".wb-report")).to_contain_text("Nothing of yours: there are no rows")
+    attempt(other, "boil some water")  # by the schemas alone
     other.goto(link)
     other.get_by_role("button", name="Open the shared ones").click()
     expect(other.locator("[data-step=rows] .wb-state")).to_contain_text("Type some")  # never the log
@@ -193,6 +197,5 @@ def taken_home(archive: Path, folder: Path) -> str:
     zipfile.ZipFile(archive).extractall(folder)
     command = [sys.executable, "-m", "router", "route", "--router", "router", "--tools", "tools.json"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, input=QUESTION, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    row = json.loads(done.stdout)
+    row = json.loads(subprocess.check_output(command, input=QUESTION, cwd=folder, env=environment, text=True))
     return f"{row['tool']}({', '.join(f'{slot}={json.dumps(value)}' for slot, value in row['arguments'].items())})"
