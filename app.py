@@ -18,6 +18,7 @@ from pages import api, frame, live
 from pages.door import Door, missing_key
 from pages.journals import Journals
 from pages.services import Limits, Options, Services
+from pages.workbench_projects import Projects
 from router.tools import sentence
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -28,14 +29,14 @@ VISITS_AN_HOUR = 20
 
 def build_page(services: Services) -> gr.Blocks:
     """The whole page on ``services``, ready to launch."""
-    door, journals = Door(services), Journals(services)
+    door, projects, journals = Door(services), Projects(services), Journals(services)
     with gr.Blocks(title="Switchyard", analytics_enabled=False) as page:
         frame.header()
         with gr.Tabs(elem_classes="sy-tabs"):
             with gr.Tab("Race", id="race"):
-                live.build(services, door, journals.note)
-            for label, build in frame.more_tabs(door, journals):
-                with gr.Tab(label, id=label.lower().replace("-", "")):
+                live.build(services, door, projects, journals.note)
+            for label, build in frame.more_tabs(door, projects, journals):
+                with gr.Tab(label, id=frame.tab_id(label)):
                     build(services)
         api.build(services, door)
     return page

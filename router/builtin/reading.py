@@ -13,8 +13,8 @@ from datetime import date
 
 from router.builtin import calendar_reading, clock_reading, search
 from router.builtin.chains import MAX_STEPS, Search, dangling, exact
-from router.builtin.english import bare, composed, cues_in, embeds_fact, halves, points_back, requests
 from router.builtin.conversions import names
+from router.builtin.english import bare, composed, cues_in, embeds_fact, halves, points_back, requests
 from router.builtin.leftovers import CONVERTERS, SENSES, cores, reckons, unread, unused
 from router.builtin.mentions import place_mentions
 from router.builtin.moments import name_days

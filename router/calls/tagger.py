@@ -74,6 +74,11 @@ class CallModel:
         return ToolSet.from_json(list(self.parts.tools))
 
     @property
+    def threshold(self) -> float:
+        """The confidence under which the router's choice of a tool is not sure, whatever the call."""
+        return self.router.threshold
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What its training found wrong with it, a sentence each."""
         return self.router.warnings
