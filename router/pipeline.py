@@ -16,7 +16,7 @@ from dspy import lm15
 
 from router.delegation import LessonContext, Said, lesson_for_event, parse_instruction, parse_reply
 from router.delegation.teacher import Teacher
-from router.handover.desk import Opinion
+from router.handover.desk import REASONS, Opinion
 from router.handover.handover import Handover, one_call
 from router.handover.journal import JournalRow
 from router.lms import MalformedReply, answered, ask, ask_json, capabilities, metered, prompts
@@ -28,13 +28,6 @@ from router.trace import Trace
 from router.types import NON_TOOLS, NONE, SMALLTALK, Decision, Plan, Step, ToolCall, ToolResult
 
 PATH = "router"
-REASONS = {
-    "collecting": "Nothing is learned yet, so the LLM chooses.",
-    "shadow": "The tool is not handed over, so the LLM chooses.",
-    "ask": "The call is in doubt, so the LLM chooses.",
-    "audit": "Drawn into the audit sample: the LLM chooses, and both calls are compared.",
-    "partial": "The tool is proven and its arguments are not: the LLM gives these, seeing one schema.",
-}
 ALWAYS_ABSTAIN = float("inf")
 """The threshold that lets the LLM choose every time; minus infinity never does."""
 

@@ -17,6 +17,7 @@ from pages.live import Live
 from pages.services import Limits
 from pages.trace_view import Session
 from pages.traffic import Traffic
+from pages.workbench_projects import Projects
 from router.handover.gate import GateConfig
 from router.handover.handover import Handover, HandoverConfig
 from router.handover.journal import Journal, JournalRow
@@ -33,7 +34,7 @@ class Page:
     def __init__(self, limits: Limits = Limits(), journal: Path | str = "") -> None:
         self.services = replace(services(limits), journal=str(journal))
         self.journals = Journals(self.services)
-        self.race, self.tab = Live(self.services, Door(self.services), self.journals.note), Traffic(
+        self.race, self.tab = Live(self.services, Door(self.services), Projects(self.services), self.journals.note), Traffic(
             self.services, self.journals
         )
 

@@ -23,6 +23,14 @@ Mode = Literal["collecting", "shadow", "ask", "audit", "partial", "act"]
 """What becomes of a request. On "act" the router calls; else the LLM does: there is no model yet (collecting), the tool
 is not live (shadow), the call is in doubt (ask), or the coin drew it (audit). On "partial" the router names the tool, which
 is proven, and the LLM its arguments."""
+REASONS: dict[Mode, str] = {
+    "collecting": "Nothing is learned yet, so the LLM chooses.",
+    "shadow": "The tool is not handed over, so the LLM chooses.",
+    "ask": "The call is in doubt, so the LLM chooses.",
+    "audit": "Drawn into the audit sample: the LLM chooses, and both calls are compared.",
+    "partial": "The tool is proven and its arguments are not: the LLM gives these, seeing one schema.",
+}
+"""Why the router does not make the call itself, by mode."""
 PROOF: tuple[Mode, ...] = ("collecting", "shadow", "audit")
 """Modes that do not depend on how sure the router was."""
 

@@ -115,7 +115,7 @@ class Handover:
         Whether both agree is told by ``row.agreed`` where somebody knows better than their texts do.
         """
         found = None
-        if row.llm_call is not None and opinion.call is not None and opinion.mode != "partial":
+        if row.llm_call is not None and opinion.call is not None:
             called = Example(row.question, row.llm_call.tool, row.llm_call.arguments)
             found = compare(opinion.row, opinion.call, called)
             found = replace(found, agreed=row.agreed or found.agreed)
@@ -124,7 +124,7 @@ class Handover:
             mode=opinion.mode,
             router_call=opinion.call and ToolCall(str(opinion.tool), dict(opinion.call.read.arguments)),
             confidence=dict(opinion.confidence),
-            agreed=found and dict(found.agreed),
+            agreed=dict(found.agreed) if found and opinion.mode != "partial" else None,
             model=opinion.model,
         )
         number = self.journal.append(row, self.tools)

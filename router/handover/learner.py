@@ -14,6 +14,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ from router.calls.tagger import CallModel
 from router.handover.evidence import greatest_share
 from router.handover.gate import Comparison, Scope, Usual
 from router.network.features import MAX_LETTERS, tokenise
-from router.types import Example
+from router.types import NON_TOOLS, NONE, Example
 
 if TYPE_CHECKING:
     from router.learning.tagging import CallTrainingConfig
@@ -148,7 +149,8 @@ def train_candidate(
 ) -> Candidate:
     """A candidate that has learned from ``lessons``; ``on_progress`` is told how many of how many models are trained.
 
-    Raises ValueError where there are too few of them to train on.
+    Where they are of one tool only, it learns as well what belongs to none (``router.learning.own.world``), which proves
+    nothing. Raises ValueError where there are too few lessons to train on.
     """
     from router.learning.tagging import CallTrainingConfig
 
@@ -157,10 +159,14 @@ def train_candidate(
     parts = _folds(examples, config.folds_for(len(examples)))
     if len(parts) < 2:
         raise ValueError(f"{len(lessons)} lessons; a model and its proof need several of two tools. Add examples.")
-    training = config.training or CallTrainingConfig.of(len(examples))
-    rests = [[example for other in parts if other is not part for example in other] for part in parts]
+    outside = _folds(_outside(examples, len(parts)), len(parts)) or [[] for _ in parts]
+    training = config.training or CallTrainingConfig.of(len(examples) + sum(map(len, outside)))
+    whole_rows = [*examples, *(example for part in outside for example in part)]
     # the candidate itself is calibrated on what it has learned, which is put right below
-    jobs = [(examples, parts[-1], training), *((rest, part, training) for rest, part in zip(rests, parts))]
+    jobs = [Job(whole_rows, parts[-1], outside[-1], training)]
+    for part, beside in zip(parts, outside):
+        rest = [example for i, other in enumerate(parts) if other is not part for example in (*other, *outside[i])]
+        jobs.append(Job(rest, part, beside, training))
     (whole, *fitted) = _trained(jobs, config.workers, on_progress)
     held = [(example, call) for part, one in zip(parts, fitted) for example, call in zip(part, one.calls)]
     strange = sum(one.strange for one in fitted)
@@ -190,19 +196,25 @@ class _Fitted:
     seconds: float
 
 
-Job = tuple[Sequence[Example], Sequence[Example], "CallTrainingConfig"]
-"""What a model learns from, what it is calibrated on and reads then, and how it is trained."""
+@dataclass(frozen=True)
+class Job:
+    """What a model learns from, what it is calibrated on and reads then, what it is calibrated on besides, and how it is
+    trained."""
+
+    examples: Sequence[Example]
+    part: Sequence[Example]
+    outside: Sequence[Example]
+    training: CallTrainingConfig
 
 
 def _fit(job: Job) -> _Fitted:
     from router.learning.tagging import fit_calls
 
     started = time.process_time()
-    examples, part, training = job
-    model = fit_calls(examples, training, validation=part)
+    model = fit_calls(job.examples, job.training, validation=[*job.part, *job.outside])
     words = words_of(model)
-    calls = [read_as_of_then(model, example) for example in part]
-    strange = sum(unseen(words, example.question) for example in part)
+    calls = [read_as_of_then(model, example) for example in job.part]
+    strange = sum(unseen(words, example.question) for example in job.part)
     return _Fitted(model, calls, strange, time.process_time() - started)
 
 
@@ -241,3 +253,15 @@ def _folds(examples: Sequence[Example], count: int) -> list[list[Example]]:
     random.Random(0).shuffle(shuffled)
     shuffled.sort(key=lambda example: example.tool)
     return [part for part in (shuffled[i::count] for i in range(count)) if part]
+
+
+def _outside(examples: Sequence[Example], folds: int) -> list[Example]:
+    """Questions that belong to no tool, where without one fold of ``examples`` fewer than two labels have two rows: a
+    router tells at least two apart."""
+    from router.learning.own import world
+
+    counts = Counter(example.tool for example in examples)
+    enough = [tool for tool, n in counts.items() if n - math.ceil(n / folds) >= 2]
+    if len(enough) >= 2 or not counts.keys() - set(NON_TOOLS):
+        return []
+    return [replace(example, tool=NONE) for example in world(examples)]

@@ -188,6 +188,7 @@ def services(limits: Limits = Limits()) -> Services:
         explain=explain,
         plan=plan_row,
         price=price,
+        on_tools=lambda router, tools: {},
         priced_as=("gpt-4o", "gpt-4o-mini", "gpt-5"),
         limits=limits,
     )
