@@ -96,7 +96,9 @@ def test_the_races_questions_are_noted_promoted_corrected_and_counted_in_bands(t
 
 
 def test_an_own_log_is_pasted_refused_mended_and_played(tab: Page) -> None:
-    rows = [json.dumps({"question": f"light {n}", "tool": ("lamp", "parcel")[n % 2], "arguments": {}}) for n in range(70)]
+    rows = [
+        json.dumps({"question": f"light {n}", "tool": ("lamp", "parcel")[n % 2], "arguments": {}}) for n in range(70)
+    ]
     tab.get_by_role("tab", name="Hand-over").click()
     form = tab.locator(".ho-setup")
     form.get_by_label("Your own log").check()
