@@ -21,7 +21,7 @@ from router.serve.deciding import RouterDecider
 from router.serve.endpoint import Endpoint, ServeConfig
 from router.serve.upstream import Reply
 
-CASES = 25
+CASES = 15
 """Requests of each kind: well formed or not, of each path."""
 FAST = settings(max_examples=CASES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 ANYTHING: dict[str, Any] = {}
