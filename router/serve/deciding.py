@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -54,7 +55,7 @@ class ToolLists:
             known = self._sets.get(key)
         if known is None:
             try:
-                known = ToolSet.from_json(listed)
+                known = ToolSet.from_json(_described(listed))
             except (ValueError, RecursionError):
                 known = Forwarded("a tool that cannot be read")
         with self._lock:
@@ -65,6 +66,20 @@ class ToolLists:
         if isinstance(known, Forwarded):
             raise known
         return known
+
+
+def _described(listed: Any) -> Any:
+    """The tools of a request; one that says nothing of itself, as providers allow, is described by its name."""
+    if not isinstance(listed, list):
+        return listed
+    found = []
+    for one in listed:
+        inner = one.get("function", one) if isinstance(one, Mapping) else None
+        if isinstance(inner, Mapping) and not inner.get("description"):
+            told = {**inner, "description": inner.get("name")}
+            one = {**one, "function": told} if "function" in one else told
+        found.append(one)
+    return found
 
 
 class Decider(Protocol):
