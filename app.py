@@ -16,7 +16,9 @@ import gradio as gr
 
 from pages import api, frame, live
 from pages.door import Door, missing_key
+from pages.journals import Journals
 from pages.services import Limits, Options, Services
+from pages.workbench_projects import Projects
 from router.tools import sentence
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -27,14 +29,14 @@ VISITS_AN_HOUR = 20
 
 def build_page(services: Services) -> gr.Blocks:
     """The whole page on ``services``, ready to launch."""
-    door = Door(services)
+    door, projects, journals = Door(services), Projects(services), Journals(services)
     with gr.Blocks(title="Switchyard", analytics_enabled=False) as page:
         frame.header()
         with gr.Tabs(elem_classes="sy-tabs"):
             with gr.Tab("Race", id="race"):
-                live.build(services, door)
-            for label, build in frame.more_tabs(door):
-                with gr.Tab(label, id=label.lower().replace("-", "")):
+                live.build(services, door, projects, journals.note)
+            for label, build in frame.more_tabs(door, projects, journals):
+                with gr.Tab(label, id=frame.tab_id(label)):
                     build(services)
         api.build(services, door)
     return page
@@ -47,7 +49,12 @@ def flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--lm", default="embedded", help="language model: embedded, FILE.gguf, hf:REPO/FILE.gguf or provider/model"
     )
-    parser.add_argument("--port", type=port, help="port (default: the first free one from 7860)")
+    parser.add_argument(
+        "--port",
+        type=port,
+        default=os.environ.get("PORT"),
+        help="port (default: $PORT, or the first free one from 7860)",
+    )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; 0.0.0.0 in a Space)")
     parser.add_argument(
         "--share", action="store_true", help="also give a public gradio.live address (needs the internet)"
@@ -79,6 +86,10 @@ def flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--router", type=Path, metavar="DIR", help="a router saved by save_pretrained (default: the one that ships)"
     )
+    parser.add_argument(
+        "--journal", metavar="URL", default="", help="file or database where the Race's calls are noted, or an endpoint's "
+        "whose traffic the tab Hand-over shows (default: a file that goes with the page)",
+    )  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -114,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = flags(arguments)
     visit, hour = chosen.demo_limit
     dollars, dollars_an_hour = chosen.demo_budget
-    named = ("lm", "online", "knowledge", "router", "upstream")
+    named = ("lm", "online", "knowledge", "router", "journal", "upstream")
     options = Options(**{name: getattr(chosen, name) for name in named})
     from pages.wiring import load_services
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from pages import assets, connect, evaluate, handover, live, rules
+from pages import assets, connect, evaluate, handover, live, rules, workbench
 from pages.door import Door
+from pages.journals import Journals
 from pages.services import Services
+from pages.workbench_projects import Projects
 
 if TYPE_CHECKING:
     from router.serve.endpoint import Endpoint
@@ -34,14 +36,20 @@ def header() -> None:
     )
 
 
-def more_tabs(door: Door) -> list[tuple[str, Callable[[Services], None]]]:
+def more_tabs(door: Door, projects: Projects, journals: Journals) -> list[tuple[str, Callable[[Services], None]]]:
     """The tabs beside the race, by name."""
     return [
+        ("Your tools", partial(workbench.build, door=door, projects=projects)),
         ("Rules", rules.build),
         ("Evaluate", partial(evaluate.build, door=door)),
-        ("Hand-over", partial(handover.build, door=door)),
+        ("Hand-over", partial(handover.build, door=door, journals=journals)),
         ("Connect", connect.build),
     ]
+
+
+def tab_id(label: str) -> str:
+    """A tab's name in the address: ``handover`` for "Hand-over"."""
+    return "".join(filter(str.isalnum, label.lower()))
 
 
 def launch(page: gr.Blocks, services: Services, host: str, port: int | None, share: bool = False) -> None:

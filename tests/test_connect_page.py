@@ -20,7 +20,7 @@ from router.serve.endpoint import Endpoint
 from router.serve.local import LocalUpstream
 from router.serve.upstream import HttpUpstream
 
-NEEDED = ("router", "tools", "make_lm", "is_local", "ready", "race", "explain", "plan", "price", "priced_as")
+NEEDED = ("router", "tools", "make_lm", "is_local", "ready", "race", "explain", "plan", "price", "priced_as", "on_tools")
 PAGE = Services(**dict.fromkeys(NEEDED), default_lm="embedded")
 
 

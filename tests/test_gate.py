@@ -193,6 +193,31 @@ def test_a_changed_schema_pauses_its_tool_and_no_other() -> None:
     assert gates.gate("call", "lamp").state == "paused"
 
 
+def test_a_further_look_takes_nothing_back_and_lets_the_alarms_go_on() -> None:
+    gates = ready()
+    for one in comparisons(1, 0.0, start=2_000):
+        gates.compare(replace(one, confidence=dict.fromkeys(SCOPES, 1.0)), drawn=True)
+    heard, looks = gates.alarms["call"].raised, gates.looks["call"]
+    gates.judge_again(comparisons(200, 0.9), at=2_001)
+    assert all(live(gates).values()) and gates.looks["call"] == looks + 1
+    assert gates.alarms["call"].raised == heard != (0.0,) * 3
+
+
+def test_a_further_look_proves_what_more_comparisons_show() -> None:
+    gates, few = Gates(), comparisons(60, 1.0)
+    gates.judge(few, at=60)
+    gates.judge_again(few + comparisons(200, 1.0, start=60), at=260)
+    assert all(live(gates).values())
+
+
+def test_what_is_shown_of_more_comparisons_decides_nothing() -> None:
+    gates = Gates(GateConfig(own=1))
+    gates.judge(comparisons(20, 1.0), at=20)
+    seen = gates.shown(comparisons(400, 1.0))
+    assert seen.gate("call", "lamp").proof.seen == 400 and not any(live(seen).values())
+    assert gates.gate("call", "lamp").proof.seen == 20 and gates.looks == seen.looks == {"tool": 0, "call": 0}
+
+
 def test_what_was_proven_before_a_pause_is_void_after_it() -> None:
     gates, old = ready(), comparisons(2_000, 0.99)
     gates.schema_changed("lamp", 2_000)

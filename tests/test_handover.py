@@ -113,6 +113,17 @@ def test_every_lesson_is_read_by_a_model_that_had_not_seen_it(candidate: Candida
     assert 0.8 < share < 1.0
 
 
+def test_several_processes_train_the_same_candidate() -> None:
+    lessons = [Lesson(i, example) for i, example in enumerate(log(60))]
+    done: list[tuple[int, int]] = []
+    alone = train_candidate(lessons, HASTY)
+    found = train_candidate(lessons, replace(HASTY, workers=2), lambda *so_far: done.append(so_far))
+    assert [one.agreed for one in found.comparisons] == [one.agreed for one in alone.comparisons]
+    assert done == [(1, 3), (2, 3), (3, 3)] and found.seconds > 0
+    question = "send a parcel of 12 kg to Ada"
+    assert found.model.call(question).read.arguments == alone.model.call(question).read.arguments
+
+
 def test_what_the_router_left_to_the_llm_out_of_doubt_is_learned_and_no_proof() -> None:
     lessons = [Lesson(i, example, proof=i % 2 == 0) for i, example in enumerate(log(60))]
     found = train_candidate(lessons, HASTY)
@@ -287,7 +298,7 @@ def test_what_the_standing_model_would_have_called_proves_it_without_a_new_one(j
         told(found, "attic")
         judged(found)
         asked += 1
-    assert found.consider("a lamp").mode == "act" and missing < asked < 1.25 * missing + 3
+    assert found.consider("a lamp").mode == "act" and missing < asked < 1.5 * missing + 3
 
 
 def test_a_look_comes_only_when_there_is_enough_more_to_see(journal: Journal, tmp_path: Path) -> None:

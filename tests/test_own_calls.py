@@ -24,8 +24,10 @@ from router.calls.confidence import comparable
 from router.calls.tagger import CallModel, load_router
 from router.learning.log_tools import described
 from router.network import Router
+from router.pipeline import RouterPipeline
 from router.plans import plan
 from router.tools import Tool, ToolSet
+from router.trace import Trace
 from router.types import NON_TOOLS, Example, Plan, Question
 
 pytestmark = pytest.mark.timeout(900)  # the first test trains
@@ -58,6 +60,14 @@ def calls(found: Plan) -> list[tuple[str, dict[str, Any]]]:
 
 def is_right(found: Plan, row: Example) -> bool:
     return comparable(calls(found)) == comparable([(row.tool, dict(row.arguments))])
+
+
+def test_the_pipeline_hands_a_learned_call_to_its_caller() -> None:
+    row = next(row for row in log(400, seed=7) if is_right(plan(row.question, model(), TOOLS), row) and row.arguments)
+    trace = Trace("router", row.question)
+    answer = RouterPipeline(model(), TOOLS)(question=row.question, trace=trace).answer
+    assert json.loads(answer) == {"tool": row.tool, "arguments": dict(row.arguments)}
+    assert trace.events[1].data["threshold"] == model().router.threshold
 
 
 @pytest.mark.parametrize(("held_out", "share"), [(False, 0.55), (True, 0.35)], ids=["wordings of the log", "others"])
@@ -233,6 +243,7 @@ def test_train_says_that_a_log_is_too_small_for_its_target(tmp_path: Path, capsy
     assert told["calls"]["target"] == 0.95 and told["calls"]["sure"] == 0
     warning = next(one for one in told["warnings"] if "No call is sure" in one)
     assert "95%" in warning and "at least 52 held-out calls" in warning and f"warning: {warning}" in captured.err
+    assert warning.endswith(f"--target {told['calls']['provable']}, which is the highest that these prove.")
     assert load_router(folder).tool_set == TOOLS
     assert {row["outcome"] for row in _route(folder, [row.question for row in log(20)], capsys)} <= {
         "abstain",

@@ -37,8 +37,9 @@ KEPT = 5
 FIRST, GROWTH, AFTER_PAUSE = 100, 1.5, 100
 """The learner begins at so many lessons, goes on when they have grown by this factor, and earlier, with so many new ones,
 where something was paused since."""
-LOOK_AGAIN = 1.25
-"""The model that stands is judged again when its comparisons have grown by this factor since the last look."""
+LOOK_AGAIN = GROWTH
+"""The model that stands is judged again when its comparisons have grown by this factor since the last look, which they only
+have where no new model has come by then: each look leaves less of the error to the later ones."""
 WORSE = 0.01
 """The chance under which a candidate that was right less often than the model that stands is not put in its place."""
 JOURNAL_VARIABLE = "SWITCHYARD_JOURNAL"

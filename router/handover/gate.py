@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -151,8 +151,10 @@ class Gates:
     def judge_again(
         self, comparisons: Sequence[Comparison], at: int, ceiling: float = 1.0, usual: Usual = Usual()
     ) -> None:
-        """A further look, when more comparisons of the same model are there; what the alarms have heard goes on."""
-        self._look(comparisons, at, ceiling)
+        """A further look, when more comparisons of the same model are there. What was proven of it stays so, alarms apart,
+        and these go on from what they have heard."""
+        proven = {(scope, tool) for scope in SCOPES for tool, one in self.gates[scope].items() if one.state == "live"}
+        self._look(comparisons, at, ceiling, proven)
         heard = self.alarms
         self._listen(comparisons, usual)
         self.hear_on(heard)
@@ -177,7 +179,13 @@ class Gates:
                     seen.gates[scope][tool] = replace(gate, proof=proof, shared=shared)
         return seen
 
-    def _look(self, comparisons: Sequence[Comparison], at: int, ceiling: float) -> None:
+    def _look(
+        self,
+        comparisons: Sequence[Comparison],
+        at: int,
+        ceiling: float,
+        proven: Collection[tuple[Scope, str]] = (),
+    ) -> None:
         for scope in SCOPES:
             groups = self._groups(scope, comparisons)
             looked = any(self._can_prove(sum(map(len, group.values()))) for _, group in groups)
@@ -185,7 +193,7 @@ class Gates:
             for shared, group in groups:
                 proof = self._found(scope, *_columns(group))
                 proof = replace(proof, proven=looked and proof.proven and self.config.target <= ceiling)
-                for tool in group:
+                for tool in (tool for tool in group if (scope, tool) not in proven):
                     self._settle(scope, tool, proof, shared, at, looked)
             if self.config.target > ceiling:
                 self._refuse(scope, ceiling)
