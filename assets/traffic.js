@@ -177,7 +177,7 @@
     const messages = Switchyard.kept("messages") || [];
     const raced = new Map(state.history.map((race) => [race.id, race.paths]));
     const unit = find("[name=tr-unit]:checked").value;
-    const size = (path) => (unit === "calls" ? path.calls : path.tokens[0] + path.tokens[1]);
+    const size = (path) => (unit === "calls" ? path.calls : path.own[0] + path.own[1]);
     const sums = [0, 0, 0], lines = [[0], [0], [0]];
     let alone = 0, asked = 0;
     for (const { hit, race } of messages) {
@@ -205,7 +205,7 @@
       say.count(sums[1]) + " to calls made by the router, and " + say.count(sums[0]) + " were left to the LLM.";
     text(find(".tr-basis"), figure.summary + " Counted on the router’s path, beside what Tool calling took for the same question" +
       (alone ? "; in " + say.plural(alone, "race") + " that path did not run, so what the router saved there is not known" : "") +
-      "; a phrase counts what its reply had cost when the LLM gave it.");
+      "; a phrase counts what its reply had cost when the LLM gave it." + (unit === "tokens" ? " Tokens are the models’ own counts." : ""));
     Switchyard.draw(plot, figure);
   }
 })();

@@ -1,8 +1,9 @@
 """The journals of the page's own traffic: what the LLM called in the Race, beside what the router would have called.
 
-On a page of one's own there is one journal: that of ``--journal``, else a file that goes with the page. On a public page
-each visit has one, which nobody else sees. A journal of other tools than the page's is an endpoint's: it is shown, and the
-Race is not noted in it. Leaves out what a journal adds up to (``router.handover.account``) and the tab (``traffic.py``).
+On a page of one's own there is one journal: that of ``--journal``, else a file that goes with the page. On a public
+page each visit has one, which nobody else sees. A journal of other tools than the page's is an endpoint's: it is shown,
+and the Race is not noted in it. Leaves out what a journal adds up to (``router.handover.account``) and the tab
+(``traffic.py``).
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ class Journals:
             return self._opened.get(self._key(visit))
 
     def note(self, visit: str, race: Race) -> None:
-        """Write down what the LLM called for a race's question, and what the router would have. A race whose path of tool
-        calling did not end teaches nothing. A fault is logged: the race has ended well."""
+        """Write down what the LLM called for a race's question, and what the router would have. A race whose path of
+        tool calling did not end teaches nothing. A fault is logged: the race has ended well."""
         try:
             run = race.results.get(TEACHER)
             if run is not None and run.error is None:
@@ -134,7 +135,8 @@ class Journals:
         from router.handover.given import Given
         from router.handover.handover import Handover, HandoverConfig
 
-        config = HandoverConfig(models, twice=0.0, learns=False)  # a race asks nothing more, and trains nothing beside it
+        # a race asks nothing more than it must, and nothing trains beside it
+        config = HandoverConfig(models, twice=0.0, learns=False)
         given = Given(self.services.router, self.services.tools)
         return Opened(journal, Handover(journal, self.services.tools, config, given))
 
@@ -149,8 +151,8 @@ def distinct(results: Iterable[ToolResult]) -> list[ToolResult]:
 
 
 def choosing(race: Race, called: bool) -> tuple[Usage, float]:
-    """What the LLM's choice of tools cost in a race, and its seconds: all its calls but the last, which is the answer. None
-    where it ``called`` no tool."""
+    """What the LLM's choice of tools cost in a race, and its seconds: all its calls but the last, which is the answer;
+    nothing where it ``called`` no tool."""
     ended = [e.data for e in race.events[TEACHER] if e.kind == "lm" and e.data["phase"] == "end"]
     chose = ended[:-1] if called else []
     usage = Usage()

@@ -55,7 +55,9 @@ def own_log(data: Mapping[str, Any], folder: Path) -> OwnLog:
             f"learned.{told} Add rows."
         )
     if len(tools := {one.tool for one in examples}) < 2:
-        raise ValueError(f"All rows of the log call {next(iter(tools))!r}; a router chooses between two tools. Add rows.")
+        raise ValueError(
+            f"All rows of the log call {next(iter(tools))!r}; a router chooses between two tools. Add rows."
+        )
     file = folder / "play.jsonl"
     write_examples(examples, file)
     return OwnLog(file, len(examples), _left_out(len(problems), faults))

@@ -105,7 +105,7 @@ def card(run: Sequence[TraceEvent], price: Price, counts: Counts = o200k) -> dic
 
     ``state`` is queued | running | done | error | stopped | not_run; a step's ``start`` is in seconds from the path's
     start; ``seconds`` and ``first_token_s`` leave out what the path ``waited`` for a local model; ``tokens`` are
-    ``[input, output]``, here and in each step, by ``counts``; of the ``counted`` calls the provider did not say them.
+    ``[input, output]``, here and in each step, by ``counts``, and ``own`` by the model itself; of the ``counted`` calls the provider did not say them.
     """
     view: dict[str, Any] = {"state": "queued", "steps": [], "route": None, "answer": "", "message": None}
     usage = Usage()
@@ -139,6 +139,7 @@ def card(run: Sequence[TraceEvent], price: Price, counts: Counts = o200k) -> dic
     return view | {
         "calls": usage.calls,
         "tokens": list(counts(usage)),
+        "own": list(own(usage)),
         "cached": usage.cached_tokens,
         "counted": usage.counted_calls,
         "seconds": own_seconds(run),
@@ -269,7 +270,7 @@ def _inert(cell: Any) -> Any:
 def history_row(race: Race, price: Price, counts: Counts = o200k) -> dict[str, Any]:
     """One line of the history table: the question, and per path its state and figures."""
     cells = {path: card(run, price, counts) for path, run in race.events.items()}
-    keep = ("state", "calls", "tokens", "seconds", "cost")
+    keep = ("state", "calls", "tokens", "own", "seconds", "cost")
     return {"id": race.id, "question": race.question, "paths": {p: {k: c[k] for k in keep} for p, c in cells.items()}}
 
 

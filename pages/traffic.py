@@ -50,9 +50,7 @@ MADE = {
     "partial": "The tool was proven and its arguments were not: the LLM gave these, seeing one schema.",
     "act": "The call was proven, so the router made it, and the LLM was not asked to choose.",
 }
-BOTH = (
-    "The call was proven, so it counts as the router’s. The Race asked the LLM as well: what that cost is what is saved."
-)
+BOTH = "The call was proven, so it counts as the router’s. The Race asked the LLM too: what that cost is what is saved."
 
 
 def build(services: Services, journals: Journals) -> None:
@@ -178,8 +176,8 @@ def find(opened: Opened, data: Mapping[str, Any]) -> tuple[int, JournalRow]:
 
 
 def correction(data: Mapping[str, Any], row: JournalRow, check: Callable[[ToolCall], None]) -> ToolCall:
-    """The call that a person says is right for ``row``: ``data["right"]`` is llm, router, none, or other with ``tool`` and
-    ``arguments`` (JSON), which ``check`` checks. Raises ValueError where it names none."""
+    """The call that a person says is right for ``row``: ``data["right"]`` is llm, router, none, or other with ``tool``
+    and ``arguments`` (JSON), which ``check`` checks. Raises ValueError where it names none."""
     known = {"llm": row.llm_call, "router": row.router_call, "none": ToolCall(NONE, {})}
     right = data.get("right")
     if right in known and known[right] is not None:
@@ -194,7 +192,7 @@ def correction(data: Mapping[str, Any], row: JournalRow, check: Callable[[ToolCa
     except ValueError:
         arguments = None
     if not isinstance(arguments, dict):
-        raise ValueError(f"The arguments are no JSON object: {text[:80]!r}. Write them like {{\"place\": \"Oslo\"}}.")
+        raise ValueError(f'The arguments are no JSON object: {text[:80]!r}. Write them like {{"place": "Oslo"}}.')
     call = ToolCall(str(data.get("tool") or ""), arguments)
     check(call)
     return call
@@ -306,8 +304,10 @@ def explained(found: Any) -> str:
     """A router's explanation in two sentences."""
     words = sorted(found.words, key=lambda one: -abs(one.contribution))[:4]
     told = ", ".join(f"“{one.word}” {'for' if one.contribution > 0 else 'against'} it" for one in words)
-    near = f" The nearest question it has learned from: “{found.nearest[0].question}” ({name_of(found.nearest[0].tool)})."
-    return f"Words for {name_of(found.tool)} rather than {name_of(found.runner_up)}: {told}." + (near if found.nearest else "")
+    said = f"Words for {name_of(found.tool)} rather than {name_of(found.runner_up)}: {told}."
+    for one in found.nearest[:1]:
+        said += f" The nearest question it has learned from: “{one.question}” ({name_of(one.tool)})."
+    return said
 
 
 def said(call: ToolCall | None) -> str:

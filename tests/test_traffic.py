@@ -1,4 +1,4 @@
-"""The page's own traffic, without a browser: what a race leaves in the journal, who sees it, and what a person may change."""
+"""The page's own traffic, without a browser: what a race leaves in the journal, who sees it, what a person may change."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class Page:
     def __init__(self, limits: Limits = Limits(), journal: Path | str = "") -> None:
         self.services = replace(services(limits), journal=str(journal))
         self.journals = Journals(self.services)
-        self.race, self.tab = Live(self.services, Door(self.services), Projects(self.services), self.journals.note), Traffic(
-            self.services, self.journals
+        self.race, self.tab = (
+            Live(self.services, Door(self.services), Projects(self.services), self.journals.note),
+            Traffic(self.services, self.journals),
         )
 
     def ask(self, question: str = PERCENT, visit: str = "a", **settings: Any) -> None:

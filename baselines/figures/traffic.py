@@ -1,5 +1,5 @@
-"""What the Hand-over tab shows of a journal, the page's own or an endpoint's: figures in words, two curves, its tools; and
-the three bands of a session's self-delegation, which the browser fills.
+"""What the Hand-over tab shows of a journal, the page's own or an endpoint's: figures in words and two curves; and the
+three bands of a visit's self-delegation, which the browser fills.
 
 Takes what ``router.handover.account`` counts. Leaves out where the journal is and the text around it.
 """
@@ -107,8 +107,7 @@ def agreement(curve: Sequence[tuple[int, Counts, Counts]], target: float) -> Fig
     band = {"mode": "lines", "type": "scatter", "line": {"width": 0}, "hoverinfo": "skip", "x": seen}
     traces = [
         band | {"name": "low", "y": _rounded(lows), "showlegend": False},
-        band
-        | {"name": "95 % interval", "y": _rounded(highs), "fill": "tonexty", "fillcolor": "rgba(17,154,134,.18)"},
+        band | {"name": "95 % interval", "y": _rounded(highs), "fill": "tonexty", "fillcolor": "rgba(17,154,134,.18)"},
         _line("Target", reach, [target, target], "#8b8f98", dash="dot"),
         _line("Whole calls agreed", seen, shares, COLORS["router"]),
     ]
@@ -118,7 +117,9 @@ def agreement(curve: Sequence[tuple[int, Counts, Counts]], target: float) -> Fig
         summary = f"{percent(shares[-1], 1)} agreed, {between}; the target is {percent(target)}."
     floor = max(0.0, min([target, *lows]) - 0.05)
     return figure(
-        traces, LEGEND | {"xaxis": _seen(reach), "yaxis": axis(range=[floor, 1.02], nticks=6, tickformat=".0%")}, summary
+        traces,
+        LEGEND | {"xaxis": _seen(reach), "yaxis": axis(range=[floor, 1.02], nticks=6, tickformat=".0%")},
+        summary,
     )
 
 

@@ -78,9 +78,10 @@ class Counts:
 
 @dataclass
 class Account:
-    """``total`` and, by requests seen, ``curve``: (seen, the latest until then, all until then). ``saved``: what the handled calls
-    cost when the LLM made them, less what was spent in their place; ``measured`` of them on the very question, the others
-    by the mean of the LLM's calls of the same tool. ``seen``: requests by tool, which is what the LLM called or else the router."""
+    """``total`` and, by requests seen, ``curve``: (seen, the latest until then, all until then). ``saved``: what the
+    handled calls cost when the LLM made them, less what was spent in their place; ``measured`` of them on the very
+    question, the others by the mean of the LLM's calls of the same tool. ``seen``: requests by tool, which is what the
+    LLM called, or else the router."""
 
     total: Counts = field(default_factory=Counts)
     curve: list[tuple[int, Counts, Counts]] = field(default_factory=list)

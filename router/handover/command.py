@@ -84,11 +84,7 @@ def _status(args: argparse.Namespace, journal: Journal) -> None:
     config = background.config_of(state)
     gates = background.gates_of(state, config)
     same, asked = journal.consistency()
-    rows = [
-        _row(scope, tool, gate)
-        for scope in reversed(SCOPES)
-        for tool, gate in sorted(gates.gates[scope].items())
-    ]
+    rows = [_row(scope, tool, gate) for scope in reversed(SCOPES) for tool, gate in sorted(gates.gates[scope].items())]
     if rows:
         cells = [HEADERS, *(tuple(row[name] for name in HEADERS) for row in rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(HEADERS) - 1)]
