@@ -28,8 +28,8 @@ class Verdict:
     """What the router makes of a request: its plan's outcome, the calls of it, and how sure it is of them.
 
     ``reason`` says why there is no whole call, in words that may quote the question. ``acts``: whether the calls may be
-    made, in live mode. ``narrows``: whether the upstream may be shown the tool of the call alone and, once the request is
-    answered, whether it was. ``opinion``: a hand-over's, which its journal wants back.
+    made, in live mode. ``narrows``: whether the upstream may be shown the tool of the call alone and, once the request
+    is answered, whether it was. ``opinion``: a hand-over's, which its journal wants back.
     """
 
     outcome: Outcome

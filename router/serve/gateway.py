@@ -1,7 +1,6 @@
-"""The router inside LiteLLM's gateway, as a custom provider: ``switchyard/openai/gpt-4o-mini`` is ``openai/gpt-4o-mini`` with
-the decision in front. Keys, budgets, fallbacks and replicas are LiteLLM's.
+"""The router inside LiteLLM's gateway, as a custom provider: keys, budgets, fallbacks and replicas are LiteLLM's.
 
-For the asynchronous calls that its proxy makes. Leaves out asking with one tool's schema, which the endpoint does.
+``switchyard/openai/gpt-4o-mini`` is ``openai/gpt-4o-mini`` with the decision in front. For the asynchronous calls that its proxy makes. Leaves out asking with one tool's schema, which the endpoint does.
 """
 
 from __future__ import annotations
