@@ -1,6 +1,7 @@
 """The router inside LiteLLM's gateway, as a custom provider: keys, budgets, fallbacks and replicas are LiteLLM's.
 
-``switchyard/openai/gpt-4o-mini`` is ``openai/gpt-4o-mini`` with the decision in front. For the asynchronous calls that its proxy makes. Leaves out asking with one tool's schema, which the endpoint does.
+``switchyard/openai/gpt-4o-mini`` is ``openai/gpt-4o-mini`` with the decision in front. For the asynchronous calls that its
+proxy makes. Leaves out asking with one tool's schema, which the endpoint does.
 """
 
 from __future__ import annotations
