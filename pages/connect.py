@@ -1,8 +1,8 @@
 """The Connect tab: the base URL for an agent, in the code of four SDKs, and the requests that came, as they come.
 
-On a page of one's own the endpoint is the page's (``router.serve``, at /v1); on a public one the tab says how to start it
-elsewhere. Of a request it shows who acted and what was called, no text and no key. Leaves out the endpoint itself, and the
-drawing (``assets/connect.js``).
+On a page of one's own the endpoint is the page's (``router.serve``, at /v1); on a public one the tab says how to start
+it elsewhere. Of a request it shows who acted and what was called, no text and no key. Leaves out the endpoint itself,
+and the drawing (``assets/connect.js``).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def build(services: Services) -> None:
 
 
 def page_of(services: Services) -> dict[str, Any]:
-    """What the tab says: ``here``, whether this page takes requests; whether a ``local`` model answers them; the code."""
+    """What the tab says: whether this page takes requests (``here``), which ``local`` model answers them; the code."""
     endpoint = services.endpoint
     upstream = getattr(endpoint.upstream, "address", None) if endpoint is not None else None
     local = endpoint is not None and upstream is None

@@ -50,7 +50,7 @@ HOMES = {
     ),
     "dspy": ("router.lms", "router.delegation", "router.pipeline", "router.learning.synthesize", "baselines"),
     "xllamacpp": ("router.lms",),
-    "litellm": ("router.lms",),
+    "litellm": ("router.lms", "router.serve.gateway"),
     "mcp": ("router.tools.mcp", "router.serve.mcp"),
     "docstring_parser": ("router.tools.functions",),
     "sqlalchemy": ("router.handover.journal",),

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from serving import ANTHROPIC, ASKED, KEY, SWITCH, completion, post, seen_by
+from serving import ANTHROPIC, ASKED, KEY, LIGHTS, SWITCH, completion, post, seen_by
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from router.serve.callers import tag
@@ -99,6 +99,18 @@ def test_what_is_the_routers_it_answers(start, upstream, change: dict[str, Any])
     _, url = start()
     assert post(url, ASKED | change).headers["x-switchyard"].startswith("live; confidence")
     assert upstream.bodies == []
+
+
+@pytest.mark.parametrize("form", ["openai", "anthropic"])
+def test_a_tool_that_says_nothing_of_itself_is_known_by_its_name(start, upstream, form: str) -> None:
+    _, url = start()
+    function = {name: value for name, value in LIGHTS["function"].items() if name != "description"}
+    tool = {"name": "lights", "input_schema": function["parameters"]}
+    path, body = {
+        "openai": ("/chat/completions", ASKED | {"tools": [LIGHTS | {"function": function}]}),
+        "anthropic": ("/messages", ANTHROPIC | {"tools": [tool]}),
+    }[form]
+    assert post(url, body, path).headers["x-switchyard"].startswith("live; confidence")
 
 
 def test_a_turn_after_a_tools_result_is_the_upstreams(start, upstream) -> None:

@@ -16,11 +16,14 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 @dataclass(frozen=True)
 class Seen:
-    """One request in a wire format, after its end. ``acted``: who wrote the turn, "router", "upstream", or "partial", the
-    upstream with the router's tool. ``outcome``: what the router made of it, or "forwarded", where it is the upstream's
-    alone. ``router`` and ``upstream`` are the calls of each, as names and arguments; None where nobody listened, or there
-    was no whole reply. ``agreed``: whether both made the same calls, None where one made none. ``tokens``: as the upstream
-    counts them, None where it did not say."""
+    """One request in a wire format, after its end.
+
+    ``acted``: who wrote the turn, "router", "upstream", or "partial", the upstream with the router's tool. ``outcome``:
+    what the router made of it, or "forwarded", where it is the upstream's alone. ``router`` and ``upstream`` are the
+    calls of each, as names and arguments; None where nobody listened, or there was no whole reply. ``agreed``: whether
+    both made the same calls, None where one made none. ``tokens``: as the upstream counts them, None where it did not
+    say.
+    """
 
     at: float
     caller: str

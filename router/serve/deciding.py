@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -27,8 +28,8 @@ class Verdict:
     """What the router makes of a request: its plan's outcome, the calls of it, and how sure it is of them.
 
     ``reason`` says why there is no whole call, in words that may quote the question. ``acts``: whether the calls may be
-    made, in live mode. ``narrows``: whether the upstream may be shown the tool of the call alone and, once the request is
-    answered, whether it was. ``opinion``: a hand-over's, which its journal wants back.
+    made, in live mode. ``narrows``: whether the upstream may be shown the tool of the call alone and, once the request
+    is answered, whether it was. ``opinion``: a hand-over's, which its journal wants back.
     """
 
     outcome: Outcome
@@ -54,7 +55,7 @@ class ToolLists:
             known = self._sets.get(key)
         if known is None:
             try:
-                known = ToolSet.from_json(listed)
+                known = ToolSet.from_json(_described(listed))
             except (ValueError, RecursionError):
                 known = Forwarded("a tool that cannot be read")
         with self._lock:
@@ -65,6 +66,20 @@ class ToolLists:
         if isinstance(known, Forwarded):
             raise known
         return known
+
+
+def _described(listed: Any) -> Any:
+    """The tools of a request; one that says nothing of itself, as providers allow, is described by its name."""
+    if not isinstance(listed, list):
+        return listed
+    found = []
+    for one in listed:
+        inner = one.get("function", one) if isinstance(one, Mapping) else None
+        if isinstance(inner, Mapping) and not inner.get("description"):
+            told = {**inner, "description": inner.get("name")}
+            one = {**one, "function": told} if "function" in one else told
+        found.append(one)
+    return found
 
 
 class Decider(Protocol):

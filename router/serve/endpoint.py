@@ -230,8 +230,8 @@ class _Turn:
         self.endpoint.counts.decided.observe(time.perf_counter() - started)
 
     async def narrow(self, asked: Asked) -> Response | None:
-        """The upstream's reply where it is shown the one tool that the router chose; None where it is to be asked in full:
-        where the router is not sure of one, or the upstream refuses the request or calls nothing."""
+        """The upstream's reply where it is shown the one tool that the router chose. None where it is to be asked in full:
+        the router is not sure of one, or the upstream refuses the request or calls nothing."""
         verdict = self.verdict
         if self.endpoint.config.mode != "live" or verdict is None or not verdict.narrows or len(asked.tools) < 2:
             return None
@@ -246,11 +246,10 @@ class _Turn:
             self.endpoint.fault("narrow")
             return None
         called = said is not None and bool(said.calls)
-        result = (
-            "refused" if reply.status in REFUSED else "error" if reply.status != 200 else "called" if called else "text"
-        )
+        again = reply.status in REFUSED or (reply.status == 200 and not called)
+        result = "called" if called else "text" if reply.status == 200 else "refused" if again else "error"
         self.endpoint.counts.partial.labels(result).inc()
-        if result in ("refused", "text"):
+        if again:
             return None
         self.was_narrowed = True
         if called:
