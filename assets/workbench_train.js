@@ -31,8 +31,8 @@
     if (!ENDED.includes(news.phase)) return;
     run.id = "";
     bench.announce(words(news));
-    if (news.phase === "failed") bench.fault("train", news.message);
     await bench.act("train", "open");
+    if (news.phase === "failed") bench.fault("train", news.message);
   };
 
   const left = (seconds) =>
@@ -326,7 +326,7 @@
       });
       find("train", "[name=stop]").addEventListener("click", (event) => {
         event.target.disabled = true;
-        bench.ask("stop");
+        bench.act("train", "stop");
       });
       const ask = find("try", ".wb-ask");
       ask.addEventListener("submit", (event) => {
@@ -340,6 +340,7 @@
       setInterval(silence, 5000);
     },
     reset() {
+      run.id = "";
       for (const selector of [".wb-tried", ".wb-correct"]) find("try", selector).hidden = true;
       find("take", ".wb-shared").hidden = true;
     },

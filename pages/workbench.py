@@ -23,7 +23,7 @@ from pages.door import Door, visit_of
 from pages.live import why
 from pages.services import ASSETS, Services
 from pages.settings import check_question
-from pages.workbench_projects import ROWS, Project, Projects
+from pages.workbench_projects import ROWS, Gone, Project, Projects
 from pages.workbench_training import FAULT, Trainings
 from pages.workbench_view import read_call, report_view, rows_view, tool_view, training_view
 from router.calls.tagger import CallModel
@@ -99,6 +99,8 @@ class Workbench:
         data = json.loads((event._data or {}).get("text") or "{}")
         try:
             answer = self._answer(data)
+        except Gone as fault:
+            answer = {"fault": str(fault), "gone": True}
         except (ValueError, OSError, ImportError) as fault:
             answer = {"fault": sentence(fault)}
         except Exception:

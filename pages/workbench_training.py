@@ -106,6 +106,8 @@ class Training:
                 self._tell(**last, points=[*self.told["points"], point])
         self._process.wait()
         watchdog.cancel()
+        if last.get("phase") not in ENDED and self._stop.is_set():
+            return self._tell(phase="stopped", message="It was stopped before anything was learned.")
         if last.get("phase") not in ENDED:
             raise RuntimeError(f"The training's process ended with status {self._process.returncode} and no result.")
         if last["phase"] != "failed":

@@ -58,6 +58,10 @@ def rows_view(project: Project, data: Mapping[str, Any]) -> dict[str, Any]:
         notes[b].append(f"Nearly the same as row {a + 1}.")
     for i, fault in found.misfits:
         notes[i].append(fault)
+    if found.strangers:
+        for i, row in enumerate(rows):
+            if row.tool in found.strangers:
+                notes[i].append(f"No tool of the list is called {row.tool!r}.")
     wanted, tool = str(data.get("text") or "").casefold(), data.get("tool")
     chosen = [
         i

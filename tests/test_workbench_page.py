@@ -122,7 +122,8 @@ def test_a_log_says_which_lines_were_bad_and_repeats_are_found(tab: Tab) -> None
     assert answer["added"] == 3 and [one["line"] for one in answer["problems"]] == [2]
     assert answer["project"]["strangers"] == {"kettle": 1}
     assert answer["project"]["counts"]["contradictions"] >= 1
-    assert len(tab.do("rows", id, odd=True)["rows"]["shown"]) >= 2
+    odd = tab.do("rows", id, odd=True)["rows"]["shown"]
+    assert odd[0]["notes"][-1] == "No tool of the list is called 'kettle'." and len(odd) == 3
     assert tab.do("rows", id, tool="kettle")["rows"]["of"] == 1
 
 
@@ -176,6 +177,16 @@ def test_a_training_that_breaks_off_says_so_and_can_be_started_again(tmp_path: P
     for _ in range(2):
         tab.do("train", id, target=0.9)
         assert "fault in this program" in list(tab.followed(id))[-1]["message"]
+
+
+def test_what_was_deleted_is_gone_and_its_training_ends(tmp_path: Path) -> None:
+    tab = Tab(tmp_path, program=PROGRAM % (60, "done"))
+    id = tab.given()
+    tab.do("train", id, target=0.9)
+    training = tab.trainings.of(tab.projects.open(id))
+    tab.do("forget", id)
+    assert list(training.follow())[-1]["phase"] == "stopped" and list((tmp_path / "own").iterdir()) == []
+    assert tab.do("open", id)["gone"]
 
 
 def test_what_needs_a_router_says_that_none_is_trained(tab: Tab) -> None:
