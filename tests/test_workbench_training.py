@@ -22,11 +22,12 @@ from router.learning.log_tools import described
 from router.learning.own import CallAims
 from router.learning.tagging import CallProgress, JudgedCalls, fit_and_judge
 from router.plans import plan
-from router.tools import ToolSet
+from router.tools import Tool, ToolSet
 from router.types import NON_TOOLS, Example
 from router.workbench import folder as files
 from router.workbench.__main__ import main
 from router.workbench.pack import compare, pack
+from router.workbench.report import report_of_schemas
 
 ROWS = log(200)
 TOOLS = ToolSet(replace(tool, description=f"A {tool.name}.") for tool in described(ROWS, NON_TOOLS).values())
@@ -225,3 +226,11 @@ def test_compares_two_routers_row_by_row_where_they_differ() -> None:
     b = {"rows": [row("SAME ", "lamp", True, room=" Hall"), row("other", "invite", False), row("new", "lamp", True)]}
     (found,) = compare(a, b)
     assert (found["question"], found["a"]["read"]["tool"], found["b"]["read"]["tool"]) == ("other", "lamp", "invite")
+
+
+def test_without_rows_it_says_which_tools_are_easily_mistaken() -> None:
+    schema = {"type": "object", "properties": {}}
+    named = {"create_ticket": "Create a support ticket.", "close_ticket": "Close a support ticket.", "label": "Prints."}
+    tools = ToolSet(Tool(name, about, schema) for name, about in named.items())
+    alike, taken = report_of_schemas(tools, ("label",))["warnings"]
+    assert "create_ticket and close_ticket" in alike and "learned: label." in taken

@@ -312,21 +312,25 @@ def train_network(
     log = CallLog.read(examples)
     vocabulary = Vocabulary.build(example.question for example in examples)
     network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.members, config.layers)
-    _optimise(network, log, config, on_progress)
-    return network, _parts(network, log)
-
-
-def _parts(network: CallNetwork, log: CallLog) -> CallParts:
-    """What a ``CallModel`` needs of ``network`` besides its router."""
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
     asked_on = log.asked_on.isoformat()
-    parts = CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on, words=log.spoken)
-    return parts.of(log.known)
+
+    def parts() -> CallParts:
+        made = CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on, words=log.spoken)
+        return made.of(log.known)
+
+    _optimise(network, log, config, on_progress, lambda: CallModel(network.base.fold(), parts()))
+    return network, parts()
 
 
 def _optimise(
-    network: CallNetwork, log: CallLog, config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
+    network: CallNetwork,
+    log: CallLog,
+    config: CallTrainingConfig,
+    on_progress: Callable[[CallProgress], None],
+    trained: Callable[[], CallModel],
 ) -> None:
+    """Train ``network`` on ``log``. ``trained`` gives the model that it is so far."""
     batches = Batches(log, config.drawing, config.seed)
     n_tools = len(network.base.labels)
     targets = torch.from_numpy(smoothed(log.tools, n_tools, config.label_smoothing))
@@ -334,10 +338,6 @@ def _optimise(
     steps = max(config.least_steps, -(-config.epochs * len(log.rows) // batches.size))
     descent = Descent(network, network.base.tables, config, steps)
     report, total, started = max(1, steps // REPORTS), 0.0, time.perf_counter()
-
-    def trained() -> CallModel:
-        return CallModel(network.base.fold(), _parts(network, log))
-
     network.train()
     for step, (chosen, drawn) in zip(range(steps), batches):
         batch, tags, known = batches.read(chosen, drawn, network.base)

@@ -5,6 +5,7 @@ Leaves out the forms that a log may have (``router.learning.logs``), and trainin
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -104,16 +105,40 @@ def call_key(row: Example) -> str:
     return json.dumps([row.tool, {} if row.tool in NON_TOOLS else arguments], sort_keys=True, default=str)
 
 
+class _Asked:
+    """The rows that ask one question, and what they call: which of them a further row contradicts is looked up, however
+    many they are."""
+
+    def __init__(self) -> None:
+        self._tools: dict[str, int] = {}
+        self._calls: dict[tuple[str, str | None], dict[str, int]] = defaultdict(dict)  # by tool and day, and by tool
+
+    def add(self, i: int, row: Example) -> None:
+        self._tools.setdefault(row.tool, i)
+        if row.arguments is not None:
+            for day in {row.at[:10], None}:
+                self._calls[row.tool, day].setdefault(call_key(row), i)
+
+    def contradicted(self, row: Example) -> int | None:
+        """The first row that calls another tool than ``row``, or, unless both say that they were asked on different
+        days, the same tool with other arguments: on another day the same words may mean other values."""
+        other = next((i for tool, i in self._tools.items() if tool != row.tool), None)
+        if other is not None or row.arguments is None:
+            return other
+        days = (row.at[:10], "") if row.at else (None,)
+        called = (item for day in days for item in itertools.islice(self._calls[row.tool, day].items(), 2))
+        return next((i for call, i in called if call != call_key(row)), None)
+
+
 def contradictions(rows: Sequence[Example]) -> list[tuple[int, int]]:
-    """(an earlier row, a later one) that ask the same and call something else: another tool, or, on the same day, the
-    same with other arguments. Of rows that agree the first stands for all."""
-    asked: dict[str, list[int]] = defaultdict(list)
+    """(an earlier row, a later one) that ask the same and call something else; of a row's earlier ones the first."""
+    asked: dict[str, _Asked] = defaultdict(_Asked)
     found = []
     for i, row in enumerate(rows):
         before = asked[question_key(row.question)]
-        if all(call_key(rows[j]) != call_key(row) or rows[j].at[:10] != row.at[:10] for j in before):
-            found += [(j, i) for j in before if _contradict(rows[j], row)]
-            before.append(i)
+        if (j := before.contradicted(row)) is not None:
+            found.append((j, i))
+        before.add(i, row)
     return found
 
 
@@ -122,43 +147,38 @@ def settled(rows: Sequence[Example], tools: ToolSet) -> list[Example]:
     without arguments that do not fit the tool's schema, so that the row teaches the tool alone; and with no arguments
     where the tool has none and the row does not say."""
     kept: list[Example] = []
-    later: dict[str, list[Example]] = defaultdict(list)
-    for row in reversed(rows):
-        after = later[question_key(row.question)]
-        if any(_contradict(row, other) for other in after):
+    asked: dict[str, _Asked] = defaultdict(_Asked)
+    for i, row in enumerate(reversed(rows)):
+        later = asked[question_key(row.question)]
+        if later.contradicted(row) is not None:
             continue
-        after.append(row)
+        later.add(i, row)
         if row.tool in tools and row.arguments is None and not tools[row.tool].slots:
             row = replace(row, arguments={})
         kept.append(replace(row, arguments=None) if misfit(row, tools) else row)
     return kept[::-1]
 
 
-def _contradict(a: Example, b: Example) -> bool:
-    if a.tool != b.tool:
-        return True
-    said = a.arguments is not None and b.arguments is not None
-    return said and a.at[:10] == b.at[:10] and call_key(a) != call_key(b)
-
-
 def near_duplicates(rows: Sequence[Example]) -> list[tuple[int, int]]:
     """(an earlier row, a later one) that make one call of the same words in whatever order, or of LEAST_WORDS and more
     but for one that was added, left out or replaced. Rows that do not say their arguments are compared by all words."""
-    first: dict[tuple[str, ...], int] = {}
+    first: dict[tuple[str, str | int], int] = {}
     found = []
     for i, row in enumerate(rows):
-        call, words = call_key(row), question_key(row.question).split()
-        if row.arguments is not None or row.tool in NON_TOOLS:
-            words.sort()
-            less = len(words) if len(words) >= LEAST_WORDS else 0
-            keys = {(call, *words), *((call, *words[:k], *words[k + 1 :]) for k in range(less))}
-        else:
-            keys = {(call, *words)}
-        if near := [first[key] for key in keys if key in first]:
+        call, question = call_key(row), question_key(row.question)
+        keys = _near(question.split()) if row.arguments is not None or row.tool in NON_TOOLS else {question}
+        if near := [first[call, key] for key in keys if (call, key) in first]:
             found.append((min(near), i))
         for key in keys:
-            first.setdefault(key, i)
+            first.setdefault((call, key), i)
     return found
+
+
+def _near(words: Sequence[str]) -> set[int]:
+    """Numbers of which two questions share one where they are near: the sum of the words' hashes, whatever their order,
+    and that without each of them."""
+    total = sum(map(hash, words))
+    return {total, *(total - hash(word) for word in words if len(words) >= LEAST_WORDS)}
 
 
 def _coverage(tools: ToolSet, name: str, rows: Sequence[Example]) -> dict[str, Coverage]:

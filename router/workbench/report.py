@@ -6,7 +6,7 @@ JSON values alone, so that a page, a file and a comparison have the same. Leaves
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,10 +60,10 @@ def report(found: JudgedCalls, rows: Sequence[Example], tools: ToolSet) -> dict[
     }
 
 
-def report_of_schemas(tools: ToolSet) -> dict[str, Any]:
-    """What is known of tools of which there is no row: nothing that was measured on them. The keys are ``report``'s."""
+def report_of_schemas(tools: ToolSet, known: Collection[str]) -> dict[str, Any]:
+    """What is known of tools of which there is no row: nothing that was measured on them. The keys are ``report``'s.
+    ``known``: the labels that the router has learned, for other tools than these."""
     chosen = CALIBRATION.chosen_on
-    pairs = [f"{a} and {b}" for a, b in alike(tools)[:MOST_QUESTIONS]]
     return {
         "kind": "schemas",
         "measured_on": (
@@ -73,7 +73,7 @@ def report_of_schemas(tools: ToolSet) -> dict[str, Any]:
             "model fills the arguments, seeing one schema instead of all, or the best five where no tool is sure."
         ),
         "stopped": None,
-        "warnings": [f"Alike by name and description, so easily confused: {', '.join(pairs)}."] if pairs else [],
+        "warnings": list(_schema_warnings(tools, known)),
         "tools": _per_tool([], [], tools),
         "confusion": {"labels": list(tools), "counts": [[0] * len(tools) for _ in tools], "questions": {}},
         "outside": {"rows": 0, "taken": 0, "called": 0, "questions": []},
@@ -82,6 +82,16 @@ def report_of_schemas(tools: ToolSet) -> dict[str, Any]:
         "curve": [],
         "rows": [],
     }
+
+
+def _schema_warnings(tools: ToolSet, known: Collection[str]) -> Iterator[str]:
+    if pairs := [f"{a} and {b}" for a, b in alike(tools)[:MOST_QUESTIONS]]:
+        yield f"Alike by name and description, so easily confused: {', '.join(pairs)}."
+    if named := [name for name in tools if name in known]:
+        yield (
+            f"Named as tools that the router has learned: {', '.join(named)}. It takes questions for those to be for "
+            "yours, and may make their calls. Give rows, or other names."
+        )
 
 
 def without_rows(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,8 @@ def train(folder: Path, watch: Watch, target: float = 0.97, learn: Learn = learn
         found = learn(kept, tools, CallAims(target), watch.step)
         router, about = found.model, report(found, kept, tools)
     else:
-        router, about = Router.from_pretrained(), report_of_schemas(tools)
+        router = Router.from_pretrained()
+        about = report_of_schemas(tools, router.labels)
     size = files.save(router, folder)
     about |= {"target": target, "contradicted": len(rows) - len(kept), "seconds": watch.spent, "bytes": size}
     files.save_report(about, folder)
