@@ -153,6 +153,7 @@
     const result = state.gate.learnLesson(message.lesson, { typed: message.question, previousTurn: before });
     if (message.lesson) state.lessons.set(message.race, result);
     if (message.keep) Switchyard.remember(message.keep);
+    Switchyard.counted({ race: message.race });
     pill();
   }
 
@@ -262,6 +263,7 @@
     const rule = found.rule || {};
     const spent = found.microseconds < 1000 ? "< 1 ms" : (found.microseconds / 1000).toFixed(1) + " ms";
     const saved = rule.usage ? (rule.usage.input_tokens || 0) + (rule.usage.output_tokens || 0) : 0;
+    Switchyard.counted({ hit: saved });
     const facts = ["answered in your browser", "0 requests", spent];
     if (saved) facts.push("saved " + say.count(saved) + " tokens");
     const note = h("p", { class: "note", role: "status" });

@@ -6,9 +6,11 @@ from another host.
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
@@ -64,6 +66,11 @@ def mailbox(hear: str, tab: str) -> gr.HTML:
         apply_default_css=False,
         elem_classes="sy-mailbox",
     )
+
+
+def message(phase: str, **more: Any) -> dict[str, Any]:
+    """One message to the page; stamped, because a component does not show the same value twice."""
+    return {"phase": phase, "at": time.time(), **more}
 
 
 def style() -> str:

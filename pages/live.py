@@ -34,13 +34,15 @@ DRAWS_PER_SECOND = 3
 STILL_S = 0.5
 """Seconds between two yields while nothing happens: the running bar of the timeline grows."""
 KEPT_RACES = 300
+Note = Callable[[str, Race], None]
+"""Takes a visit and a race of it that has ended."""
 RACES_AT_ONCE = 4
 MOST_WAITING = 200
 """Races at a time, those that run among them."""
 
 
-def build(services: Services, door: Door, projects: Projects) -> None:
-    """The tab's components and events. Call it inside a ``gr.Blocks``."""
+def build(services: Services, door: Door, projects: Projects, note: Note) -> None:
+    """The tab's components and events; each race that has ended goes to ``note``. Call it inside a ``gr.Blocks``."""
     session = gr.State(Session())
     page = {
         "lm": services.default_lm,
@@ -68,7 +70,7 @@ def build(services: Services, door: Door, projects: Projects) -> None:
         apply_default_css=False,
         elem_classes="sy-board",
     )
-    live = Live(services, door, projects)
+    live = Live(services, door, projects, note)
     # "multiple": an event is never dropped because the one before has not quite ended; the page asks one at a time.
     quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
     composer.send(live.send, session, view, concurrency_limit=None, **quiet)  # they wait in a line of their own
@@ -94,10 +96,13 @@ class Entry:
 class Live:
     """The tab's events, as Gradio calls them: with the visitor's session and what the browser sent."""
 
-    def __init__(self, services: Services, door: Door, projects: Projects) -> None:
+    def __init__(
+        self, services: Services, door: Door, projects: Projects, note: Note = lambda visit, race: None
+    ) -> None:
         self.services = services
         self.door = door
         self.projects = projects
+        self.note = note
         self.turns = Turns(MOST_WAITING, "questions", RACES_AT_ONCE)
         self.stops: dict[str, threading.Event] = {}
 
@@ -159,6 +164,8 @@ class Live:
         events = entry.services.race(question, entry.lm, options)
         events = self.door.charged(events, visit_of(entry.data), settings.key)
         yield from follow(entry.services, settings, session, race, events)
+        if entry.services is self.services:  # of other tools, the page's router has nothing to learn
+            self.note(visit_of(entry.data), race)
         last = board.finished(session, race, entry.services, settings)
         yield last | {"keep": json.dumps(export_json([race])["races"][0], ensure_ascii=False)}
 

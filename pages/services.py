@@ -18,6 +18,7 @@ from router.types import TraceEvent, Usage
 if TYPE_CHECKING:
     from router.network import Router
     from router.plans import Decides
+    from router.serve.endpoint import Endpoint
 
 PRICED_AS = (
     "gpt-4o",
@@ -97,6 +98,8 @@ class Services:
     train       the command that trains a router for them, given a project's folder, --target and maybe --seconds
     stream      the requests that the Hand-over tab plays, a JSONL file
     watch       the command that plays them and tells what becomes of them, given the file, --target and --pace
+    journal     file or database of the page's own traffic, or of an endpoint's; "" for a file that goes with the page
+    endpoint    takes agents' requests at /v1 of this page; None on public pages, and where it has no upstream
     price       (usage, model, cached) -> dollars for the o200k counts of ``usage``, None where no price is known
     """
 
@@ -113,19 +116,24 @@ class Services:
     priced_as: tuple[str, ...]
     on_tools: Callable[[Decides, Mapping[str, Tool]], dict[str, Any]]
     limits: Limits = Limits()
+    endpoint: Endpoint | None = None
     online: bool = False
     model_note: tuple[str, str] = ("The embedded model is a 135M stand-in.", STAND_IN)
     projects: Path | None = None
     train: tuple[str, ...] = (sys.executable, "-m", "router.workbench")
     stream: Path = ASSETS / "stream.jsonl"
     watch: tuple[str, ...] = (sys.executable, "-m", "router.handover.watch")
+    journal: str = ""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line chose. ``knowledge`` and ``router`` None are the ones that ship."""
+    """What the command line chose. ``knowledge`` and ``router`` None are the ones that ship; ``journal`` "" goes with the
+    page. ``upstream``: base URL of the LLM behind the page's endpoint, None for the model itself where it runs here."""
 
     lm: str = "embedded"
     online: bool = False
     knowledge: Path | None = None
     router: Path | None = None
+    journal: str = ""
+    upstream: str | None = None

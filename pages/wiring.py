@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pages.services import PRICED_AS, STAND_IN, Limits, Options, RaceOptions, Services
 from router.builtin import ToolConfig, default_tools
@@ -18,6 +21,9 @@ from router.lms.specs import check_spec, runs_here
 from router.network import DEFAULT_ROUTER, Router
 from router.tools import Tool
 from router.types import TraceEvent, Usage
+
+if TYPE_CHECKING:
+    from router.serve.endpoint import Endpoint
 
 
 def load_services(options: Options, limits: Limits = Limits()) -> Services:
@@ -37,8 +43,10 @@ def load_services(options: Options, limits: Limits = Limits()) -> Services:
         price=price,
         priced_as=tuple(model for model in PRICED_AS if price(Usage(1, 1, 1, 0, 1, 1), model) is not None),
         limits=limits,
+        endpoint=None if limits.public else endpoint(options),
         online=options.online,
         model_note=model_note(options.lm),
+        journal=options.journal,
     )
 
 
@@ -76,6 +84,25 @@ def model_note(spec: str, adapter: Path = ADAPTER) -> tuple[str, str]:
     trained = "It has an adapter trained for these tools on synthetic traces"
     right = f"; on questions kept back from training it gets {', '.join(shares)} right." if shares else "."
     return "The embedded model, SmolLM2-135M, is a stand-in.", f"{trained}{right} {STAND_IN}"
+
+
+def endpoint(options: Options) -> Endpoint | None:
+    """What takes agents' requests on this page: in shadow, with a journal that ends with the process; None where there is
+    no upstream. Raises ValueError where the upstream is no base URL."""
+    from router.serve.endpoint import Endpoint
+    from router.serve.handing import HandingConfig, HandoverDecider
+    from router.serve.local import LocalUpstream
+    from router.serve.upstream import HttpUpstream
+
+    if options.upstream is not None:
+        upstream = HttpUpstream(options.upstream)
+    elif options.lm.startswith("embedded") or options.lm.endswith(".gguf"):
+        upstream = LocalUpstream(options.lm, partial(make_lm, options.lm, None))
+    else:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="switchyard-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Endpoint(upstream, HandoverDecider(HandingConfig(str(folder / "calls.db"), folder / "models", shared=True)))
 
 
 def make_lm(spec: str, api_key: str | None) -> Any:

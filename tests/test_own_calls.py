@@ -243,6 +243,7 @@ def test_train_says_that_a_log_is_too_small_for_its_target(tmp_path: Path, capsy
     assert told["calls"]["target"] == 0.95 and told["calls"]["sure"] == 0
     warning = next(one for one in told["warnings"] if "No call is sure" in one)
     assert "95%" in warning and "at least 52 held-out calls" in warning and f"warning: {warning}" in captured.err
+    assert warning.endswith(f"--target {told['calls']['provable']}, which is the highest that these prove.")
     assert load_router(folder).tool_set == TOOLS
     assert {row["outcome"] for row in _route(folder, [row.question for row in log(20)], capsys)} <= {
         "abstain",

@@ -13,11 +13,13 @@ from call_log import SMALL, log, small_model
 
 from router.bench import calls as bench
 from router.bench.command import main
-from router.calls.confidence import choose_call_threshold, fit_call_confidence, is_right
+from router.calls.classes import class_phrases, cues_of
+from router.calls.confidence import choose_call_threshold, fit_call_confidence, is_right, provable_target
 from router.calls.read import LearnedCall, Read
-from router.calls.tagger import CallModel, class_phrases, class_ranges, class_said
-from router.calls.values import Form
+from router.calls.slots import Slot
+from router.calls.tagger import CallModel
 from router.learning.call_log import CallLog
+from router.learning.classes import fit_classes
 from router.learning.tagger import Batch, log_partition, path_score
 from router.learning.tagging import (
     CallProgress,
@@ -92,18 +94,15 @@ def test_rows_without_known_arguments_teach_the_tool_alone() -> None:
 
 def test_numpy_says_what_torch_says() -> None:
     network, parts = train_network(log(300), SMALL)
-    heads = {tool: tuple(replace(slot, form=Form(())) if slot.kind == "class" else slot for slot in own)
-             for tool, own in parts.slots.items()}  # fmt: skip
-    model = CallModel(network.base.fold(precision="float32"), replace(parts, slots=heads))
+    spans = {tool: tuple(slot for slot in own if slot.kind == "span") for tool, own in parts.slots.items()}
+    model = CallModel(network.base.fold(precision="float32"), replace(parts, slots=spans, classes={}))
     for example in (e for e in log(300, seed=4) if parts.slots[e.tool]):
         words, places = tokens(example.question)
         bits = model.gazetteer.bits(len(words), model.gazetteer.matches(words))
         tool = torch.tensor([network.base.labels.index(example.tool)])
-        said = torch.from_numpy(class_said(class_phrases(parts.slots, example.tool), words, len(network.class_bias)))
         batch = Batch(
             [network.base.encode_words(words)],
             torch.from_numpy(bits)[None],
-            said[None],
             torch.tensor([len(words)]),
             tool,
         )
@@ -113,9 +112,6 @@ def test_numpy_says_what_torch_says() -> None:
         read = model.read(example.question, example.tool)
         with torch.no_grad():
             log_p = -float(network.path_loss(scores.tags.mean(0), _tags(read, places, parts.span_slots), batch.mask)[0])
-        for owner, _, start, end in class_ranges(parts.slots):
-            if owner == example.tool:
-                log_p += float(torch.log_softmax(scores.classes[0, start:end], 0).max())
         assert np.exp(log_p) == pytest.approx(read.posterior, abs=1e-3)
 
 
@@ -193,10 +189,36 @@ def test_rows_in_the_same_words_are_held_out_together() -> None:
     assert said == ["send a parcel of <weight> kg to <to>"] * 3 + ["post <weight> kg to <to>"]
 
 
-def test_a_class_whose_value_the_question_says_is_told() -> None:
-    phrases = {"high": 1, "very low": 2, "2": 4}
-    assert class_said(phrases, "very low or not".split(), 5).tolist() == [0, 0, 1, 0, 0]
-    assert class_said(phrases, "highly 2 4".split(), 5).tolist() == [0, 0, 0, 0, 1]
+def test_a_class_is_told_by_words_that_are_no_values_and_by_its_own() -> None:
+    slots = (Slot("speed", "class", ("high", "very_low", 2, True)), Slot("to", "span"))
+    assert class_phrases(slots) == {" high": (1,), " very low": (2,), " 2": (3,), " speed": (4,)}
+    assert cues_of("very low or highly".split(), (2,), class_phrases(slots)) == {
+        "very", "low", "highly", " very low", " high",
+    }  # fmt: skip
+    rows = [Example(f"{word} a ticket, {title}", "ticket", {"title": title, "rank": rank})
+            for word, rank in {"open": "normal", "rush": "high"}.items()
+            for title in ("rush hour", "the open door", "no light", "a leak", "noise")] * 2  # fmt: skip
+    log = CallLog.read(rows)
+    told = fit_classes(log)["ticket"]
+    for cues, rank in (({"open", "a"}, "normal"), ({"rush", "a"}, "high")):
+        ((slot, value, chance),) = told.choose(log.slots["ticket"], cues)
+        assert (slot.name, value) == ("rank", rank) and -0.2 < chance < 0
+
+
+def test_classes_that_no_words_tell_are_as_likely_as_they_are_frequent() -> None:
+    rows = [Example(town, "go", {"to": town, "by": by})
+            for town in ("Rome", "Oslo", "Bonn", "Lima") for by in ("bus", "bus", "bus", "car")]  # fmt: skip
+    log = CallLog.read(rows * 2)
+    ((slot, value, chance),) = fit_classes(log)["go"].choose(log.slots["go"], {"fast"})
+    assert (slot.name, value) == ("by", "bus") and np.exp(chance) == pytest.approx(0.75, abs=0.03)
+
+
+def test_the_highest_target_that_held_out_calls_prove_is_named() -> None:
+    scores = np.linspace(1, 0.5, 60)
+    right = np.arange(60) != 40
+    assert provable_target(scores, right) == 0.93  # forty right ones: wilson's lower bound is 0.937
+    assert choose_call_threshold(scores, right, 0.93) < 2 <= choose_call_threshold(scores, right, 0.94)
+    assert provable_target(np.zeros(0), np.zeros(0, bool)) == 0 == provable_target(np.ones(1), np.zeros(1, bool))
 
 
 def test_values_that_the_log_has_not_shown_make_a_call_less_sure() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typed_log import SHOPS, WRITTEN, typed_log, typed_model
 
+from router.calls.alignment import is_amid
 from router.calls.confidence import is_right
 from router.calls.moments import FUTURE, PAST, duration
 from router.calls.numbers import number
@@ -215,6 +216,18 @@ class TestForms:
                 for name in ("day", "time")}  # fmt: skip
         assert said["time"] == {"7 pm"}
         assert {text.removeprefix("on ") for text in said["day"]} == {"tomorrow", "december 6 2026", "in 3 days"}
+
+    def test_a_number_of_another_slot_is_no_part_of_a_date(self) -> None:
+        days = {"29 october": "2026-10-29", "today": "2026-11-28", "november 2": "2026-11-02"}
+        rows = [(f"{said} {minutes} minutes", {"day": day, "minutes": minutes})
+                for said, day in days.items() for minutes in (15, 20, 90)]  # fmt: skip
+        read = [read_row(Example(text, "t", arguments, at=NOW.isoformat())) for text, arguments in rows]
+        (day, minutes) = learn_slots(read)["t"]
+        assert day.form.kind == "date" and minutes.form.kind == "number"
+        found = placed(read[0], (day, minutes))
+        (place,) = found.places["day"]
+        assert found.text.of(*place) == "29 october"
+        assert is_amid(found.text, place, day.form) and not is_amid(found.text_for("day"), place, day.form)
 
     def test_a_number_in_a_longer_one_is_not_found(self) -> None:
         slot = self.slot([("take twenty five", 5), ("take 15", 5), ("take 5k", 5)] * 3)

@@ -10,7 +10,7 @@ import itertools
 import json
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -41,16 +41,22 @@ TRIED = 20
 
 @dataclass(frozen=True)
 class Text:
-    """A question with its words. ``places``: where each stands in ``text``; ``now``: when it was asked."""
+    """A question with its words. ``places``: where each stands in ``text``; ``now``: when it was asked; ``taken``: words
+    that say other slots' values, by number."""
 
     text: str
     words: tuple[str, ...]
     places: tuple[tuple[int, int], ...]
     now: datetime = SOMEDAY
+    taken: frozenset[int] = frozenset()
 
     def of(self, start: int, end: int) -> str:
         """The text of words ``start`` to ``end``."""
         return self.text[self.places[start][0] : self.places[end - 1][1]]
+
+    def beside(self, others: Iterable[Place]) -> Text:
+        """The text with ``others``, the places of other slots' values, taken."""
+        return replace(self, taken=frozenset(i for place in others for i in range(*place)))
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,12 @@ def learn_case(said: Sequence[tuple[str, str]], least: float) -> Form:
 
 def origins(text: Text, value: Any, form: Form) -> list[Place]:
     """Where ``text`` says ``value``: words that ``form`` turns into it and that are not part of words which say
-    another value. The likelier first: the shortest that say no less than the longest."""
+    another value. The likelier first: the shortest that say no less than the longest. Where there are none, words that
+    are part of such only with a word that is taken: "29 October" of "29 October 15 minutes"."""
+    return _origins(replace(text, taken=frozenset()), value, form) or (_origins(text, value, form) if text.taken else [])
+
+
+def _origins(text: Text, value: Any, form: Form) -> list[Place]:
     places = itertools.chain(*(spans(text, reader) for reader in form.readers[:1]), _known(text, form))
     says = {place: found for place in places if (found := _value(form, text, place, text.now))}
     right = [place for place, found in says.items() if _key(found[0]) == _key(value)]
@@ -147,7 +158,8 @@ def known(text: Text, form: Form) -> tuple[Any, list[Place]]:
 
 
 def spans(text: Text, reader: Reader) -> Iterator[Place]:
-    """Words of ``text`` that ``reader`` may read: neither begun nor ended amid a number, a date or a time."""
+    """Words of ``text`` that ``reader`` may read, none of them taken: neither begun nor ended amid a number, a date or a
+    time."""
     if reader.kind == "text":
         return
     whole, edge, known = is_whole(reader.kind), _says_something, [True] * len(text.words)
@@ -159,7 +171,7 @@ def spans(text: Text, reader: Reader) -> Iterator[Place]:
         if not edge(word) and not (reader.kind == "number" and word in "+-"):
             continue
         for end in range(start + 1, min(start + MAX_SPAN, len(text.words)) + 1):
-            if not known[end - 1] or text.places[end - 1][1] - text.places[start][0] > MAX_LETTERS:
+            if not known[end - 1] or end - 1 in text.taken or text.places[end - 1][1] - text.places[start][0] > MAX_LETTERS:
                 break
             closes = edge(text.words[end - 1]) or (reader.kind == "number" and len(text.words[end - 1]) == 1)
             if not closes or not whole(text.text, text.places[start][0], text.places[end - 1][1]):
@@ -170,8 +182,8 @@ def spans(text: Text, reader: Reader) -> Iterator[Place]:
 
 
 def is_amid(text: Text, place: Place, form: Form) -> bool:
-    """Whether ``place`` is a part of words that say another value than it does: "25" of "125", "5" of "5k", "after
-    tomorrow" of "the day after tomorrow"."""
+    """Whether ``place`` is a part of words, none of them taken, that say another value than it does: "25" of "125", "5"
+    of "5k", "after tomorrow" of "the day after tomorrow"."""
     if form.kind in ("text", None):
         return False
     start, end = place
@@ -182,8 +194,10 @@ def is_amid(text: Text, place: Place, form: Form) -> bool:
     if not whole(place):
         return True
     own = form.value(text.of(*place), text.now)
-    before = next(filter(whole, ((a, end) for a in range(start - 1, -1, -1))), None)
-    after = next(filter(whole, ((start, b) for b in range(end + 1, len(text.words) + 1))), None)
+    first = max((i + 1 for i in text.taken if i < start), default=0)
+    last = min((i for i in text.taken if i >= end), default=len(text.words))
+    before = next(filter(whole, ((a, end) for a in range(start - 1, first - 1, -1))), None)
+    after = next(filter(whole, ((start, b) for b in range(end + 1, last + 1))), None)
     more = [form.value(text.of(*around), text.now) for around in (before, after) if around]
     return any(value is not None and value != own for value in more)
 

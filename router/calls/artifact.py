@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from router.calls.classes import WordClasses
 from router.calls.confidence import Confidence
 from router.calls.slots import Slot
 from router.calls.values import Form, Reader
 from router.network.artifact import ArtifactError, Container, decode, encode
 
 _REMEDY = "Train it with `python -m router train`, or restore the folder."
-CALL_FILES = Container("switchyard-calls", 2, "calls.safetensors", "calls.json", _REMEDY)
+CALL_FILES = Container("switchyard-calls", 3, "calls.safetensors", "calls.json", _REMEDY)
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,6 @@ class CallWeights:
     output_bias: np.ndarray  # (m, 1, t)
     transitions: np.ndarray  # (t, t) from, to
     start: np.ndarray  # (t,)
-    classes: np.ndarray  # (d + 2h, columns of ``class_ranges``)
-    class_bias: np.ndarray
-    class_said: np.ndarray  # (class slots,) added to a value's score where the question says it
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class CallParts:
     their order; ``phrases``: the gazetteer's; ``asked_on``: the day (ISO 8601) on which the log's questions were asked,
     as far as its dates show; ``words``: those of each tool's rows, with those that half of the labels have;
     ``provenance`` says how it was trained; ``tools``: the tool set that the log was of, as
-    ``ToolSet.as_json`` gives it."""
+    ``ToolSet.as_json`` gives it; ``classes``: what tells the values of class slots, by tool."""
 
     slots: Mapping[str, tuple[Slot, ...]]
     span_slots: tuple[str, ...]
@@ -61,12 +59,14 @@ class CallParts:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     tools: tuple[Mapping[str, Any], ...] = ()
     words: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    classes: Mapping[str, WordClasses] = field(default_factory=dict)
 
     def of(self, tools: Sequence[str]) -> CallParts:
-        """The same parts for ``tools`` alone, of those that have no class slot where not all are kept."""
+        """The same parts for ``tools`` alone."""
         numbers = [i for i, tool in enumerate(self.slots) if tool in tools]
         weights = replace(self.weights, tools=self.weights.tools[numbers])
-        return replace(self, slots={tool: own for tool, own in self.slots.items() if tool in tools}, weights=weights)
+        slots, classes = ({tool: own for tool, own in of.items() if tool in tools} for of in (self.slots, self.classes))
+        return replace(self, slots=slots, weights=weights, classes=classes)
 
 
 def write(parts: CallParts, folder: Path) -> None:
@@ -75,6 +75,9 @@ def write(parts: CallParts, folder: Path) -> None:
     arrays["phrase_text"] = encode(tuple(parts.phrases))
     counts = [(i, slot, n) for i, slots in enumerate(parts.phrases.values()) for slot, n in slots.items()]
     arrays["phrase_slots"] = np.array(counts, np.int32).reshape(-1, 3)
+    for number, own in enumerate(parts.classes.values()):
+        arrays |= {f"class_{number}_cues": encode(tuple(own.cues)), f"class_{number}_weights": own.weights,
+                   f"class_{number}_bias": own.bias}  # fmt: skip
     config = {
         "slots": {tool: [asdict(slot) for slot in slots] for tool, slots in parts.slots.items()},
         "span_slots": list(parts.span_slots),
@@ -82,6 +85,7 @@ def write(parts: CallParts, folder: Path) -> None:
         "asked_on": parts.asked_on,
         "provenance": dict(parts.provenance),
         "tools": list(parts.tools),
+        "classes": list(parts.classes),
         "words": {tool: sorted(words) for tool, words in parts.words.items()},
     }
     CALL_FILES.write(folder, json.loads(json.dumps(config)), arrays)
@@ -119,12 +123,18 @@ def read(folder: Path) -> CallParts:
             asked_on=str(config["asked_on"]),
             provenance=dict(config["provenance"]),
             tools=tuple(config["tools"]),
+            classes={tool: _classes(arrays, number) for number, tool in enumerate(config["classes"])},
             words={tool: frozenset(words) for tool, words in config["words"].items()},
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as fault:
         raise ArtifactError(
             f"{folder} does not hold a whole call model ({type(fault).__name__}: {fault}). {_REMEDY}"
         ) from fault
+
+
+def _classes(arrays: dict[str, np.ndarray], number: int) -> WordClasses:
+    cues = {cue: i for i, cue in enumerate(decode(arrays.pop(f"class_{number}_cues")))}
+    return WordClasses(cues, arrays.pop(f"class_{number}_weights"), arrays.pop(f"class_{number}_bias"))
 
 
 def _form(config: Mapping[str, Any]) -> Form:

@@ -82,6 +82,7 @@ def fit_call_confidence(calls: Sequence[LearnedCall], examples: Sequence[Example
     sure = scores >= np.array([chosen.least(tool) for tool in tools])
     about = {
         "target": target,
+        "provable": provable_target(scores, right),
         "questions": asked,
         "right": int(right.sum()),
         "sure": int(sure.sum()),
@@ -110,6 +111,12 @@ def choose_call_threshold(scores: np.ndarray, right: np.ndarray, target: float) 
         if wilson(int(hits[n - 1]), int(n), ONE_SIDED)[0] >= target:
             return float(scores[order][n - 1])
     return NEVER
+
+
+def provable_target(scores: np.ndarray, right: np.ndarray) -> float:
+    """The highest target, in hundredths, that some threshold of ``scores`` holds; 0 where none holds any."""
+    reached = (n for n in range(99, 0, -1) if choose_call_threshold(scores, right, n / 100) != NEVER)
+    return next(reached, 0) / 100
 
 
 def is_right(call: LearnedCall, example: Example) -> bool:

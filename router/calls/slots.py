@@ -79,6 +79,10 @@ class Row:
     def words(self) -> tuple[str, ...]:
         return self.text.words
 
+    def text_for(self, slot: str) -> Text:
+        """The text in which the words of all other slots' values are taken."""
+        return self.text.beside(_taken(self, slot))
+
 
 def read_row(example: Example) -> Row:
     """The row of a log with its values found in the question. A row of no tool has no arguments."""
@@ -118,7 +122,10 @@ def placed(row: Row, slots: Sequence[Slot]) -> Row:
     wanted = [(name, n, origins(row.text, one, slot.form)) for name, slot in open_.items()
               for n, one in enumerate(_scalars(row.arguments[name]))]  # fmt: skip
     found: dict[tuple[str, int], Place] = {}
-    for name, n, options in sorted(wanted, key=lambda want: (len(want[2]), want[:2])):
+    for name, n, options in sorted(wanted, key=lambda want: (not want[2], len(want[2]), want[:2])):
+        if not options:
+            beside = replace(row.text, taken=frozenset(taken))
+            options = origins(beside, _scalars(row.arguments[name])[n], open_[name].form)
         free = [place for place in options if not taken & set(range(*place))]
         if free:
             found[name, n] = free[0]
@@ -164,16 +171,17 @@ def _slot(name: str, rows: Sequence[Row]) -> Slot:
     always = len(values) == len(rows)
     listed = bool(values) and all(isinstance(value, list | tuple) for value in values)
     form, share = _form(name, [row for row in rows if name in row.arguments])
-    if share >= SPAN_SHARE and form is not None:
-        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, form, **_shape(values))
     counts = Counter(map(key, values))
+    few = len(values) >= ROWS_A_CLASS * len(counts)
+    if share >= SPAN_SHARE and form is not None and not (few and share < 1 and form.is_text):
+        return Slot(name, "span", _unsaid(name, rows, form, always), always, listed, form, **_shape(values))
     dates, days = any(map(is_moment, values)), {row.text.now.date() for row in rows}
     if always and len(counts) == 1 and (len(days) > 1 or not dates):  # on another day a date may be another
         return Slot(name, "constant", (values[0],), always)
     said = form is not None and form.kind in READ and 2 * share > 1  # a class would be one of the numbers seen
     repeated = sum(n for n in counts.values() if n > 1)
     classes = repeated >= REPEATED_SHARE * len(values) and not dates and not said
-    few = classes and len(values) >= ROWS_A_CLASS * len(counts)
+    few = few and classes
     base = form if form is not None and 2 * share > 1 and not (few and form.is_text) else Form(())
     spelled = None if listed else _with_words(name, rows, base, always)
     if spelled is not None and not (few and spelled.kind == "known"):
@@ -229,12 +237,12 @@ def _explained(row: Row, name: str, form: Form) -> bool:
         return True
     if not form.readers:
         return known(row.text, form)[0] == row.arguments[name]
-    return all(origins(row.text, one, form) for one in _scalars(row.arguments[name]))
+    return all(origins(row.text_for(name), one, form) for one in _scalars(row.arguments[name]))
 
 
 def _form(name: str, rows: Sequence[Row]) -> tuple[Form | None, float]:
     """How words become the values of slot ``name``, and for which share of ``rows`` they do."""
-    values = [(row.text, one) for row in rows for one in _scalars(row.arguments[name])]
+    values = [(row.text_for(name), one) for row in rows for one in _scalars(row.arguments[name])]
     found = [row for row in rows if row.places[name] is not None]
     said = [(row.text.of(*place), one) for row in found
             for place, one in zip(row.places[name], _scalars(row.arguments[name]))]  # fmt: skip

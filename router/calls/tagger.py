@@ -22,6 +22,7 @@ import numpy as np
 
 from router.calls.alignment import Text, is_amid, known
 from router.calls.artifact import CallParts, forget, holds_calls, read, write
+from router.calls.classes import WordClasses, class_columns, class_phrases, cues_of
 from router.calls.confidence import Confidence
 from router.calls.crf import BANNED, best_path, log_partition
 from router.calls.gazetteer import Gazetteer
@@ -44,10 +45,8 @@ class _Layer:
     transitions: np.ndarray  # (k, k) to, from
     odds: np.ndarray  # (k, k) exp of from, to
     start: np.ndarray  # (k,)
-    classes: tuple[tuple[Slot, slice, float], ...]  # with the weight of a value that the question says
-    said: Mapping[str, int]  # phrase → column of the class whose value it is
-    class_weights: np.ndarray
-    class_bias: np.ndarray
+    classes: WordClasses | None
+    phrases: tuple[str, ...]  # that name classes
     slots: Mapping[str, Slot]
 
 
@@ -172,7 +171,8 @@ class CallModel:
         for number, found in tagged.items():
             slot = layer.slots[self.parts.span_slots[number]]
             values = [slot.form.value(text.of(a, b), text.now) for a, b in found]
-            if None in values or _unlike(slot, text, found):
+            others = (place for other, places in tagged.items() if other != number for place in places)
+            if None in values or _unlike(slot, text.beside(others), found):
                 unread.append(slot.name)
                 continue
             spans[slot.name] = tuple((text.places[a][0], text.places[b - 1][1]) for a, b in found)
@@ -185,7 +185,12 @@ class CallModel:
             elif found and slot.kind == "known":
                 unread.append(slot.name)
         if layer.classes:
-            log_p += self._classify(layer, x, features, text.words, arguments)
+            taken = {i for places in tagged.values() for place in places for i in range(*place)}
+            cues = cues_of(text.words, taken, layer.phrases)
+            for slot, value, chance in layer.classes.choose(self.parts.slots[tool], cues):
+                if slot.name not in arguments:
+                    log_p += chance
+                    arguments |= {slot.name: value} if value is not None else {}
         for slot in layer.slots.values():
             if slot.kind in ("constant", "span") and slot.values and slot.name not in (*arguments, *unread):
                 arguments[slot.name] = slot.values[0]
@@ -232,33 +237,10 @@ class CallModel:
         tags, score = best_path(emissions, layer.transitions, layer.start)
         return layer.tags[tags].tolist(), min(0.0, score - log_partition(emissions, layer.odds, layer.start))
 
-    def _classify(
-        self, layer: _Layer, x: np.ndarray, features: np.ndarray, words: Sequence[str], arguments: dict[str, Any]
-    ) -> float:
-        """Fill the class slots that no words say into ``arguments``; the log probability of the choices."""
-        logits = np.concatenate([features, x.max(1).ravel()]) @ layer.class_weights + layer.class_bias
-        said = class_said(layer.said, words, len(logits))
-        total = 0.0
-        for slot, part, weight in layer.classes:
-            if slot.name in arguments:
-                continue
-            scores = (logits[part] + weight * said[part]).astype(np.float64)
-            best = int(scores.argmax())
-            total -= math.log(np.exp(scores - scores[best]).sum())
-            if best:  # class 0: the slot is open
-                arguments[slot.name] = slot.values[best - 1]
-        return total
-
     def _layer(self, tool: str) -> _Layer:
         parts, w = self.parts, self.parts.weights
         slots = {slot.name: slot for slot in parts.slots[tool]}
         tags = np.array([0, *(t for t, name in tag_numbers(parts.span_slots) if _is_span(slots.get(name)))])
-        at, classes, columns = 0, [], []
-        for (owner, slot, start, end), weight in zip(class_ranges(parts.slots), w.class_said.tolist()):
-            if owner == tool:
-                classes.append((slot, slice(at, at + end - start), weight))
-                columns += range(start, end)
-                at += end - start
         inside = (tags > 0) & (tags % 2 == 0)
         follows = ~inside[None] | (tags[:, None] == tags[None]) | (tags[:, None] == tags[None] - 1)  # from, to
         transitions = np.where(follows, w.transitions[np.ix_(tags, tags)].astype(np.float64), BANNED)
@@ -270,10 +252,8 @@ class CallModel:
             transitions=np.ascontiguousarray(transitions.T),
             odds=np.exp(transitions),
             start=np.where(inside, BANNED, w.start[tags].astype(np.float64)),
-            classes=tuple(classes),
-            said=class_phrases({tool: parts.slots[tool]}, tool),
-            class_weights=np.ascontiguousarray(w.classes[:, columns]),
-            class_bias=w.class_bias[columns],
+            classes=parts.classes.get(tool),
+            phrases=tuple(class_phrases(parts.slots[tool])),
             slots=slots,
         )
 
@@ -292,33 +272,6 @@ def save_router(router: Router | CallModel, folder: str | Path) -> None:
 def tag_numbers(span_slots: Sequence[str]) -> list[tuple[int, str]]:
     """(tag, slot) of all tags but 0, which is outside: 2s + 1 begins slot s, 2s + 2 goes on with it."""
     return [(2 * s + 1 + inside, name) for s, name in enumerate(span_slots) for inside in (0, 1)]
-
-
-def class_ranges(slots: Mapping[str, Sequence[Slot]]) -> list[tuple[str, Slot, int, int]]:
-    """(tool, slot, start, end) in the class layer of every class slot: one column for "open", then one a value."""
-    ranges, at = [], 0
-    for tool, own in slots.items():
-        for slot in own:
-            if slot.kind == "class":
-                ranges.append((tool, slot, at, at := at + 1 + len(slot.values)))
-    return ranges
-
-
-def class_phrases(slots: Mapping[str, Sequence[Slot]], tool: str) -> dict[str, int]:
-    """The words of every class of ``tool``'s slots, joined by spaces → its column in the class layer of ``slots``."""
-    return {
-        " ".join(words): start + number
-        for owner, slot, start, _ in class_ranges(slots) if owner == tool
-        for number, value in enumerate(slot.values, start=1)
-        if isinstance(value, str | int | float) and not isinstance(value, bool) and (words := tokens(str(value))[0])
-    }  # fmt: skip
-
-
-def class_said(phrases: Mapping[str, int], words: Sequence[str], n_columns: int) -> np.ndarray:
-    """(n_columns,): 1 where the value of a column stands in ``words``."""
-    text, out = f" {' '.join(words)} ", np.zeros(n_columns, np.float32)
-    out[[column for phrase, column in phrases.items() if f" {phrase} " in text]] = 1
-    return out
 
 
 def _unlike(slot: Slot, text: Text, found: Sequence[Place]) -> bool:
@@ -359,10 +312,7 @@ def _strange(tagged: Mapping[int, Sequence[Place]], matches: Sequence[tuple[int,
 
 def _check(router: Router, parts: CallParts) -> None:
     w, d, h = parts.weights, router.weights.norm.shape[1], router.weights.channels
-    n_tags, n_classes = (
-        2 * len(parts.span_slots) + 1,
-        sum(end - start for _, _, start, end in class_ranges(parts.slots)),
-    )
+    n_tags = 2 * len(parts.span_slots) + 1
     layers, m = len(w.convolutions), max(1, len(w.hidden))
     u = h // m
     wanted = {
@@ -377,12 +327,14 @@ def _check(router: Router, parts: CallParts) -> None:
         "output_bias": (m, 1, n_tags),
         "transitions": (n_tags, n_tags),
         "start": (n_tags,),
-        "classes": (d + 2 * h, n_classes),
-        "class_bias": (n_classes,),
-        "class_said": (len(class_ranges(parts.slots)),),
     }
     wrong = [f"{name} is {getattr(w, name).shape}, wanted {shape}" for name, shape in wanted.items()
              if getattr(w, name).shape != shape]  # fmt: skip
+    for tool, own in parts.slots.items():
+        classes, columns = parts.classes.get(tool, WordClasses()), class_columns(own)
+        shape = (len(classes.cues), columns[-1][2] if columns else 0)
+        if classes.weights.shape != shape or classes.bias.shape != shape[1:]:
+            wrong.append(f"classes of {tool!r} are {classes.weights.shape}, wanted {shape}")
     if strange := sorted(parts.slots.keys() - set(router.labels)):
         wrong.append(f"slots are those of {strange} too, the router's labels are {sorted(router.labels)}")
     if wrong:

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from router.calls.gazetteer import Gazetteer
-from router.calls.slots import Row, Slot, asked_on, dated, key, learn_slots, placed, read_row
-from router.calls.tagger import class_phrases, class_ranges, class_said, spans_of
+from router.calls.slots import Row, Slot, asked_on, dated, learn_slots, placed, read_row
+from router.calls.tagger import spans_of
 from router.learning.tagger import Batch
 from router.network.calibration import label_numbers
 from router.network.features import MAX_WORDS
@@ -30,8 +30,6 @@ def _span_names(slots: Mapping[str, Sequence[Slot]]) -> dict[str, set[str]]:
 
 
 LEAST_BATCH = 16
-UNLABELLED = -1
-"""The class number of a row whose value is none of the slot's classes, or unknown."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,7 @@ class Drawing:
 class CallLog:
     """The rows of a log as numbers. ``asked_on``: the day that its dates go by. ``values``: the words of all values of
     each span slot. ``tools`` (rows,) label numbers. ``tags``: those of each row, None where a value is not known or not
-    found. ``classes``: (rows, class slots) the number of the value in its slot, 0 where it is open, UNLABELLED where
-    the slot is another tool's."""
+    found."""
 
     rows: Sequence[Row]
     asked_on: datetime
@@ -61,7 +58,6 @@ class CallLog:
     gazetteer: Gazetteer
     tools: np.ndarray
     tags: Sequence[list[int] | None]
-    classes: np.ndarray
 
     @property
     def spoken(self) -> dict[str, frozenset[str]]:
@@ -104,7 +100,6 @@ class CallLog:
             gazetteer=Gazetteer.build(len(names), ((i, words) for i, own in enumerate(values) for words in own)),
             tools=label_numbers(tuple(slots), [row.tool for row in rows]),
             tags=tags,
-            classes=np.array([_classes(row, slots) for row in rows], np.int64).reshape(len(rows), -1),
         )
 
 
@@ -117,8 +112,6 @@ class Batches:
 
     def __init__(self, log: CallLog, drawing: Drawing, seed: int) -> None:
         self.log, self.drawing, self.random = log, drawing, random.Random(seed)
-        self.phrases = {tool: class_phrases(log.slots, tool) for tool in log.slots}
-        self.columns = max((end for *_, end in class_ranges(log.slots)), default=0)
         self.size = min(drawing.batch_size, max(LEAST_BATCH, len(log.rows) // 16))
 
     def __iter__(self) -> Iterator[tuple[list[int], list[Drawn]]]:
@@ -148,15 +141,11 @@ class Batches:
         batch = Batch(
             [network.encode_words(words) for words, _ in drawn],
             torch.from_numpy(hints),
-            torch.from_numpy(np.stack([self._said(i, words) for i, (words, _) in zip(chosen, drawn)])),
             torch.tensor([len(words) for words, _ in drawn]),
             torch.from_numpy(self.log.tools[chosen]),
         )
         known = torch.tensor([float(own is not None) for _, own in drawn])
         return batch, torch.from_numpy(tags), known
-
-    def _said(self, i: int, words: Sequence[str]) -> np.ndarray:
-        return class_said(self.phrases[self.log.rows[i].tool], words, self.columns)
 
     def _drawn(self, i: int) -> Drawn:
         words, tags = self.log.rows[i].words, self.log.tags[i]
@@ -193,17 +182,3 @@ def _tags(row: Row, numbers: Mapping[str, int]) -> list[int] | None:
 
 def _tagged(slot: int, size: int) -> list[int]:
     return [2 * slot + 1] + [2 * slot + 2] * (size - 1)
-
-
-def _classes(row: Row, slots: Mapping[str, Sequence[Slot]]) -> list[int]:
-    numbers = []
-    for tool, slot, _, _ in class_ranges(slots):
-        if tool != row.tool or row.arguments is None:
-            numbers.append(UNLABELLED)
-        elif slot.name not in row.arguments:
-            numbers.append(0)
-        else:
-            wanted = key(row.arguments[slot.name])
-            known = (i for i, value in enumerate(slot.values, start=1) if key(value) == wanted)
-            numbers.append(next(known, UNLABELLED))
-    return numbers

@@ -64,6 +64,8 @@ ENOUGH = 20
 """Rows a label that are asked for."""
 MIN_FILLERS = 20
 """Fillers below which the rows are too few to show them."""
+LEAST_TARGET = 0.5
+"""A target that is worth naming: calls likelier right than wrong."""
 SCARCE = 10
 """Rows a label below which a warning names it."""
 
@@ -258,7 +260,7 @@ def _warnings(tools: Sequence[Example], judged: Sequence[bool]) -> Iterator[str]
 
 def _call_warnings(chosen: Mapping[str, Any], stopped: tuple[int, int] | None) -> Iterator[str]:
     """What ``chosen_on`` of a call model's confidence says against it, and that its training was ``stopped``."""
-    target, rows = chosen["target"], chosen["questions"]
+    target, rows, provable = chosen["target"], chosen["questions"], chosen["provable"]
     if stopped:
         part, parts = stopped
         learned = "with fewer steps than planned" if part == 1 else f"from {parts - 2} of {parts - 1} parts of the rows"
@@ -266,8 +268,9 @@ def _call_warnings(chosen: Mapping[str, Any], stopped: tuple[int, int] | None) -
     if chosen["sure"]:
         return
     needed = math.ceil(ONE_SIDED**2 * target / (1 - target))
+    lower = f"--target {provable}, which is the highest that these prove" if provable >= LEAST_TARGET else "better ones"
     what = f"{rows} rows with arguments, {chosen['right']} of them read right as a whole when held out"
     yield (
         f"No call is sure enough to be made: {what}. For a precision of {target:.0%} at 95 % confidence at least "
-        f"{needed} held-out calls must be right without an error between. Give more rows, or a lower --target."
+        f"{needed} held-out calls must be right without an error between. Give more rows, or {lower}."
     )

@@ -15,12 +15,9 @@ from torch.nn import functional as F
 from router.calls.artifact import CallWeights
 from router.calls.crf import BANNED
 from router.calls.slots import Slot
-from router.calls.tagger import class_ranges, tag_numbers
+from router.calls.tagger import tag_numbers
 from router.network.features import Vocabulary
 from router.network.module import NetworkConfig, RouterNetwork
-
-SAID = 4.0
-"""What a class's value, where the question says it, adds to its score before anything is learned."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,6 @@ class Batch:
 
     ids: Sequence[Sequence[int]]
     hints: torch.Tensor  # (n, longest, 2 slots)
-    said: torch.Tensor  # (n, columns of the classes) 1 where the question says the class's value
     lengths: torch.Tensor  # (n,)
     tools: torch.Tensor  # (n,)
 
@@ -42,16 +38,15 @@ class Batch:
 @dataclass(frozen=True)
 class Scores:
     """Logits over tools (n, labels). For the r questions ``read`` of them whose tool has slots: emissions of tags of each
-    member (m, r, longest, t), logits of all classes (r, columns)."""
+    member (m, r, longest, t)."""
 
     tools: torch.Tensor
     read: torch.Tensor
     tags: torch.Tensor
-    classes: torch.Tensor
 
 
 class CallNetwork(nn.Module):
-    """Words → tool; words and tool → tags and classes.
+    """Words → tool; words and tool → tags.
 
     The router's channels are divided among ``members``: each is a tagger by itself, with a loss of its own, on u of
     them. What they say is averaged later: an ensemble that shares its words (Hansen and Salamon 1990, "Neural Network
@@ -68,8 +63,7 @@ class CallNetwork(nn.Module):
         if h % m:
             raise ValueError(f"{h} channels cannot be divided among {m} members. Take a multiple of {m}.")
         u, self.members, self.layers = h // m, m, layers
-        self.class_columns = [(start, end) for _, _, start, end in class_ranges(slots)]
-        n_tags, n_classes = 2 * len(span_slots) + 1, sum(end - start for start, end in self.class_columns)
+        n_tags = 2 * len(span_slots) + 1
         self.hints = nn.Parameter(torch.randn(n_tags - 1, h) * 0.02)
         self.convolutions = nn.Parameter(_uniform(layers, m, u, 3 * u, fan_in=3 * u))
         self.convolution_bias = nn.Parameter(torch.zeros(layers, m, 1, u))
@@ -82,11 +76,6 @@ class CallNetwork(nn.Module):
         self.output_bias = nn.Parameter(torch.zeros(m, 1, n_tags))
         self.transitions = nn.Parameter(torch.zeros(n_tags, n_tags))
         self.start = nn.Parameter(torch.zeros(n_tags))
-        self.classes = nn.Parameter(_uniform(d + 2 * h, n_classes, fan_in=d + 2 * h))
-        self.class_bias = nn.Parameter(torch.zeros(n_classes))
-        self.class_said = nn.Parameter(torch.full((len(self.class_columns),), SAID))
-        sizes = torch.tensor([end - start for start, end in self.class_columns], dtype=torch.long)
-        self.register_buffer("class_slot", torch.repeat_interleave(torch.arange(len(sizes)), sizes))
         for name, rule in zip(("allowed", "follows", "begins"), rules(slots, span_slots)):
             self.register_buffer(name, rule)
         self.register_buffer("has_slots", torch.tensor([bool(own) for own in slots.values()]))
@@ -115,14 +104,7 @@ class CallNetwork(nn.Module):
         hidden = (x.reshape(m, n * longest, u) @ self.hidden).view(x.shape) + told
         hidden = F.dropout(F.relu(hidden), p, training).view(m, n * longest, u)
         tags = (hidden @ self.output + self.output_bias).view(m, n, longest, len(self.start))
-        highest = torch.where(mask > 0, x, torch.full_like(x[:1, :1, :1], -torch.inf)).amax(2)  # (m, n, u)
-        said = batch.said[read] * self.class_said[self.class_slot]
-        return Scores(
-            tools,
-            read,
-            tags + self.allowed[batch.tools[read]][:, None],
-            torch.cat([features, highest.transpose(0, 1).reshape(n, h)], 1) @ self.classes + self.class_bias + said,
-        )
+        return Scores(tools, read, tags + self.allowed[batch.tools[read]][:, None])
 
     def path_loss(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """-log probability (n,) of the paths ``tags`` (n, longest)."""

@@ -22,7 +22,8 @@ from router.calls.confidence import Confidence, fit_call_confidence, is_right
 from router.calls.read import LearnedCall
 from router.calls.slots import Row, asked_at
 from router.calls.tagger import CallModel
-from router.learning.call_log import UNLABELLED, Batches, CallLog, Drawing
+from router.learning.call_log import Batches, CallLog, Drawing
+from router.learning.classes import fit_classes
 from router.learning.data import folds
 from router.learning.tagger import CallNetwork
 from router.learning.training import (
@@ -314,10 +315,10 @@ def train_network(
     network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.members, config.layers)
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
     asked_on = log.asked_on.isoformat()
+    about = {"asked_on": asked_on, "words": log.spoken, "classes": fit_classes(log)}
 
     def parts() -> CallParts:
-        made = CallParts(log.slots, log.span_slots, phrases, network.arrays(), asked_on=asked_on, words=log.spoken)
-        return made.of(log.known)
+        return CallParts(log.slots, log.span_slots, phrases, network.arrays(), **about).of(log.known)
 
     _optimise(network, log, config, on_progress, lambda: CallModel(network.base.fold(), parts()))
     return network, parts()
@@ -346,8 +347,7 @@ def _optimise(
         if len(read := scores.read):
             tags, known, mask = tags[read], known[read] / len(chosen), batch.mask[read]
             paths = ((network.path_loss(emissions, tags, mask) * known).sum() for emissions in scores.tags)
-            classes = _class_loss(scores.classes, log.classes[np.asarray(chosen)[read.numpy()]], network)
-            loss = loss + config.path_weight * sum(paths) + classes * (len(read) / len(chosen))
+            loss = loss + config.path_weight * sum(paths)
         descent.step(loss)
         total += float(loss.detach())
         if (step + 1) % report == 0:
@@ -361,14 +361,3 @@ def _optimise(
                 break
             total = 0.0
     network.eval()
-
-
-def _class_loss(logits: torch.Tensor, classes: np.ndarray, network: CallNetwork) -> torch.Tensor:
-    """Cross-entropy of the class slots, each over the rows of its tool."""
-    loss = logits.new_zeros(())
-    for (start, end), numbers in zip(network.class_columns, classes.T):
-        rows = np.flatnonzero(numbers != UNLABELLED)
-        if len(rows):
-            wanted = torch.from_numpy(numbers[rows])
-            loss = loss + F.cross_entropy(logits[rows, start:end], wanted, reduction="sum") / len(logits)
-    return loss
