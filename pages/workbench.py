@@ -262,7 +262,7 @@ class Workbench:
             | {
                 "why": why(services, question),
                 "read": read_call(router, question) if isinstance(router, CallModel) else None,
-                "threshold": threshold(router, plan["tool"]),
+                **threshold(router, plan["tool"]),
             }
         }
 
@@ -284,10 +284,12 @@ def letter(content: Mapping[str, Any]) -> dict[str, Any]:
     return {"at": time.time(), "text": json.dumps(content, ensure_ascii=False)}
 
 
-def threshold(router: Any, tool: str) -> float | None:
-    """The confidence from which a call of ``tool`` is made; None where no confidence is enough."""
-    least = router.parts.confidence.least(tool) if isinstance(router, CallModel) else router.threshold
-    return least if least <= 1 else None
+def threshold(router: Any, tool: str) -> dict[str, Any]:
+    """From which confidence the router calls ``tool``, or chooses it where calls of it were not ``learned``; None where
+    none is enough."""
+    learned = isinstance(router, CallModel) and tool in router.tools
+    least = router.parts.confidence.least(tool) if learned else router.threshold
+    return {"threshold": least if least <= 1 else None, "learned": learned}
 
 
 def read_row(data: Mapping[str, Any], project: Project, services: Services) -> Example:

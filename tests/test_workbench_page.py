@@ -17,6 +17,7 @@ from pages.services import Limits
 from pages.workbench import Workbench
 from pages.workbench_projects import PUBLIC, Projects
 from pages.workbench_training import ENDED
+from pages.workbench_view import report_view
 from tests.browser.scripted import services
 
 LAMP = {
@@ -187,6 +188,13 @@ def test_what_was_deleted_is_gone_and_its_training_ends(tmp_path: Path) -> None:
     tab.do("forget", id)
     assert list(training.follow())[-1]["phase"] == "stopped" and list((tmp_path / "own").iterdir()) == []
     assert tab.do("open", id)["gone"]
+
+
+def test_warnings_speak_of_the_form() -> None:
+    report = dict.fromkeys(("warnings", "calibration", "curve"), ()) | {
+        "warnings": ["Give more rows, or --target 0.74.", "Or a lower --target."]
+    }
+    assert report_view(report)["warnings"] == ["Give more rows, or a share of 74 %.", "Or a lower share."]
 
 
 def test_what_needs_a_router_says_that_none_is_trained(tab: Tab) -> None:
