@@ -48,7 +48,7 @@ class Bounds:
     projects: int = 1_000
 
 
-PUBLIC = Bounds(rows=2_000, characters=2_000_000, training_s=180.0, life_s=DAY, projects=200)
+PUBLIC = Bounds(rows=2_000, characters=2_000_000, training_s=300.0, life_s=DAY, projects=200)
 """Where strangers see the page."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -188,6 +189,18 @@ def test_what_was_deleted_is_gone_and_its_training_ends(tmp_path: Path) -> None:
     tab.do("forget", id)
     assert list(training.follow())[-1]["phase"] == "stopped" and list((tmp_path / "own").iterdir()) == []
     assert tab.do("open", id)["gone"]
+
+
+def test_edits_from_many_windows_are_all_kept(tab: Tab) -> None:
+    id = tab.given()
+    with ThreadPoolExecutor(8) as windows:
+        list(windows.map(lambda i: tab.do("put", id, **ROW | {"question": f"light number {i}"}), range(24)))
+    assert tab.do("open", id)["project"]["rows"] == 24
+
+
+def test_who_follows_no_training_is_told(tab: Tab) -> None:
+    assert "Train again" in next(tab.followed(tab.given()))["message"]
+    assert "not on this server" in next(tab.followed("0" * 32))["message"]
 
 
 def test_warnings_speak_of_the_form() -> None:

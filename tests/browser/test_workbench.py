@@ -196,6 +196,9 @@ def test_from_five_schemas_to_a_router_at_home(visitors: list[Page], address: st
     expect(other.locator("[data-step=rows] .wb-state")).to_contain_text("Type some")  # never the log
     attempt(other, QUESTION)
     assert other.locator(".wb-tried .call").inner_text() == shown
+    other.get_by_role("button", name="Delete it all").click()
+    expect(other.get_by_label("Your list of tools")).to_be_visible()
+    expect(other.locator("[data-step=take]")).not_to_have_attribute("data-open", "")
 
 
 def taken_home(archive: Path, folder: Path) -> str:
