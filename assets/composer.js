@@ -242,6 +242,7 @@
     find(".own").hidden = !(mine && mine.trained);
     find(".own .yours").textContent = mine ? "Yours (" + mine.tools + ")" : "Yours";
     find(".under").hidden = find(".hints > p").hidden = withOwn();
+    find(".own-note").hidden = !withOwn();
   }
 
   Switchyard.raceOwn = function (question) {

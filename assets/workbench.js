@@ -51,7 +51,7 @@
     if (!asked) return;
     waiting.delete(answer.re);
     clearTimeout(asked.timer);
-    if (answer.fault) asked.reject(new Error(answer.fault));
+    if (answer.fault) asked.reject(Object.assign(new Error(answer.fault), { gone: answer.gone }));
     else asked.resolve(answer);
   }
 
@@ -74,7 +74,8 @@
       if (answer.project) show(answer.project);
       return answer;
     } catch (fault) {
-      bench.fault(name, fault.message);
+      if (fault.gone) reset();
+      bench.fault(fault.gone ? "tools" : name, fault.message);
       return null;
     } finally {
       bench.busy(name, false);
@@ -121,11 +122,13 @@
     if (own) await load(own.id);
   }
 
-  async function load(id) {
-    if (!(await bench.act("tools", "open", { id }))) {
-      Switchyard.own(null);
-      show(null);
-    }
+  const load = (id) => bench.act("tools", "open", { id });
+
+  /* Back to where no tools are given yet. */
+  function reset() {
+    Switchyard.own(null);
+    for (const part of bench.parts) part.reset();
+    show(null);
   }
 
   function offer(shared, own) {
@@ -162,11 +165,8 @@
   async function forget() {
     if (!confirm("Delete these tools, their examples and the router from the server? Nothing can bring them back."))
       return;
-    await bench.act("tools", "forget");
-    Switchyard.own(null);
-    state.project = null;
-    for (const part of bench.parts) part.reset();
-    show(null);
+    if (!(await bench.act("tools", "forget"))) return;
+    reset();
     announce("Deleted.");
     find(".wb-give textarea").focus();
   }
@@ -177,8 +177,10 @@
     const has = Boolean(project);
     if (has) Switchyard.own({ id: project.id, tools: project.tools.length, trained: Boolean(project.report) });
     find(".wb-forget").hidden = !has;
-    if (!before || !has || before.id !== project.id || changed(before.tools, project.tools)) cards();
-    giving(!has);
+    if (!before || !has || before.id !== project.id || changed(before.tools, project.tools)) {
+      cards();
+      giving(!has);
+    }
     for (const part of bench.parts) part.show(project, before);
     const ready = { tools: true, rows: has, train: has, try: has && project.report, take: has && project.report };
     for (const [name, open] of Object.entries(ready)) {
@@ -244,6 +246,7 @@
     if (!answer) return;
     announce(say.plural(answer.project.tools.length, "tool") + " read.");
     find(".wb-give textarea").value = "";
+    giving(false);
     to("tools");
     find(".wb-change").focus({ preventScroll: true });
   }

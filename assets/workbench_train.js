@@ -31,8 +31,9 @@
     if (!ENDED.includes(news.phase)) return;
     run.id = "";
     bench.announce(words(news));
-    if (news.phase === "failed") bench.fault("train", news.message);
     await bench.act("train", "open");
+    if (news.phase === "failed") bench.fault("train", news.message);
+    else if (news.message) text(find("train", ".wb-state"), news.message);
   };
 
   const left = (seconds) =>
@@ -143,10 +144,15 @@
           h("li", null, h("code", null, slot + " = " + JSON.stringify(value)), h("span", null, source(slot, shown))),
         ),
         ...shown.missing.map((slot) =>
-          h("li", null, h("code", null, slot), h("span", null, "open: nothing in the question says it")),
+          h(
+            "li",
+            null,
+            h("code", null, slot),
+            h("span", null, acts ? "open: the LLM fills it" : "open: not found in the question"),
+          ),
         ),
       ),
-      meter(acts ? found.confidence : (found.read || found).confidence, found.threshold),
+      meter(acts || !found.read ? found : found.read, found.threshold, found.learned),
       found.why ? Switchyard.reasons(found.why, found.question) : "",
       h(
         "div",
@@ -182,12 +188,12 @@
     return [...parts, question.slice(at)];
   }
 
-  function meter(confidence, threshold) {
+  function meter({ confidence }, threshold, learned) {
     const sure = threshold !== null && confidence >= threshold;
     const least =
       threshold === null
         ? "no confidence is enough: too few held-out examples prove the share that you asked for"
-        : "from " + percent(threshold) + " on the router calls by itself";
+        : "from " + percent(threshold) + " on the router " + (learned ? "calls by itself" : "names the tool");
     return h(
       "div",
       { class: "wb-meter", "data-path": "router" },
@@ -326,7 +332,7 @@
       });
       find("train", "[name=stop]").addEventListener("click", (event) => {
         event.target.disabled = true;
-        bench.ask("stop");
+        bench.act("train", "stop");
       });
       const ask = find("try", ".wb-ask");
       ask.addEventListener("submit", (event) => {
@@ -340,6 +346,7 @@
       setInterval(silence, 5000);
     },
     reset() {
+      run.id = "";
       for (const selector of [".wb-tried", ".wb-correct"]) find("try", selector).hidden = true;
       find("take", ".wb-shared").hidden = true;
     },

@@ -12,8 +12,10 @@ import base64
 import json
 import logging
 import shlex
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import gradio as gr
@@ -23,8 +25,8 @@ from pages.door import Door, visit_of
 from pages.live import why
 from pages.services import ASSETS, Services
 from pages.settings import check_question
-from pages.workbench_projects import ROWS, Project, Projects
-from pages.workbench_training import FAULT, Trainings
+from pages.workbench_projects import ROWS, Gone, Project, Projects
+from pages.workbench_training import Trainings
 from pages.workbench_view import read_call, report_view, rows_view, tool_view, training_view
 from router.calls.tagger import CallModel
 from router.learning.logs import Problem
@@ -42,6 +44,8 @@ EXAMPLE = "workbench-example"
 """The example set's files in ``assets/``: .json has the tools, .jsonl the rows."""
 MOST_PROBLEMS = 50
 """Lines that could not be read, of which so many are named."""
+EDITS = ("mock", "add", "put", "drop")
+"""What changes a project's files: one after the other, so that none is lost where two windows show one project."""
 MCP_S = 20.0
 """Seconds that an MCP server may take to list its tools."""
 BROKEN = "That did not work because of a fault in this program; the server's log says more."
@@ -78,6 +82,7 @@ class Workbench:
     def __init__(self, services: Services, door: Door, projects: Projects) -> None:
         self.services, self.door, self.projects = services, door, projects
         self.trainings = Trainings()
+        self._editing = threading.Lock()
         self._on_project: dict[str, Callable[[Project, Mapping[str, Any]], dict[str, Any]]] = {
             "open": lambda project, data: self.state(project),
             "mock": self.mock,
@@ -99,6 +104,8 @@ class Workbench:
         data = json.loads((event._data or {}).get("text") or "{}")
         try:
             answer = self._answer(data)
+        except Gone as fault:
+            answer = {"fault": str(fault), "gone": True}
         except (ValueError, OSError, ImportError) as fault:
             answer = {"fault": sentence(fault)}
         except Exception:
@@ -111,14 +118,13 @@ class Workbench:
         data = json.loads((event._data or {}).get("text") or "{}")
         try:
             training = self.trainings.of(self.projects.open(data.get("id")))
+            if training is None:
+                raise ValueError("Nothing is being trained: this server was started anew. Train again.")
+            told = training.follow()
         except ValueError as fault:
-            yield letter({"phase": "failed", "message": str(fault)})
-            return
-        if training is None:
-            yield letter({"phase": "failed", "message": FAULT})
-            return
-        for told in training.follow():
-            yield letter({"id": data.get("id"), **training_view(told)})
+            told = iter([{"phase": "failed", "points": [], "message": str(fault)}])
+        for news in told:
+            yield letter({"id": data.get("id"), **training_view(news)})
 
     def _answer(self, data: Mapping[str, Any]) -> dict[str, Any]:
         do = data.get("do")
@@ -126,7 +132,8 @@ class Workbench:
             return self.tools(data)
         if do == "shared":
             return self.state(self.projects.shared(data.get("id")))
-        return self._on_project[do](self.projects.open(data.get("id")), data)
+        with self._editing if do in EDITS else nullcontext():
+            return self._on_project[do](self.projects.open(data.get("id")), data)
 
     def state(self, project: Project) -> dict[str, Any]:
         """Everything that the page shows of a project but its rows, of which it asks for a few at a time."""
@@ -260,7 +267,7 @@ class Workbench:
             | {
                 "why": why(services, question),
                 "read": read_call(router, question) if isinstance(router, CallModel) else None,
-                "threshold": threshold(router, plan["tool"]),
+                **threshold(router, plan["tool"]),
             }
         }
 
@@ -271,8 +278,7 @@ class Workbench:
 
     def forget(self, project: Project, data: Mapping[str, Any]) -> dict[str, Any]:
         """Delete the project, and what a training has made of it so far."""
-        if training := self.trainings.of(project):
-            training.abandon()
+        self.trainings.forget(project)
         self.projects.forget(project)
         return {}
 
@@ -282,10 +288,12 @@ def letter(content: Mapping[str, Any]) -> dict[str, Any]:
     return {"at": time.time(), "text": json.dumps(content, ensure_ascii=False)}
 
 
-def threshold(router: Any, tool: str) -> float | None:
-    """The confidence from which a call of ``tool`` is made; None where no confidence is enough."""
-    least = router.parts.confidence.least(tool) if isinstance(router, CallModel) else router.threshold
-    return least if least <= 1 else None
+def threshold(router: Any, tool: str) -> dict[str, Any]:
+    """From which confidence the router calls ``tool``, or chooses it where calls of it were not ``learned``; None where
+    none is enough."""
+    learned = isinstance(router, CallModel) and tool in router.tools
+    least = router.parts.confidence.least(tool) if learned else router.threshold
+    return {"threshold": least if least <= 1 else None, "learned": learned}
 
 
 def read_row(data: Mapping[str, Any], project: Project, services: Services) -> Example:

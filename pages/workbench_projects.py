@@ -48,8 +48,12 @@ class Bounds:
     projects: int = 1_000
 
 
-PUBLIC = Bounds(rows=2_000, characters=2_000_000, training_s=180.0, life_s=DAY, projects=200)
+PUBLIC = Bounds(rows=2_000, characters=2_000_000, training_s=300.0, life_s=DAY, projects=200)
 """Where strangers see the page."""
+
+
+class Gone(ValueError):
+    """There is no such project, or not any more."""
 
 
 class Project:
@@ -148,13 +152,15 @@ class Projects:
             return Project(self._place("own"))
 
     def open(self, id: Any) -> Project:
-        """The project of that id, which is then as if new. Raises ValueError where there is none (any more)."""
+        """The project of that id, which is then as if new. Raises Gone where there is none (any more)."""
         with self._lock:
             return Project(self._found("own", id))
 
     def forget(self, project: Project) -> None:
-        """Delete the project."""
+        """Delete the project, and what is remembered of it."""
         shutil.rmtree(project.folder, ignore_errors=True)
+        _examined.cache_clear()
+        _router.cache_clear()
 
     def share(self, project: Project) -> str:
         """Keep a copy of the tools and the router, without rows, and return the id that opens it."""
@@ -165,7 +171,8 @@ class Projects:
             return folder.name
 
     def shared(self, id: Any) -> Project:
-        """A new project with the tools and the router that were shared under that id. Raises ValueError as ``open``."""
+        """A new project with the tools and the router that were shared under that id. Raises Gone where there are none,
+        ValueError as ``new``."""
         with self._lock:
             source = self._found("shared", id)
             project = Project(self._place("own"))
@@ -196,7 +203,7 @@ class Projects:
     def _found(self, kind: str, id: Any) -> Path:
         folder = self._folder(kind) / str(id)
         if not NAME.fullmatch(str(id)) or not folder.is_dir():
-            raise ValueError(
+            raise Gone(
                 f"These tools are not on this server any more: what nobody has used for {self._life()} is deleted. "
                 "Give them again."
             )

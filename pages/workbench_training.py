@@ -94,25 +94,29 @@ class Training:
     def _train(self) -> None:
         stamp = self.project.stamp
         self._tell(phase="starting", ahead=0)
-        self._start()
-        watchdog = threading.Timer((self._seconds or 0) + GRACE_S, self._process.kill)
+        process = self._start()
+        watchdog = threading.Timer((self._seconds or 0) + GRACE_S, process.kill)
         if self._seconds is not None:
             watchdog.start()
-        last: dict[str, Any] = {}
-        for line in lines(self._process):
-            last = json.loads(line)
-            if last["phase"] == "training":
-                point = {name: last[name] for name in ("part", "epoch", "epochs", "loss", "validation")}
-                self._tell(**last, points=[*self.told["points"], point])
-        self._process.wait()
-        watchdog.cancel()
-        if last.get("phase") not in ENDED:
-            raise RuntimeError(f"The training's process ended with status {self._process.returncode} and no result.")
+        last: dict[str, Any] = {"phase": "starting"}
+        try:
+            for line in lines(process):
+                last = json.loads(line)
+                if last["phase"] == "training":
+                    point = {name: last[name] for name in ("part", "epoch", "epochs", "loss", "validation")}
+                    self._tell(**last, points=[*self.told["points"], point])
+        finally:
+            watchdog.cancel()
+            process.wait() if last["phase"] in ENDED else process.kill()
+        if last["phase"] not in ENDED and self._stop.is_set():
+            return self._tell(phase="stopped", message="It was stopped before anything was learned.")
+        if last["phase"] not in ENDED:
+            raise RuntimeError(f"The training's process ended with status {process.wait()} and no result.")
         if last["phase"] != "failed":
             self.project.put_stamp(stamp)
         self._tell(**last)
 
-    def _start(self) -> None:
+    def _start(self) -> subprocess.Popen[str]:
         """Start the process: one thread, what it complains of in the server's log."""
         paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
@@ -123,6 +127,7 @@ class Training:
             )
             if self._stop.is_set():
                 self._process.terminate()
+            return self._process
 
 
 class Trainings:
@@ -136,6 +141,13 @@ class Trainings:
     def of(self, project: Project) -> Training | None:
         """The project's last training since this server started."""
         return self._of.get(project.id)
+
+    def forget(self, project: Project) -> None:
+        """End the project's training at once."""
+        with self._lock:
+            training = self._of.pop(project.id, None)
+        if training is not None:
+            training.abandon()
 
     def start(self, project: Project, command: Sequence[str], seconds: float | None) -> Training:
         """Train ``project``. Raises ValueError where it is being trained already, or too many wait."""

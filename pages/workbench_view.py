@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from baselines.figures.handover import percent
 from baselines.figures.workbench import calibration, trade, training_curve
 from pages.workbench_projects import Project
 from router.calls.tagger import CallModel
@@ -15,6 +17,7 @@ from router.tools.schema import Slot
 from router.workbench.examples import Examination
 from router.workbench.tools import has_effects, remarks
 
+TARGET = re.compile(r"--target (0\.\d+)")
 PAGE = 6
 """Rows that are shown at a time."""
 EFFECTS = {False: "read-only", True: "destructive", None: "unknown"}
@@ -58,6 +61,10 @@ def rows_view(project: Project, data: Mapping[str, Any]) -> dict[str, Any]:
         notes[b].append(f"Nearly the same as row {a + 1}.")
     for i, fault in found.misfits:
         notes[i].append(fault)
+    if found.strangers:
+        for i, row in enumerate(rows):
+            if row.tool in found.strangers:
+                notes[i].append(f"No tool of the list is called {row.tool!r}.")
     wanted, tool = str(data.get("text") or "").casefold(), data.get("tool")
     chosen = [
         i
@@ -87,14 +94,19 @@ def training_view(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def report_view(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A report without its rows, with its figures."""
+    """A report without its rows, with its figures; its warnings speak of the form and not of the command line."""
     shown = {name: value for name, value in report.items() if name not in ("rows", "calibration", "curve")}
     figures = {}
     if report["calibration"]:
         figures["calibration"] = calibration(report["calibration"])
     if report["curve"]:
         figures["trade"] = trade(report["curve"], report["threshold"])
-    return shown | {"figures": figures}
+    return shown | {"figures": figures, "warnings": [_of_the_form(words) for words in report["warnings"]]}
+
+
+def _of_the_form(words: str) -> str:
+    words = TARGET.sub(lambda found: f"a share of {percent(float(found[1]))}", words)
+    return words.replace("--target", "share")
 
 
 def read_call(model: CallModel, question: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from pages.services import Limits
 from pages.workbench import Workbench
 from pages.workbench_projects import PUBLIC, Projects
 from pages.workbench_training import ENDED
+from pages.workbench_view import report_view
 from tests.browser.scripted import services
 
 LAMP = {
@@ -122,7 +124,8 @@ def test_a_log_says_which_lines_were_bad_and_repeats_are_found(tab: Tab) -> None
     assert answer["added"] == 3 and [one["line"] for one in answer["problems"]] == [2]
     assert answer["project"]["strangers"] == {"kettle": 1}
     assert answer["project"]["counts"]["contradictions"] >= 1
-    assert len(tab.do("rows", id, odd=True)["rows"]["shown"]) >= 2
+    odd = tab.do("rows", id, odd=True)["rows"]["shown"]
+    assert odd[0]["notes"][-1] == "No tool of the list is called 'kettle'." and len(odd) == 3
     assert tab.do("rows", id, tool="kettle")["rows"]["of"] == 1
 
 
@@ -176,6 +179,35 @@ def test_a_training_that_breaks_off_says_so_and_can_be_started_again(tmp_path: P
     for _ in range(2):
         tab.do("train", id, target=0.9)
         assert "fault in this program" in list(tab.followed(id))[-1]["message"]
+
+
+def test_what_was_deleted_is_gone_and_its_training_ends(tmp_path: Path) -> None:
+    tab = Tab(tmp_path, program=PROGRAM % (60, "done"))
+    id = tab.given()
+    tab.do("train", id, target=0.9)
+    training = tab.trainings.of(tab.projects.open(id))
+    tab.do("forget", id)
+    assert list(training.follow())[-1]["phase"] == "stopped" and list((tmp_path / "own").iterdir()) == []
+    assert tab.do("open", id)["gone"]
+
+
+def test_edits_from_many_windows_are_all_kept(tab: Tab) -> None:
+    id = tab.given()
+    with ThreadPoolExecutor(8) as windows:
+        list(windows.map(lambda i: tab.do("put", id, **ROW | {"question": f"light number {i}"}), range(24)))
+    assert tab.do("open", id)["project"]["rows"] == 24
+
+
+def test_who_follows_no_training_is_told(tab: Tab) -> None:
+    assert "Train again" in next(tab.followed(tab.given()))["message"]
+    assert "not on this server" in next(tab.followed("0" * 32))["message"]
+
+
+def test_warnings_speak_of_the_form() -> None:
+    report = dict.fromkeys(("warnings", "calibration", "curve"), ()) | {
+        "warnings": ["Give more rows, or --target 0.74.", "Or a lower --target."]
+    }
+    assert report_view(report)["warnings"] == ["Give more rows, or a share of 74 %.", "Or a lower share."]
 
 
 def test_what_needs_a_router_says_that_none_is_trained(tab: Tab) -> None:

@@ -40,14 +40,15 @@ def none_on_the_server(page: Page) -> None:
 
 def test_the_open_tab_stands_in_the_address_and_back_returns_to_the_one_before(live: Live) -> None:
     page = live.page
-    for name in ("Rules", "Evaluate", "Hand-over", "Race"):
+    for name in ("Your tools", "Rules", "Evaluate", "Hand-over", "Race"):
         page.get_by_role("tab", name=name).click()
         opened(page, name)
-        assert page.url == f"{live.url}#{name.lower().replace('-', '')}"
-    for back in ("Hand-over", "Evaluate", "Rules", "Race"):
+        assert page.url == f"{live.url}#{frame.tab_id(name)}"
+    for back in ("Hand-over", "Evaluate", "Rules", "Your tools", "Race"):
         page.go_back()
         opened(page, back)
     assert page.url == live.url
+    page.go_forward()
     page.go_forward()
     opened(page, "Rules")
     expect(page.locator(".ru-teach")).to_be_visible()
@@ -56,7 +57,7 @@ def test_the_open_tab_stands_in_the_address_and_back_returns_to_the_one_before(l
 @pytest.mark.parametrize("name", ["Rules", "Evaluate", "Hand-over", "Race"])
 def test_a_link_opens_its_tab(live: Live, context: BrowserContext, name: str) -> None:
     page = context.new_page()
-    page.goto(f"{live.url}#{name.lower().replace('-', '')}")
+    page.goto(f"{live.url}#{frame.tab_id(name)}")
     opened(page, name)
     page.reload()
     opened(page, name)

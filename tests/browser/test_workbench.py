@@ -31,8 +31,13 @@ SLOTS = {
     "kettle": {},
     "radio": {"station": SAID},
 }
+HOSTILE = "<img src=x onerror='window.pwned = 1'> ${window.pwned = 1}"
 TOOLS = [
-    {"name": name, "description": f"A {name} at home.", "input_schema": {"type": "object", "properties": slots}}
+    {
+        "name": name,
+        "description": f"A {name} at home. {HOSTILE}",
+        "input_schema": {"type": "object", "properties": slots},
+    }
     for name, slots in SLOTS.items()
 ]
 QUESTION = "switch on the light in the kitchen"
@@ -83,6 +88,7 @@ def give(tab: Page) -> None:
     tab.get_by_label("Your list of tools").fill(json.dumps(TOOLS))
     tab.get_by_role("button", name="Read the tools").click()
     expect(tab.locator(".wb-tool")).to_have_count(5)
+    assert tab.evaluate("window.pwned === undefined")
 
 
 def add(tab: Page, question: str, tool: str, **slots: str) -> None:
@@ -190,6 +196,9 @@ def test_from_five_schemas_to_a_router_at_home(visitors: list[Page], address: st
     expect(other.locator("[data-step=rows] .wb-state")).to_contain_text("Type some")  # never the log
     attempt(other, QUESTION)
     assert other.locator(".wb-tried .call").inner_text() == shown
+    other.get_by_role("button", name="Delete it all").click()
+    expect(other.get_by_label("Your list of tools")).to_be_visible()
+    expect(other.locator("[data-step=take]")).not_to_have_attribute("data-open", "")
 
 
 def taken_home(archive: Path, folder: Path) -> str:
