@@ -38,9 +38,6 @@ _NUMBER = re.compile(
 """A number, perhaps with its unit written to it; neither a time, a part of a date, nor the top of a fraction."""
 _MEASURED = re.compile(r"(?:[$€£¥]\s*\d)|(?:\d\s*°?)(?P<word>[^\W\d_][\w/²³]*|[$€£¥])")
 _TIME = re.compile(r"\b\d{1,2}(?:[:.]\d\d)?\s*[ap]\.?m\b\.?|\b\d{1,2}:\d\d\b|\b\d{1,2}\s+o'clock\b")
-_DURATION = re.compile(
-    r"\b(?!1\s)\d+(?:\.\d+)?[\s-]*(?:hours?|hrs?|minutes?|mins?)\b(?!\s+(?:ahead|behind|earlier|later\s+than))"
-)
 _COMPARED = re.compile(
     r"%|\bper\s?cent(?:age)?\b|(?<!rather\s)(?<!other\s)\bthan\b|\b(?:divided|multiplied|twice|ratio\s+of)\b"
     r"|\b(?:half|double|triple)\s+(?:of|the|as|that)\b|\b(?:plus|minus|times)\s+(?:\d|the|as)|\d\s+times\b"
@@ -379,12 +376,6 @@ def _leaves(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _found(pattern: re.Pattern[str], said: str) -> str | None:
     match = pattern.search(said)
     return match[0] if match else None
-
-
-def _second_time(said: str) -> str | None:
-    """The 5 pm of "from 9 am in Rome to 5 pm in Oslo": the clock carries one time from place to place."""
-    times = _TIME.findall(said)
-    return times[1] if len(times) > 1 else None
 
 
 def _without(said: str, text: str) -> str:
