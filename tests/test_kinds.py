@@ -20,6 +20,8 @@ ANSWERED = {
     "population of Malta and Cyprus": ["483,530", "1,189,265"],
     "languages of Belgium and Switzerland": ["Dutch", "Romansh"],
     "100 dollars in pounds and euros": ["100 USD =", "100 USD ="],
+    "10 euros in dollars, pounds and yen": ["USD (", "GBP (", "JPY ("],
+    "capital of France, Spain and Italy": ["Paris", "Madrid", "Rome"],
     "5 miles in km and feet": ["8.04672 km", "26,400 ft"],
     "what time is it in Tokyo and London": ["Tokyo: 19:00", "London: 10:00"],
     "how many days until christmas and new year": ["= 27 days", "= 34 days"],
@@ -78,6 +80,7 @@ NO_CALL = [
     "weather in Rome next week", "will it rain in Belgium on tuesday", "what's the uv index in Moscow", "is it tomorrow in Auckland",
     "any chance of a white christmas in Madagascar", "quelle heure est-il à Tokyo", "wie spät ist es in Berlin",
     # texts that are spoken of
+    "what's a palindrome", "pounds and yen", "is the pound stronger than the euro",
     "what does spell mean", "spell check this sentence", "count to ten", "count on me",
 ]  # fmt: skip
 
