@@ -7,7 +7,10 @@ for in EUR at rates that the caller gives, so that a value can be checked withou
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
+
+from router.builtin.numbers import NUMBER, clean, number, plain
 
 Phrase = tuple[str, float | None]
 PER_EURO = {"USD": 1.25, "GBP": 0.8, "JPY": 160.0, "INR": 100.0, "CHF": 0.95, "CAD": 1.5}
@@ -47,6 +50,12 @@ PARTS = {
     8: ("eighth", "eighths"),
 }
 GLYPHS = {"½": 1 / 2, "¼": 1 / 4, "¾": 3 / 4, "⅓": 1 / 3, "⅔": 2 / 3, "⅛": 1 / 8, "⅜": 3 / 8, "⅕": 1 / 5, "⅚": 5 / 6}
+
+
+def to_number(text: str) -> float | int | None:
+    """The one number that ``text`` says, or None."""
+    text = plain(clean(text)).strip()
+    return number(text) if re.fullmatch(NUMBER, text) else None
 
 
 def words(n: int) -> str:

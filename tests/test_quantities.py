@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from router.builtin import ToolConfig, default_tools
 from router.builtin import currency as currency_room
-from router.builtin.numbers import to_number
 from router.network import Router
 from router.plans import plan
 from router.types import Question
-from tests.phrases import KINDS, RATES
+from tests.phrases import KINDS, RATES, to_number
 
 NOW = datetime(2026, 11, 28, 10, 0, tzinfo=timezone.utc)
 TOOLS = default_tools(ToolConfig(now=lambda: NOW))

@@ -8,10 +8,10 @@ from collections import Counter
 import pytest
 
 from router.builtin import default_tools
-from router.builtin.numbers import to_number
 from router.learning import synthetic
 from router.learning.synthetic.noise import garble
 from router.learning.synthetic.slots import number_words
+from tests.phrases import to_number
 
 
 def test_there_are_150_templates_a_label_and_none_is_faulty() -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from router.builtin import ToolConfig, default_tools
 from router.builtin.dates import find_dates, read_date
-from router.builtin.numbers import clean, fractions, plain, show, to_number
+from router.builtin.numbers import clean, fractions, plain, show
 from router.builtin.values import number_in, value_of
+from tests.phrases import to_number
 from tests.tool_cases import CASES
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=timezone.utc)

@@ -203,8 +203,8 @@ _WORDS = [
         (rf"\b({UNSIGNED})\s+less\s+than\s+({UNSIGNED})\b", r"\2 - \1"),
         (r"\b(?:the\s+)?cube\s+root\s+(?:of\s+)?(-?\d+(?:\.\d+)?)", r"cbrt(\1)"),
         (r"\b(?:the\s+)?(\d+)(?:st|nd|rd|th)\s+root\s+of\s+(\d+(?:\.\d+)?)", r"\2**(1/\1)"),
-        (r"\b(?:the\s+)?(?:square\s+root|squareroot|sq\s?rt|root)\s+(?:of\s+)?(-?\d+(?:\.\d+)?)", r"sqrt(\1)"),
         (r"\b(?:the\s+)?(?:square\s+root|squareroot|root)\s+(?:of\s+)?\(", "sqrt("),
+        (r"\b(?:the\s+)?(?:square\s+root|squareroot|sq\s?rt|root)\s+(?:of\s+)?(-?\d+(?:\.\d+)?)", r"sqrt(\1)"),
         (r"\b(?:the\s+)?factorial\s+(?:of\s+)?(\d+)", r"\1!"),
         (r"\b(\d+)\s+factorial\b", r"\1!"),
         (r"\blog(?:arithm)?\s+base\s+(\d+(?:\.\d+)?)\s+(?:of\s+)?(\d+(?:\.\d+)?)", r"log(\2, \1)"),
@@ -283,7 +283,6 @@ _PHRASES: list[tuple[re.Pattern[str], Any]] = [
         (rf"(?:add|put)\s+{_N}%\s+(?:(?:sales\s+)?(?:vat|tax|gst|tip)\s+)?"
          rf"(?:to|on(?:to)?|on\s+top\s+of)\s+{_N}", r"\2 + \1%"),
         (rf"(?:subtract|take|remove|deduct)\s+{_N}%\s+(?:off|from|off\s+of)\s+{_N}", r"\2 - \1%"),
-        (rf"(?:increase|raise)\s+of\s+{_N}\s+by\s+{_N}%", r"\1 + \2%"),
         (rf"{_N}%\s+(?:vat|tax|gst|sales\s+tax|commission|interest|service\s+charge|deposit|fee|duty)\s+(?:on|of|for)"
          rf"\s+{_N}", r"\1% of \2"),
         (rf"(?:if\s+)?(?:\w+\s+){{0,4}}?(?:costs?|priced\s+at|was|sells\s+for)\s+{_N}\s*,?\s+(?:and\s+)?(?:it\s+)?"
@@ -293,12 +292,8 @@ _PHRASES: list[tuple[re.Pattern[str], Any]] = [
         (rf"{_N}\s+choose\s+{_N}", r"comb(\1, \2)"),
         (r"(?:sum|total)\s+of\s+(?:all\s+)?(?:the\s+)?(?:numbers\s+|integers\s+)?(?:from\s+)?(\d+)\s+(?:to|through)"
          r"\s+(\d+)", r"(\1 + \2) * (\2 - \1 + 1) / 2"),
-        (rf"{_N}\s+(?:by|multiply)\s+{_N}", r"\1 * \2"),
-        (rf"{_N}\s+between\s+{_N}\s*{_PERSONS}?", r"\1 / \2"),
         (rf"(?:would\s+|do\s+|does\s+|will\s+)?(?:buy(?:ing)?\s+)?{_N}\s+[a-z]+(?:\s+[a-z]+)?\s+(?:at|for|@)"
          rf"\s+{_N}\s*(?:each|apiece|per\s+\w+)\s*(?:cost|be|come\s+to)?", r"\1 * \2"),
-        (rf"{_N}\s+[a-z]+\s+(?:at|for|@)\s+{_N}\s*(?:each|apiece)\s*(?:and|plus|,)\s*{_N}\s+[a-z]+\s+(?:at|for|@)"
-         rf"\s+{_N}\s*(?:each|apiece)(?:\s+cost)?", r"\1 * \2 + \3 * \4"),
         # lists
         (rf"(?:average|mean|avg)\s+(?:of\s+|for\s+)?(?:the\s+numbers\s+|these(?:\s+numbers)?:?\s+)?{_NUMS}", lambda m: f"average({_list(m[1])})"),
         (rf"median\s+(?:of\s+)?{_NUMS}", lambda m: f"median({_list(m[1])})"),
@@ -313,7 +308,6 @@ _PHRASES: list[tuple[re.Pattern[str], Any]] = [
         (rf"(?:least|lowest)\s+common\s+multiple\s+(?:of\s+)?{_NUMS}|lcm\s*(?:of\s+|\()?{_NUMS}\)?", lambda m: f"lcm({_list(m[1] or m[2])})"),
         # verbs
         (rf"(?:multiply)\s+{_N}\s+(?:by|and|with|times)\s+{_N}", r"\1 * \2"),
-        (rf"divide\s+{_N}\s+(?:by|with)\s+{_N}", r"\1 / \2"),
         (rf"(?:subtract|take(?:\s+away)?)\s+{_N}\s+(?:away\s+)?from\s+{_N}", r"\2 - \1"),
         (rf"(?:add)\s+{_N}\s+(?:and|to|with|plus)\s+{_N}", r"\1 + \2"),
         (rf"(?:the\s+)?(?:remainder|rest)\s+(?:of|when|if)\s+{_N}\s*(?:is\s+)?(?:/|divided\s+by|by|over)\s*{_N}", r"\1 mod \2"),

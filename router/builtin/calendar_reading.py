@@ -158,7 +158,7 @@ def _age(asked: Asked, match: re.Match[str]) -> Arguments | None:
         return None
     if re.search(r"\bdays\s+old\b|\bin\s+days\b|\bhow\s+many\s+days\b", asked.rest):
         return None if later else {"operation": "days_until", "date": _day(born, None, asked)}
-    if re.search(r"\b(?:wh(?:o|at|ich|ere|y|ose))\b", asked.rest) and not re.search(r"\b(?:old|age|years|turn)\b", asked.rest):
+    if re.search(r"\bwh(?:o|at|ich|ere|y|ose)\b(?!.*\b(?:old|age|years|turn)\b)", asked.rest):
         return None  # "who was born on 4 july 1976"
     return {"operation": "age", "date": _day(born, None, asked), **{"other_date": day.day.isoformat() for day in later}}
 
@@ -172,7 +172,7 @@ def _between(asked: Asked, match: re.Match[str]) -> Arguments | None:
     """Days from one day to the other; one without a year is the nearest to the other, in the order said."""
     joint = _JOINED.search(asked.rest)
     if not joint or (joint[1] in ("and", "&") and not re.search(r"\b(?:between|from|difference|apart)\b", asked.rest)):
-        return None  # "what day was christmas 2 months ago" says one day by two, "until christmas and easter" asks twice
+        return None  # "what day was christmas 2 months ago" says one day by two, "to christmas and easter" asks twice
     first, last = asked.days
     start, end = first.day, last.day
     if last.in_year:
@@ -344,7 +344,8 @@ _FORMS = (
     _form(
         "weekday",
         (1,),
-        r"\b(?P<asked>week\s*day|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day|day(?!\s+of\s+(?:the\s+)?year|\s+number)"
+        r"\b(?P<asked>week\s*day|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day"
+        r"|day(?!\s+of\s+(?:the\s+)?year|\s+number)"
         rf"|(?:an?|on)\s+(?:{WEEKDAY}|weekend))\b",
         _weekday,
     ),

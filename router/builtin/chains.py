@@ -198,7 +198,7 @@ class Search:
 
 
 def _torn(step: Step, before: str, after: str) -> bool:
-    """Whether ``step`` adds up what stands between ``before`` and ``after``, where one of them takes hold of a term of it:
+    """Whether ``step`` adds up what stands between ``before`` and ``after``, and one of these takes hold of a term of it:
     "200 plus 5" of "10% of 200 plus 5"."""
     added = re.search(r"[\d)%]\s*[-+]", str(step.call.arguments.get("expression", "")))
     if not added or _TAKEN_TOGETHER.match(step.span):
@@ -219,14 +219,18 @@ _MEASURE = re.compile(
     re.IGNORECASE,
 )
 _LEADS_TO_FACT = re.compile(r"(?:\bknows?|\btell\s+me|\bwhat(?:'s|\s+is|\s+are)?|[:,])\s*$", re.IGNORECASE)
-_BINDS_BEFORE = re.compile(r"(?:\b(?:of|times|by|over|half|twice|double|triple|root|minus|less)|[*/^×÷-])\s*(?:the\s+)?$", re.IGNORECASE)
+_BINDS_BEFORE = re.compile(
+    r"(?:\b(?:of|times|by|over|half|twice|double|triple|root|minus|less)|[*/^×÷-])\s*(?:the\s+)?$", re.IGNORECASE
+)
 _BINDS_BEHIND = re.compile(r"\s*(?:times\b|multiplied\b|divided\b|squared\b|cubed\b|[*/^×÷])", re.IGNORECASE)
 _TAKEN_TOGETHER = re.compile(r"(?:the\s+)?(?:sum|total|difference|average|mean)\b|\(", re.IGNORECASE)
 _TAIL_OF_PERCENT = re.compile(r"\s+(?:vat|tax|gst|tip|fee|duty|interest|commission|off|discount)\b", re.IGNORECASE)
 """Whether 21 % is added or taken away stands behind it: a span must not end before."""
 _ANY_DAY = date(2000, 1, 1)
 """Stands in for today: only where dates stand matters."""
-_COORDINATED = re.compile(r"\s*(?:,|/|&|\b(?:and|or)\b)\s*(?:(?:and|or|in|to|into)\s+)*(?P<name>[^\W\d_]+|[$€£¥])", re.IGNORECASE)
+_COORDINATED = re.compile(
+    r"\s*(?:,|/|&|\b(?:and|or)\b)\s*(?:(?:and|or|in|to|into)\s+)*(?P<name>[^\W\d_]+|[$€£¥])", re.IGNORECASE
+)
 _WEAK = frozenset("of in and or to for by as on at from is are does do the a".split())
 """Words that neither begin nor end a question of its own."""
 

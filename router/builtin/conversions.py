@@ -25,6 +25,9 @@ _RECKONS = frozenset("%*+^<>")
 _INTO = frozenset(("in", "to", "into", "as", "->", "=>", "→"))
 _ASKED = re.compile(r"\b(?:how\s+(?:many|much)|number\s+of|amount\s+of)\s+(?:\w+\s+)?$", re.IGNORECASE)
 
+_LISTED = re.compile(r"\s*(?:,|&|,?\s*\b(?:and|or)\b)\s*", re.IGNORECASE)
+_RATE = re.compile(r"\b(?:rate|exchange|between|conversion|convert)\b|[/=>→-]", re.IGNORECASE)
+
 Senses = Callable[[str, bool], Sequence[str]]
 """What a name can mean, likeliest first; nothing where it is no name. ``True``: it stands alone and may hold a slip."""
 
@@ -63,6 +66,8 @@ def conversion(text: str, senses: Senses, prefixed: bool = False, powers: bool =
     free = [i for i, token in enumerate(tokens) if token.value is not None and i not in used]
     if not quantities and len(_different(tokens, bare)) == 2 and len(free) < 2:
         first, second = _different(tokens, bare)
+        if _LISTED.fullmatch(text, tokens[first].end, tokens[second].start) and not _RATE.search(text):
+            return None  # "pounds and yen" names two and turns neither into the other
         if _ASKED.search(text[: tokens[first].start]) or tokens[second - 1].text.lower() == "from":
             first, second = second, first
         value = tokens[free[0]].value if free else 1

@@ -46,13 +46,16 @@ def built_in() -> list[Passage]:
 
 _ASKS = {
     "capital": "capital city town seat government country call",
-    "population": "population people inhabitants live residents citizens populous many how populated populace number total living head count crowded",
+    "population": "population people inhabitants live residents citizens populous many how populated populace "
+    "number total living head count crowded",
     "area": "area big large size surface square kilometer kilometre km km2 land how many sq territory huge",
     "language": "language speak spoken official tongue talk lingua people main where",
     "currency": "currency money pay used cash legal tender use coin call kind country official people name",
     "continent": "continent where located lie situated part location which",
-    "neighbour": "neighbour neighbor border bordering adjacent country next surround share touch adjoin land frontier around list",
-    "dialling": "dialling dialing code phone calling call first telephone dial prefix country international call number area",
+    "neighbour": "neighbour neighbor border bordering adjacent country next surround share touch adjoin land frontier around "
+    "list",
+    "dialling": "dialling dialing code phone calling call first telephone dial prefix country international "
+    "number area",
     "domain": "internet domain tld top level web website ccTLD ending extension url suffix",
     "iso": "iso code abbreviation letter alpha two three short country",
     "density": "density dense densely population crowded per square people kilometer",

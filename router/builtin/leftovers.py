@@ -38,9 +38,6 @@ _NUMBER = re.compile(
 """A number, perhaps with its unit written to it; neither a time, a part of a date, nor the top of a fraction."""
 _MEASURED = re.compile(r"(?:[$€£¥]\s*\d)|(?:\d\s*°?)(?P<word>[^\W\d_][\w/²³]*|[$€£¥])")
 _TIME = re.compile(r"\b\d{1,2}(?:[:.]\d\d)?\s*[ap]\.?m\b\.?|\b\d{1,2}:\d\d\b|\b\d{1,2}\s+o'clock\b")
-_DURATION = re.compile(
-    r"\b(?!1\s)\d+(?:\.\d+)?[\s-]*(?:hours?|hrs?|minutes?|mins?)\b(?!\s+(?:ahead|behind|earlier|later\s+than))"
-)
 _COMPARED = re.compile(
     r"%|\bper\s?cent(?:age)?\b|(?<!rather\s)(?<!other\s)\bthan\b|\b(?:divided|multiplied|twice|ratio\s+of)\b"
     r"|\b(?:half|double|triple)\s+(?:of|the|as|that)\b|\b(?:plus|minus|times)\s+(?:\d|the|as)|\d\s+times\b"
@@ -51,8 +48,10 @@ _COMPARED = re.compile(
 """Words that make something new of a fact."""
 _DERIVED = re.compile(r"\b(?:doubled?|tripled?|halved?|twice)\b(?!\s+an?\b)|\bpercentage\b")
 """The same for a quantity that a converter, the calendar or the clock gives: "5 miles in km, doubled"."""
+_THAN = re.compile(r"\bthan\b")
 _TURNED = re.compile(
-    r"\bof\s+(?:what|which)\b|\bwith\s+(?:a\s+|the\s+)?remainders?\b|\bdivide\s+\d\S*\s+into\b|\b(?:factorial|root)\s+of\s+(?:minus|negative)\b"
+    r"\bof\s+(?:what|which)\b|\bwith\s+(?:a\s+|the\s+)?remainders?\b"
+    r"|\bdivide\s+\d\S*\s+into\b|\b(?:factorial|root)\s+of\s+(?:minus|negative)\b"
 )
 """The unknown of "80 is 20% of what", the order of "divide 5 into 100", two results for one, what no number has."""
 _DIFFERENCE = re.compile(r"\b(?:rise|drop|fall|change|difference|increase|decrease|(?:warm|hott|cold|cool)er)\b")
@@ -117,7 +116,7 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
     derived = None if "calculator" in tools else _found(_DERIVED, said)
     if len(calls) == 1 and tools <= CONVERTERS.keys():  # a conversion is read with all numbers or not at all
         degrees = str(calls[0].arguments.get("from_unit", "")).startswith("°")
-        return derived or (_found(_DIFFERENCE, said) if degrees else None)
+        return derived or _found(_THAN, said) or (_found(_DIFFERENCE, said) if degrees else None)
     if tools == {"calculator"}:
         derived = _found(_TURNED, said) or calculator.second_money(said) or _other_measure(said)
     if tools == {"calendar"}:
@@ -137,8 +136,8 @@ def unread(
     say nothing more, and slips of these. Another word counts where it may qualify: beside a value or what is asked for
     ("how many working days"), and anywhere in a ``part`` of a question, where a text is worked on, a learned reader
     said what is to be done, or slots are open, in a last clause without any value ("and tell my boss"), which may be
-    a request, and behind what a conversion ends with ("in dollars in words"). Elsewhere it is scenery ("the taxi was 30 euros"). A text that is open
-    may be any words.
+    a request, and behind what a conversion ends with ("in dollars in words"). Elsewhere it is scenery ("the taxi was 30
+    euros"). A text that is open may be any words.
     """
     arguments = step.call.arguments
     missing = [name for name, slot in tool.slots.items() if slot.required and name not in arguments]
@@ -156,7 +155,8 @@ def unread(
     strict = part or bool(missing) or by_reader or tool.name not in _COUNTS
     for match in words:
         word = match[0].lower()
-        known = word in understood or word in _IDLE or (tool.name == "weather" and weather.TELLS.fullmatch(word)) or _slip(word, _IDLE, 3) or _slip(word, understood, 6)
+        known = word in understood or word in _IDLE or _slip(word, _IDLE, 3) or _slip(word, understood, 6)
+        known = known or (tool.name == "weather" and weather.TELLS.fullmatch(word) is not None)
         if not known and (strict or match.start() >= apart or _qualifies(said, match, tool)):
             return match[0]
     if tool.name == "currency" and (second := _second_rate(said)):
@@ -379,12 +379,6 @@ def _leaves(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _found(pattern: re.Pattern[str], said: str) -> str | None:
     match = pattern.search(said)
     return match[0] if match else None
-
-
-def _second_time(said: str) -> str | None:
-    """The 5 pm of "from 9 am in Rome to 5 pm in Oslo": the clock carries one time from place to place."""
-    times = _TIME.findall(said)
-    return times[1] if len(times) > 1 else None
 
 
 def _without(said: str, text: str) -> str:

@@ -100,12 +100,6 @@ def digits(text: str) -> str:
     return text
 
 
-def to_number(text: str) -> float | int | None:
-    """The one number that ``text`` says, or None."""
-    text = plain(clean(text)).strip().replace("−", "-")
-    return number(text) if re.fullmatch(NUMBER, text) else None
-
-
 def number(digits: str) -> float | int:
     """The value of a plain digit string; whole values are ints."""
     value = float(digits)
@@ -192,7 +186,6 @@ _WRITTEN = [
         (r"\bhalf\s+(?:a\s+)?dozen\b", "6"),
         (rf"\bhalf\s+an?\s+({'|'.join(_OPENS)})\b", r"0.5 \1"),
         (r"\ba\s+couple(?:\s+of)?\b", "2"),
-        (rf"{_PLAIN}\s+point\s+(\d+)\b", r"\1.\2"),
     ]
 ]
 

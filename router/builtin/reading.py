@@ -110,14 +110,16 @@ def _joined(question: Question, desk: Desk) -> list[Plan] | None:
 
 
 def _distributed(question: Question, desk: Desk) -> list[Plan] | None:
-    """One request about two things of a kind ("capital of Bolivia and Chile", "100 usd in gbp and eur") as a request about
-    each of them, both certain; None where the question is none."""
+    """One request about two things of a kind ("capital of Bolivia and Chile", "100 usd in gbp and eur") as a request
+    about each of them, both certain; None where the question is none."""
     text = bare(question)
     if _COMPARES.search(text):
         return None
-    for first, second in _coordinated(text):
-        parts = [question.part(text[: first[1]] + text[second[1] :]), question.part(text[: first[0]] + text[second[0] :])]
-        asked = [_one(part, desk.decide(part), desk) for part in parts]
+    for first, second in reversed(list(_coordinated(text))):
+        parts = map(question.part, (text[: first[1]] + text[second[1] :], text[: first[0]] + text[second[0] :]))
+        asked = [
+            one for part in parts for one in _distributed(part, desk) or [_one(part, desk.decide(part), desk)]
+        ]
         if all(map(_certain, asked)) and len({step.call.tool for one in asked for step in one.steps}) == 1:
             return asked
     return None
@@ -207,14 +209,14 @@ def _doubt(question: Question, decision: Decision) -> str | None:
     if reckons(question):
         return "Quantities are to be converted, and no tool is sure of it."
     if decision.tool == SMALLTALK:
-        cities = (place for mention in place_mentions(question.text) if (place := find_place(mention.value, fuzzy=False)))
-        named = next((place.name for place in cities if place.population >= clock_reading.SMALL), None)
+        places = (find_place(mention.value, fuzzy=False) for mention in place_mentions(question.text))
+        named = next((place.name for place in places if place and place.population >= clock_reading.SMALL), None)
         return named and f"Small talk does not take {named!r} in."
     return None
 
 
 def _other(question: Question, tool: Tool, desk: Desk) -> Step | None:
-    """The call of a converter that takes in all of a question that ``tool`` cannot read ("how many weeks in 300 days")."""
+    """The converter's call that takes in all of a question that ``tool`` cannot read ("how many weeks in 300 days")."""
     for name in CONVERTERS if tool.name in CONVERTERS or _COUNTED.search(question.text) else ():
         if name in desk.tools and name != tool.name and (filled := _whole(question, desk.tools[name], desk)):
             return Step(ToolCall(name, filled.arguments), filled.sources, question.text)

@@ -80,7 +80,9 @@ def run(index: Callable[[], Index], online: bool, query: str) -> str:
     return f"Nothing found for {query.strip()!r} in {len(index().passages):,} passages."
 
 
-_LEFT = re.compile(r"\(source: .*, score \S+, without '(?P<word>[^']+)'\)$|^Nothing found for ['\"](?P<query>.*)['\"] in ")
+_LEFT = re.compile(
+    r"\(source: .*, score \S+, without '(?P<word>[^']+)'\)$|^Nothing found for ['\"](?P<query>.*)['\"] in "
+)
 
 
 def left_over(output: str) -> str | None:
@@ -97,8 +99,8 @@ def parse(question: str) -> dict[str, Any] | None:
 
 
 _HEAD = re.compile(
-    r"^(?:(?:i need|look up|look for|search(?: for)?|find(?: out)?|google|give me|show me|what(?:'s|s|\s+is|\s+are|\s+was)"
-    r"|wat is|the|remind me)\b[\s,:]*)+(?=\w)",
+    r"^(?:(?:i need|look up|look for|search(?: for)?|find(?: out)?|google|give me|show me"
+    r"|what(?:'s|s|\s+is|\s+are|\s+was)|wat is|the|remind me)\b[\s,:]*)+(?=\w)",
     re.I,
 )
 
@@ -159,12 +161,13 @@ class Index:
             rank = float(scores[i]) * (0.4 + 0.6 * subject) * (0.3 + coverage) * direct + 0.5 * self.passages[i].weight
             left = next((said[word] for word in words if word not in self._words[i]), None)
             hits.append(Hit(self.passages[i], coverage, rank, left if self.passages[i].asks else None))
-        hits = sorted((hit for hit in hits if hit.score >= MIN_COVERAGE), key=lambda hit: (hit.left is not None, -hit.rank))
+        hits = [hit for hit in hits if hit.score >= MIN_COVERAGE]
+        hits.sort(key=lambda hit: (hit.left is not None, -hit.rank))
         if not hits:
             return []
         first = hits[0]
         alike = (hit for hit in hits if (hit.left, _about(hit)) == (first.left, _about(first)))
-        best = max(alike, key=lambda hit: hit.passage.weight)  # of two Londons the larger, however long their countries' names
+        best = max(alike, key=lambda hit: hit.passage.weight)  # the larger London, however long its country's name
         if any(asked <= name for name in map(frozenset, map(_tokens, best.passage.subjects))):
             return [hit for hit in hits if hit.passage.subjects == best.passage.subjects][:4]
         return [best]

@@ -126,21 +126,21 @@ def parse(question: str) -> dict[str, Any] | None:
 _CHARACTERS = re.compile(r"\bcharacters?\b|\bchars\b", re.I)
 """Of a word they are its letters; spaces and signs are characters too, which no operation counts."""
 _SPOKEN_OF = re.compile(
-    r"^(?:it|that|this|them|(?:the\s+)?words?)$|^(?:my|your|his|our|their)\s|^(?:this|that|these|those)\s"
+    r"^(?:what|which|how|who)(?:'s)?$|^(?:it|that|this|them|(?:the\s+)?words?)$|^(?:my|your|his|our|their)\s|^(?:this|that|these|those)\s"
     r"|^the\s+(?:\w+\s+){0,3}(?:of|in)\b|^(?:the\s+)?alphabet$|\bwithout\b|\beverything\b|^out\s"
     r"|\bthis\s+(?:sentence|word|text|phrase|paragraph|essay|letter)$"
     r"|\b(?:and|then|but)\s+(?:then\s+)?(?:spell|count|reverse|upper|lower|capital|tell|use|say|how\s|write|make|give|translate)",
     re.IGNORECASE,
 )
 """A text that stands for another ("my name", "the opposite of hot", "it"), or a second request behind it."""
-_MEANING = re.compile(r"\bwhat\s+(?:does|do|did)\b[^\"':]*\bmean\b|\bmeaning\s+of\b|\bdefin(?:e|ition)\b", re.IGNORECASE)
+_MEANING = re.compile(r"\bwhat\s+do(?:es)?\b[^\"':]*\bmean\b|\bmeaning\s+of\b|\bdefin(?:e|ition)\b", re.IGNORECASE)
 _TRANSFORMS = ("revers|backward", "upper|capital|caps", "lower", "title", "palindrom")
 
 
 def unclear(question: str, text: str = "") -> str | None:
     """What ``question`` asks for besides one operation on ``text``: a transform of what another gives ("uppercase the
-    reverse of"), what a word means, characters where there are others than letters, a text that is spoken of and not given;
-    None where there is no such thing."""
+    reverse of"), what a word means, characters where there are others than letters, a text that is spoken of and not
+    given; None where there is no such thing."""
     if meaning := _MEANING.search(question):
         return meaning[0]
     rest = question.replace(text, " ") if text else question
@@ -185,8 +185,7 @@ _IN = r"(?:(?:are|is|do|does|can|appear|appears|occur|occurs|exist|you|see|we|i|
 _TAIL = r"(?:\s+(?:have|has|contain|contains|got|include|includes))?[\s?.!]*$"
 _PATTERNS = (
     ("count_vowels", _compile(
-        rf"\bvowels?\s+{_IN}{_TEXT}", rf"how many vowels\s+(?:does|do|has|have)\s+(?P<text>\S.*?){_TAIL}", rf"\bvowel count\s+(?:of|for|in)\s+{_TEXT}",
-        rf"\bcount\s+(?:the\s+)?vowels?\b[\s:]*(?:in|of)?[\s:]*{_TEXT}")),
+        rf"\bvowels?\s+{_IN}{_TEXT}", rf"how many vowels\s+(?:does|do|has|have)\s+(?P<text>\S.*?){_TAIL}", rf"\bvowel count\s+(?:of|for|in)\s+{_TEXT}")),
     ("count_consonants", _compile(
         rf"\bconsonants?\s+{_IN}{_TEXT}", rf"how many consonants\s+(?:does|do|has|have)\s+(?P<text>\S.*?){_TAIL}")),
     ("count_letter", _compile(
@@ -197,7 +196,6 @@ _PATTERNS = (
         rf"\b(?:count|number\s+of|find|occurrences\s+of|count\s+of)\s+(?:all\s+)?(?:the\s+)?(?:number\s+of\s+)?"
         rf"(?:occurrences\s+of\s+)?(?:times\s+)?(?:the\s+)?(?:letters?\s+)?{_LS}\s+(?:appears\s+)?{_IN}{_TEXT}",
         rf"\bletter\s+{_L}\s+(?:count\s+)?{_IN}{_TEXT}",
-        rf"^{_L}'?s\s+in\s+{_TEXT}",
         rf"^(?:does|do|has|is it true that)\s+(?P<text>\S.*?)\s+(?:really\s+)?(?:contains?|have|has)\s+(?:\d+|one|"
         rf"two|three|four|five|an?|any)\s+(?:letters?\s+)?{_LS}[\s?.!]*$")),
     ("count_words", _compile(
@@ -209,8 +207,7 @@ _PATTERNS = (
         rf"characters|chars|letter)\b\s*(?:{_IN}|[:,]\s*)(?::\s*)?{_TEXT}",
         rf"how many (?:letters|characters|chars)\s+(?:does|do|has|have)\s+(?P<text>\S.*?){_TAIL}",
         rf"\b(?:letter|character)\s?count\s*(?:of|for|in)?\s*:?\s*{_TEXT}",
-        r"\b(?:how long is|length of)\s+(?:the\s+)?(?:word|string|phrase|name|text)\s+(?P<text>\S.*?)\s*$",
-        r"\blength of\s+(?P<text>[\"'`].+[\"'`])[\s?.!]*$")),
+        r"\b(?:how long is|length of)\s+(?:the\s+)?(?:word|string|phrase|name|text)\s+(?P<text>\S.*?)\s*$")),
     ("palindrome", _compile(
         r"^(?:is|are|was|if|whether|check\s+(?:if|whether)|does|would)\s+(?P<text>\S.*?)\s+(?:(?:is|are|be|count"
         r"\s+as|also)\s+)?(?:a\s+|an\s+)?palindromes?\b",

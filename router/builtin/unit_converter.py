@@ -132,7 +132,9 @@ def _symbols(name: str) -> list[str]:
     """The units of a target, the largest first. Raises ToolError."""
     symbols = [_symbol(part) for part in name.split(_AND)]
     if not _nested(symbols):
-        raise ToolError(f"{shorten(name, 40)!r} are no units of which each is a whole number of the next. Give one unit.")
+        raise ToolError(
+            f"{shorten(name, 40)!r} are no units of which each holds the next a whole number of times. Give one unit."
+        )
     return symbols
 
 
@@ -173,7 +175,8 @@ def _quantity(value: float, symbol: str, smaller: Sequence[str] = ()) -> str:
         return f"{show(value)} {_shown(symbol, value)}"
     step = round(_convert(1, symbol, smaller[0]))
     whole, rest = divmod(round(abs(value) * step, 2 if len(smaller) == 1 else 9), step)
-    return f"{'-' if value < 0 else ''}{int(whole):,} {_shown(symbol, whole)} {_quantity(rest, smaller[0], smaller[1:])}"
+    sign = "-" if value < 0 else ""
+    return f"{sign}{int(whole):,} {_shown(symbol, whole)} {_quantity(rest, smaller[0], smaller[1:])}"
 
 
 def _is_volume(symbol: str) -> bool:

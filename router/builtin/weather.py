@@ -103,7 +103,8 @@ def _fetch(url: str) -> dict[str, Any]:
 _ABOUT = (
     r"weather|wether|wheather|forecast|rain(?:ing|y|s)?|snow(?:ing|y|s)?|sun(?:ny|shine)?|cloud(?:y|s)?|wind(?:y)?|"
     r"storm(?:y|s)?|hot|cold|warm|cool|chilly|humid(?:ity)?|freezing|"
-    r"temperatures?|temps?|umbrella|raincoat|coat|jacket|sunscreen|degrees|precipitation|showers?|icy|freeze|sweater|boots|fog(?:gy)?|thunder(?:storm)?s?|hail|dry|"
+    r"temperatures?|temps?|umbrella|raincoat|coat|jacket|sunscreen|degrees|"
+    r"precipitation|showers?|icy|freeze|sweater|boots|fog(?:gy)?|thunder(?:storm)?s?|hail|dry|"
     r"wet|nice|pour(?:ing)?|drizzl\w+|sunglasses|scarf|shorts|conditions"
 )
 _WHEN = r"(?:right\s+now|now|today|tonight|tomorrow|tommorow|tomorow|tmrw|tmr|currently|at\s+the\s+moment|this\s+(?:morning|afternoon|evening|week|weekend)|later|outside|please|pls|thanks|thx|be|like|is|going\s+to\s+be|the\s+day|for)"

@@ -121,7 +121,7 @@ class Router:
         return Decision(self.labels[best], probabilities, confidence, confidence < self.calibration.threshold)
 
     def unread(self, question: str, label: str | None = None) -> float:
-        """The share of ``question``, decided as ``label``, that is made of words unknown to the network (``unread.py``)."""
+        """The share of ``question``, decided as ``label``, that is of words unknown to the network (``unread.py``)."""
         return share(question, self._word_rows, () if label in NON_TOOLS else self._gram_rows, self.parts.seen)
 
     def decide_batch(self, questions: Iterable[str]) -> list[Decision]:
