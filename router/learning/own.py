@@ -138,7 +138,7 @@ def train_calls(
     model = fit_calls(mixed, config, on_progress)
     held, chosen = model.parts.provenance["held_out"], model.parts.confidence.chosen_on
     judged = [True] * held["right"] + [False] * (held["rows"] - held["right"])
-    about = {"own_rows": len(rows), "warnings": [*_warnings(own, judged), *_call_warnings(chosen)]}
+    about = {"own_rows": len(rows), "warnings": [*_warnings(own, judged), *call_warnings(chosen)]}
     router = model.router.having(provenance={**model.router.provenance, **about}, fillers=_fillers(mixed))
     return CallModel(router, replace(model.parts, tools=tuple((tools | described(own, tools)).as_json())))
 
@@ -246,7 +246,7 @@ def _warnings(tools: Sequence[Example], judged: Sequence[bool]) -> Iterator[str]
         yield f"Labels with fewer than {SCARCE} rows: {shown}. Give at least {ENOUGH} a label."
 
 
-def _call_warnings(chosen: Mapping[str, Any]) -> Iterator[str]:
+def call_warnings(chosen: Mapping[str, Any]) -> Iterator[str]:
     """What ``chosen_on`` of a call model's confidence says against it."""
     target, rows, provable = chosen["target"], chosen["questions"], chosen["provable"]
     if chosen["sure"]:
