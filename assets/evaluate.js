@@ -17,9 +17,11 @@
   const number = (value) => (value === null || value === undefined ? "–" : say.count(value));
   const text = (element, value) => { if (element.textContent !== value) element.textContent = value || ""; };
 
-  const FIGURES = [
+  const LEAD = [
     ["cost_quality", "Cost against quality", "Up and to the left is better. The line is the router at other thresholds."],
     ["accuracy", "Right tool, right result, right answer", "Bars: share of questions. Whiskers: 95 % bootstrap intervals."],
+  ];
+  const MORE = [
     ["tokens", "Tokens a question", "Input and output of all calls, retries included, in o200k tokens."],
     ["latency", "Time to the whole answer", "How many questions were answered within a time."],
     ["stability", "Asked again", "How often a path called other tools, or answered in other words."],
@@ -29,11 +31,9 @@
     "Calls, tokens and time are the paths' own";
   const GAP = "; the gap in right answers is mostly the model's";
   const GROWTH = [
-    ["tokens", "Tokens a question", "By tools on offer, one line for each path, one panel for each number of tools needed."],
-    ["context", "What one call sees", "The largest context of one LLM call, for questions that need one tool."],
+    ["tokens", "Tokens a question", "By tools on offer, for questions that need one tool and for those that need the most."],
     ["cost", "Cost", "Questions that need two tools, at full input prices and with prompt caching: the best counter-argument."],
     ["calls", "LLM calls", "By tools that the question needs."],
-    ["seconds", "Time", "Questions that need two tools. Computed, not measured: 0.4 s a call, 5,000 tokens read and 60 written a second."],
   ];
 
   /* ---- results ---- */
@@ -91,7 +91,8 @@
     text(find(".ev-caveat"), (lm || "").startsWith("embedded") ? STAND_IN + (ahead(panel.summary) ? GAP : "") + "." : "");
     find(".ev-sentences").replaceChildren(...panel.sentences.map((s) => h("li", null, s)));
     table(panel);
-    grid(find(".ev-result .ev-grid"), FIGURES, panel.figures);
+    grid(find(".ev-lead"), LEAD, panel.figures);
+    grid(find(".ev-more .ev-grid"), MORE, panel.figures);
   }
 
   /* Whether the router has more right answers than another path, as far as right answers are known. */
@@ -162,9 +163,9 @@
     const box = find(".ev-disagree");
     box.hidden = !found;
     if (!found) return;
-    text(box.querySelector("p"), found.length
-      ? say.plural(found.length, "question") + " on which the paths called other tools, or not all were right."
-      : "They called the same tools and were right or wrong together on every question.");
+    text(box.querySelector("summary span"), found.length
+      ? "on " + say.plural(found.length, "question") + ": other tools were called, or not all were right"
+      : "on no question: they called the same tools and were right or wrong together");
     box.querySelector("div").replaceChildren(...found.map((item) => h("details", null,
       h("summary", null, Switchyard.clip(item.question, 140),
         h("span", { class: "ev-marks" }, ...Object.entries(item.paths).map(([path, view]) => h("span", { class: "ev-mark", "data-path": path,
@@ -329,7 +330,7 @@
       box.querySelector("progress").value = done;
       text(box.querySelector("p"), message.phase === "running"
         ? done + " of " + say.plural(total, "run") + (left === null ? "" : ", about " + say.duration(left) + " left")
-        : message.stopped ? "Stopped after " + done + " of " + say.plural(total, "run") + ". What was finished is below." : say.plural(done, "run") + " done.");
+        : message.stopped ? "Stopped after " + done + " of " + say.plural(total, "run") + ". " + (message.reason ? message.reason + " " : "") + "What was finished is below." : say.plural(done, "run") + " done.");
     } else box.hidden = true;
     busy(message.phase === "running");
     Switchyard.evaluated(message.panel);

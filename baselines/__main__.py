@@ -112,9 +112,15 @@ def _add_bench(commands: argparse._SubParsersAction) -> None:
     which.add_argument(
         "--restarts", type=_positive, metavar="N", help="load the embedded model and let go of it, N times"
     )
+    which.add_argument(
+        "--visitors",
+        type=_positive,
+        metavar="N",
+        help="N visitors on one page at once, and its memory over --limit questions",
+    )
     bench.add_argument("--out", type=Path, help="where the measured rows go")
-    bench.add_argument("--limit", type=_positive, default=1000, help="questions of --faults")
-    bench.add_argument("--lm", default="embedded", help="model of --day")
+    bench.add_argument("--limit", type=_positive, default=1000, help="questions of --faults and --visitors")
+    bench.add_argument("--lm", default="embedded", help="model of --day and --visitors")
     _add_prices(bench)
     bench.set_defaults(command=_bench)
 
@@ -139,6 +145,10 @@ def _bench(chosen: argparse.Namespace) -> int:
         return _speed(chosen.out)
     if chosen.restarts:
         return _restarts(chosen.restarts)
+    if chosen.visitors:
+        from baselines.evaluate.visitors import VisitorConfig, visitors_command
+
+        return visitors_command(VisitorConfig(chosen.visitors, chosen.limit, lm=chosen.lm), chosen.out)
     from baselines.evaluate.faults import faults_command
 
     return faults_command(chosen.out, chosen.limit)

@@ -54,13 +54,14 @@ class Endpoints:
             unknown = [name for name in chosen if name not in PATHS]
             if unknown or not chosen:
                 raise ValueError(f"Paths {unknown or paths!r} do not exist. Choose from {', '.join(PATHS)}.")
-            model = self.door.open(lm, key, address_of(request))
+            visitor = address_of(request)
+            model = self.door.open(lm, key, visitor)
         except ValueError as fault:
             raise gr.Error(scrub(str(fault), key), print_exception=False) from None
         run = Race.of("api", question, "", lm, "", chosen)
         options = RaceOptions(chosen, sequential, timeout_s=self.services.limits.timeout_s)
         try:
-            for event in self.services.race(question, model, options):
+            for event in self.door.charged(self.services.race(question, model, options), visitor, key):
                 run.add(scrub_event(event, key) if key else event)
         finally:
             options.stop.set()

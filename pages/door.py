@@ -1,37 +1,36 @@
-"""The one door to language models: who may use which, with whose key, how often and how much.
+"""The one door to language models: who may use which, with whose key, how often and for how many dollars.
 
 Race, Evaluate, its judge and the interface all get their model here. On a public page strangers get the page's own
 model, or a hosted provider's with a key of their own: never this machine's files, its network, or a key from its
 environment. Leaves out where a provider is: an address that the owner set for it (``OPENAI_BASE_URL``) holds for all.
 
 The limit a visit is for fairness: a browser tab names its own visit, over reloads too, so whoever wants a new one opens
-a new tab, and a script makes up as many as it likes. What bounds a script is the limit an hour, which all share.
+a new tab, and a script makes up as many as it likes. What bounds a script is the limit an hour, which all share. Dollars
+are known when they are spent: a question is asked while something is left, so a budget is overdrawn by one at most for
+each that runs. A visitor's own key, and a model that runs here, cost the owner nothing.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pages.services import Services
+from pages.tally import Allowance, Overdrawn, Tally
 from router.lms.provider import missing_variables
-from router.lms.specs import BUNDLED, is_file, provider_of
+from router.lms.specs import BUNDLED, is_file, provider_of, runs_here
+from router.types import TraceEvent
 
 if TYPE_CHECKING:
     import gradio as gr
 
 log = logging.getLogger(__name__)
 
-HOUR = 3600.0
 MAX_SPEC = 200
 MAX_KEY = 500
 MAX_VISIT = 64
-MAX_VISITS = 10_000
 
 HOSTED = (
     "openai",
@@ -54,34 +53,24 @@ no key and are on the server's network (``ollama``), and some take what they lac
 OWN_MACHINE = "run Switchyard on your own machine for as many as you like"
 
 
-@dataclass
-class Visit:
-    """``asked`` questions since ``began``, in the clock's seconds."""
-
-    began: float
-    asked: int = 0
-
-
 class Door:
-    """Hands out models and counts questions. Thread-safe; what it remembers is bounded.
-
-    A visit is what one ``visitor`` asks within an hour from the first question; then the next one begins.
-    """
+    """Hands out models, counts questions and what they cost. Thread-safe; what it remembers is bounded."""
 
     def __init__(self, services: Services, clock: Callable[[], float] = time.monotonic) -> None:
+        limits = services.limits
         self.services = services
-        self._clock = clock
-        self._visits: OrderedDict[str, Visit] = OrderedDict()  # the oldest first
-        self._hour: deque[tuple[float, int]] = deque()
-        self._lock = threading.Lock()
+        self._questions = Tally(Allowance(limits.questions_per_session, limits.questions_per_hour), clock)
+        self._dollars = Tally(Allowance(limits.dollars_per_session, limits.dollars_per_hour), clock)
 
     def open(self, spec: str, key: str | None, visitor: str, questions: int = 1) -> Any:
         """The model that ``spec`` names (the page's own if empty), once ``visitor`` may ask it ``questions``.
 
         ``key`` is what the visitor typed. The questions are counted last, so a model that cannot be had costs none.
-        Raises ValueError, with one sentence, where the model, the key or the number is refused.
+        Raises ValueError, with one sentence, where the model, the key or the number is refused, or the budget is spent.
         """
         spec, key = self.admit(spec, key)
+        if not (key or runs_here(spec)):
+            self.check_budget(visitor)
         try:
             lm = self.services.make_lm(spec, key)
         except (ValueError, OSError) as fault:
@@ -128,34 +117,32 @@ class Door:
 
     def count(self, visitor: str, questions: int) -> None:
         """Count ``questions``, or none of them: raises ValueError where they are more than are left."""
-        limits = self.services.limits
-        own, hourly = limits.questions_per_session, limits.questions_per_hour
-        now = self._clock()
-        with self._lock:
-            self._forget(now)
-            asked = self._visits[visitor].asked if visitor in self._visits else 0
-            if own is not None and questions and asked + questions > own:
-                raise ValueError(_visit_is_full(asked, questions, own))
-            sent = sum(number for _, number in self._hour)
-            if hourly is not None and questions and sent + questions > hourly:
-                minutes = max(1, round((HOUR - (now - self._hour[0][0])) / 60)) if self._hour else None
-                raise ValueError(_hour_is_full(sent, questions, hourly, minutes))
-            if own is not None and questions:
-                self._visit(visitor, now).asked += questions
-            if hourly is not None and questions:
-                self._hour.append((now, questions))
+        try:
+            self._questions.take(visitor, questions)
+        except Overdrawn as full:
+            asked, limit = int(full.used), int(full.limit)
+            if full.shared:
+                raise ValueError(_hour_is_full(asked, questions, limit, full.minutes)) from None
+            raise ValueError(_visit_is_full(asked, questions, limit)) from None
 
-    def _visit(self, visitor: str, now: float) -> Visit:
-        visit = self._visits.setdefault(visitor, Visit(now))
-        if len(self._visits) > MAX_VISITS:
-            self._visits.popitem(last=False)
-        return visit
+    def check_budget(self, visitor: str) -> None:
+        """Raise ValueError, saying what a visitor can do, where the owner's dollars are spent."""
+        try:
+            self._dollars.check(visitor)
+        except Overdrawn as full:
+            raise ValueError(_budget_is_spent(full)) from None
 
-    def _forget(self, now: float) -> None:
-        while self._hour and now - self._hour[0][0] >= HOUR:
-            self._hour.popleft()
-        while self._visits and now - next(iter(self._visits.values())).began >= HOUR:
-            self._visits.popitem(last=False)
+    def charged(self, events: Iterable[TraceEvent], visitor: str, key: str | None) -> Iterator[TraceEvent]:
+        """``events`` as they come; what their calls cost the owner is counted: nothing where ``key`` is the visitor's."""
+        for event in events:
+            if event.kind == "lm" and event.data.get("usage"):
+                self.charge(visitor, key, event.data["usage"].get("cost_usd"))
+            yield event
+
+    def charge(self, visitor: str, key: str | None, dollars: float | None) -> None:
+        """Count what one call cost, None where it has no price."""
+        if not key and dollars:
+            self._dollars.add(visitor, dollars)
 
 
 def _visit_is_full(asked: int, questions: int, own: int) -> str:
@@ -180,6 +167,18 @@ def _hour_is_full(sent: int, questions: int, hourly: int, minutes: int | None) -
     return (
         f"This run asks {_plural(questions)}; this public demo's limit is {hourly} an hour from all visitors, of which "
         f"{hourly - sent} {'is' if hourly - sent == 1 else 'are'} left. Ask fewer{later}, or {OWN_MACHINE}."
+    )
+
+
+def _budget_is_spent(full: Overdrawn) -> str:
+    if full.shared:
+        return (
+            f"This public demo has spent ${full.used:.2f} within the last hour; its budget is ${full.limit:.2f}. Enter an "
+            f"API key of your own, choose the model embedded, or try again in {full.minutes} min."
+        )
+    return (
+        f"Your questions have cost this public demo ${full.used:.2f}; its budget is ${full.limit:.2f} a visit. Enter an "
+        f"API key of your own, choose the model embedded, or {OWN_MACHINE}."
     )
 
 

@@ -90,6 +90,25 @@ class Models:
     judge: Callable[[RunResult], Judgement] | None
 
 
+@dataclass
+class Account:
+    """Who runs, and what ends the run: the visitor's stop, or a spent budget, said in ``spent``."""
+
+    door: Door
+    visitor: str
+    stop: threading.Event
+    spent: str = ""
+
+    def allows(self) -> bool:
+        """Whether one more question may be asked on the owner's account; if not, the run is ended."""
+        try:
+            self.door.check_budget(self.visitor)
+        except ValueError as fault:
+            self.spent = str(fault)
+            self.stop.set()
+        return not self.spent
+
+
 def build(services: Services, door: Door) -> None:
     """The tab's components and events. Call it inside a ``gr.Blocks``."""
     held = gr.State(Evaluation())
@@ -158,7 +177,7 @@ class Evaluate:
             judge = judge_of(self.door, order, visitor)
             lm = self.door.open(order.lm, key, visitor, len(order.questions) * order.repeats)
             held.rows, held.problems = [], order.problems + order.notes
-            yield from follow(self.services, held, order, Models(lm, judge), stop)
+            yield from follow(Account(self.door, visitor, stop), held, order, Models(lm, judge))
         except (ValueError, OSError) as fault:
             yield refused(scrub(str(fault), key))
         except Exception:
@@ -255,18 +274,20 @@ def refused(message: str) -> dict[str, Any]:
     return {"phase": "refused", "message": message, "at": time.time()}
 
 
-def follow(
-    services: Services, held: Evaluation, order: Order, models: Models, stop: threading.Event
-) -> Iterator[dict[str, Any]]:
+def follow(account: Account, held: Evaluation, order: Order, models: Models) -> Iterator[dict[str, Any]]:
     """The run's messages: figures at most once a second, the whole panel at the end.
 
     Raises what the run raises.
     """
+    services, stop, owners = account.door.services, account.stop, on_owners_account(order)
     sequential = services.is_local(models.lm)
     options = RaceOptions(sequential=sequential, timeout_s=services.limits.timeout_s, stop=stop)
 
     def race(question: str, names: Sequence[str]) -> Iterator[TraceEvent]:
+        if owners and not account.allows():
+            return iter(())
         events = services.race(question, models.lm, replace(options, paths=tuple(names)))
+        events = account.door.charged(events, account.visitor, order.key)
         return (scrub_event(e, order.key) for e in events) if order.key else events
 
     meta = provenance(
@@ -298,7 +319,13 @@ def follow(
             progress = {"done": done, "total": total, "left": left}
             yield {"phase": "running", "progress": progress, "panel": panels.live(held.rows, held.config)}
     progress = {"done": done, "total": total, "left": 0.0}
-    yield {"phase": "done", "stopped": done < total, "progress": progress, "panel": held.panel()}
+    yield {
+        "phase": "done",
+        "stopped": done < total,
+        "reason": account.spent,
+        "progress": progress,
+        "panel": held.panel(),
+    }
 
 
 def read_order(data: Mapping[str, Any], services: Services) -> Order:
@@ -344,14 +371,32 @@ def pricing(services: Services, priced_as: str, cached: bool, lm: str = "") -> S
     )
 
 
+def judge_key(order: Order) -> str | None:
+    """The key that the judge gets: the visitor's, where it is for the judge's provider."""
+    return order.key if runs_here(order.lm) or provider_of(order.judge) == provider_of(order.lm) else None
+
+
+def on_owners_account(order: Order) -> bool:
+    """Whether a call of the run may cost the page's owner something."""
+    asked = ((order.lm, order.key), (order.judge, judge_key(order)))
+    return any(spec and not key and not runs_here(spec) for spec, key in asked)
+
+
 def judge_of(door: Door, order: Order, visitor: str) -> Callable[[RunResult], Judgement] | None:
-    """The judge that the form names. The key goes to one provider: the model's, or else the judge's."""
+    """The judge that the form names."""
     if not order.judge:
         return None
     from baselines.evaluate.judge import make_judge
 
-    mine = runs_here(order.lm) or provider_of(order.judge) == provider_of(order.lm)
-    return make_judge(door.open(order.judge, order.key if mine else None, visitor, questions=0), order.judge)
+    key = judge_key(order)
+    judge = make_judge(door.open(order.judge, key, visitor, questions=0), order.judge)
+
+    def charged(result: RunResult) -> Judgement:
+        verdict = judge(result)
+        door.charge(visitor, key, verdict.usage.cost_usd)
+        return verdict
+
+    return charged
 
 
 @cache

@@ -11,7 +11,7 @@ from functools import partial
 
 import gradio as gr
 
-from pages import assets, evaluate, handover, rules
+from pages import assets, evaluate, handover, live, rules
 from pages.door import Door
 from pages.services import Services
 
@@ -88,7 +88,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, share: bool = False) -> 
     if not os.environ.get("SPACE_ID"):
         os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
     assets.publish()
-    page.queue(default_concurrency_limit=8, max_size=64)
+    page.queue(default_concurrency_limit=8, max_size=2 * live.MOST_WAITING)
     _, address, link = page.launch(
         server_name=f"[{host}]" if ":" in host else host,  # IPv6 as it stands in an address
         server_port=port,
@@ -99,6 +99,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, share: bool = False) -> 
         run_history=False,
         show_error=True,
         max_file_size="20mb",
+        max_threads=live.MOST_WAITING + 40,  # a question that waits for its turn holds one
         enable_monitoring=False,  # it would print an address that opens every visitor's figures
         footer_links=["api"],
         head=assets.style(),  # css_paths= would rewrite the selectors

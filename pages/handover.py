@@ -24,6 +24,7 @@ from pages import assets
 from pages.door import Door, visit_of
 from pages.live import END, STILL_S, next_of, pump
 from pages.services import ROOT, Services
+from pages.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -63,41 +64,12 @@ def requests_in(stream: Path) -> int:
         return sum(bool(line.strip()) for line in file)
 
 
-class Turns:
-    """One play at a time, in the order in which they came. Thread-safe."""
-
-    def __init__(self, most: int = MOST_WAITING) -> None:
-        self._most, self._line = most, list[object]()
-        self._lock = threading.Lock()
-
-    def join(self, play: object) -> None:
-        """Put ``play`` at the end of the line. Raises ValueError where the line is full."""
-        with self._lock:
-            if len(self._line) >= self._most:
-                raise ValueError(
-                    f"{self._most} plays run or wait on this server already, which is its limit. "
-                    "Try again in a few minutes."
-                )
-            self._line.append(play)
-
-    def ahead(self, play: object) -> int:
-        """How many are before ``play``; 0 when it is its turn."""
-        with self._lock:
-            return self._line.index(play)
-
-    def leave(self, play: object) -> None:
-        """Let the next one have its turn."""
-        with self._lock:
-            if play in self._line:
-                self._line.remove(play)
-
-
 class Handover:
     """The tab's events, as Gradio calls them: with what the browser sent."""
 
     def __init__(self, services: Services, door: Door) -> None:
         self.services, self.door = services, door
-        self.turns = Turns()
+        self.turns = Turns(MOST_WAITING, "plays")
         self.stops: dict[str, threading.Event] = {}
 
     def start(self, event: gr.EventData) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -23,6 +23,7 @@ from pages.door import Door, visit_of
 from pages.services import PATHS, RaceOptions, Services
 from pages.settings import Settings, read_question, read_settings
 from pages.trace_view import Race, Session, export_csv, export_json, race_from_json
+from pages.turns import Turns
 from router.types import TraceEvent
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,9 @@ DRAWS_PER_SECOND = 3
 STILL_S = 0.5
 """Seconds between two yields while nothing happens: the running bar of the timeline grows."""
 KEPT_RACES = 300
+RACES_AT_ONCE = 4
+MOST_WAITING = 200
+"""Races at a time, those that run among them."""
 
 
 def build(services: Services, door: Door) -> None:
@@ -66,12 +70,22 @@ def build(services: Services, door: Door) -> None:
     live = Live(services, door)
     # "multiple": an event is never dropped because the one before has not quite ended; the page asks one at a time.
     quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
-    composer.send(live.send, session, view, concurrency_limit=4, **quiet)
+    composer.send(live.send, session, view, concurrency_limit=None, **quiet)  # they wait in a line of their own
     composer.halt(live.halt, None, None, queue=False, **quiet)
     composer.reprice(live.redraw, session, view, **quiet)
     composer.show(live.redraw, session, view, **quiet)
     composer.export(live.export, session, view, **quiet)
     composer.restore(live.restore, session, view, **quiet)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A question whose turn it is: the race's id, the model, what stops it, and what the browser sent."""
+
+    race: str
+    lm: Any
+    stop: threading.Event
+    data: dict[str, Any] = field(repr=False)
 
 
 class Live:
@@ -80,10 +94,12 @@ class Live:
     def __init__(self, services: Services, door: Door) -> None:
         self.services = services
         self.door = door
+        self.turns = Turns(MOST_WAITING, "questions", RACES_AT_ONCE)
         self.stops: dict[str, threading.Event] = {}
 
     def send(self, session: Session, event: gr.EventData) -> Iterator[dict[str, Any]]:
-        """One question: check it, race it, and yield what the board shall show, at most 12 times a second."""
+        """One question: check it, wait for its turn, race it, and yield what the board shall show, at most 12 times a
+        second."""
         data = event._data or {}
         race_id, key = str(data.get("race") or "")[:64], settings_key(data)
         try:
@@ -92,32 +108,24 @@ class Live:
         except ValueError as fault:
             yield board.refused(scrub(str(fault), key), race_id)
             return
-        made = pump(iter([0]), lambda _: self.door.open(settings.lm, settings.key, visit_of(data)))
-        waited = 0
-        while (lm := next_of(made, 1.0)) is None:
-            waited += 1
-            yield {"phase": "waiting", "race": race_id, "message": f"Loading {settings.lm} … {waited} s"}
-        if isinstance(lm, Exception):
-            yield board.refused(scrub(str(lm), key), race_id)
-            return
-        sequential = settings.mode == "sequential" or (settings.mode == "auto" and self.services.is_local(lm))
-        race = Race.of(
-            race_id,
-            question,
-            datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            settings.lm,
-            "sequential" if sequential else "concurrent",
-            settings.paths,
-        )
         stop = self.stops[race_id] = threading.Event()
-        turn = str(data.get("previous_turn") or "")[:2_000] or None
-        limit = self.services.limits.timeout_s
-        options = RaceOptions(settings.paths, sequential, settings.direct, limit, stop, turn)
-        session.races = [*session.races, race][-KEPT_RACES:]
         try:
-            yield from follow(self.services, settings, session, race, self.services.race(question, lm, options))
-            last = board.finished(session, race, self.services, settings)
-            yield last | {"keep": json.dumps(export_json([race])["races"][0], ensure_ascii=False)}
+            self.turns.join(stop)
+            while ahead := self.turns.ahead(stop):
+                before = "One question is" if ahead == 1 else f"{ahead:,} questions are"
+                yield waiting(race_id, f"{before} before yours on this server.")
+                if stop.wait(STILL_S):
+                    raise ValueError("Stopped before it began.")
+            made = pump(iter([0]), lambda _: self.door.open(settings.lm, settings.key, visit_of(data)))
+            waited = 0
+            while (lm := next_of(made, 1.0)) is None:
+                waited += 1
+                yield waiting(race_id, f"Loading {settings.lm} … {waited} s")
+            if isinstance(lm, Exception):
+                raise lm
+            yield from self._race(session, question, settings, Entry(race_id, lm, stop, data))
+        except ValueError as fault:
+            yield board.refused(scrub(str(fault), key), race_id)
         except Exception:
             log.exception("The race failed")
             yield board.refused(
@@ -125,7 +133,29 @@ class Live:
             )
         finally:
             stop.set()
+            self.turns.leave(stop)
             self.stops.pop(race_id, None)
+
+    def _race(self, session: Session, question: str, settings: Settings, entry: Entry) -> Iterator[dict[str, Any]]:
+        """The race of one question whose turn it is."""
+        sequential = settings.mode == "sequential" or (settings.mode == "auto" and self.services.is_local(entry.lm))
+        race = Race.of(
+            entry.race,
+            question,
+            datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            settings.lm,
+            "sequential" if sequential else "concurrent",
+            settings.paths,
+        )
+        turn = str(entry.data.get("previous_turn") or "")[:2_000] or None
+        limit = self.services.limits.timeout_s
+        options = RaceOptions(settings.paths, sequential, settings.direct, limit, entry.stop, turn)
+        session.races = [*session.races, race][-KEPT_RACES:]
+        events = self.services.race(question, entry.lm, options)
+        events = self.door.charged(events, visit_of(entry.data), settings.key)
+        yield from follow(self.services, settings, session, race, events)
+        last = board.finished(session, race, self.services, settings)
+        yield last | {"keep": json.dumps(export_json([race])["races"][0], ensure_ascii=False)}
 
     def halt(self, event: gr.EventData) -> None:
         """Ask a race to stop; what it finished stays."""
@@ -257,6 +287,11 @@ def why(services: Services, race: Race) -> dict[str, Any] | None:
         "runner_up": found.runner_up,
         "nearest": [[n.question, n.tool] for n in found.nearest[:1]],
     }
+
+
+def waiting(race: str, words: str) -> dict[str, Any]:
+    """The message of a race that has not begun, and why."""
+    return {"phase": "waiting", "race": race, "message": words, "at": time.time()}
 
 
 def settings_key(data: dict[str, Any]) -> str | None:

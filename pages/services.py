@@ -57,6 +57,8 @@ class Limits:
     question_chars: int = 2_000
     questions_per_session: int | None = None
     questions_per_hour: int | None = None
+    dollars_per_session: float | None = None
+    dollars_per_hour: float | None = None
     timeout_s: float = 180.0
     public: bool = False
 

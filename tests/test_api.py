@@ -10,7 +10,8 @@ from gradio_client.exceptions import AppError
 
 from app import build_page, flags
 from pages import frame
-from pages.services import Limits
+from pages.services import Limits, Options
+from pages.wiring import load_services
 from tests.browser.scripted import services
 
 
@@ -62,6 +63,24 @@ def test_an_unfit_demo_limit_is_refused_with_an_example(text: str, capsys: pytes
 def test_a_demo_has_a_limit_an_hour_without_asking() -> None:
     assert flags(["--demo-limit", "3"]).demo_limit == (3, 60)
     assert flags(["--demo-limit", "3/5"]).demo_limit == (3, 5)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "nan", "inf", "0.1/2/3", "5/0", ""])
+def test_an_unfit_demo_budget_is_refused_with_an_example(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        flags(["--demo-budget", text])
+    assert "Try 0.05 or 0.05/2" in capsys.readouterr().err
+
+
+def test_a_budget_an_hour_is_twenty_visits_worth_unless_it_is_given() -> None:
+    assert flags(["--demo-budget", "0.5"]).demo_budget == (0.5, 10.0)
+    assert flags(["--demo-budget", "0.05/2"]).demo_budget == (0.05, 2.0)
+
+
+@pytest.mark.parametrize(("lm", "says"), [("embedded", "for none"), ("openai/nobody-knows-it", "no price is known")])
+def test_a_budget_that_cannot_be_counted_is_refused_at_launch(lm: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        load_services(Options(lm=lm), Limits(dollars_per_session=1.0))
 
 
 def test_flags_have_a_default_that_needs_nothing() -> None:

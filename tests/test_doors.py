@@ -95,10 +95,13 @@ class Visitor:
         return last["message"] if last["phase"] == "refused" else None
 
     def evaluate(self, lm: str, key: str = "", judge: str = "", repeats: int = 1) -> str | None:
+        last = self.evaluation(lm, key, judge, repeats)
+        return last["message"] if last["phase"] == "refused" else None
+
+    def evaluation(self, lm: str, key: str = "", judge: str = "", repeats: int = 1) -> dict[str, Any]:
         order = {"own": True, "file": {"name": "q.jsonl", "text": ROW}, "limit": 1, "repeats": repeats}
         order |= {"paths": ["router"], "lm": lm, "key": key, "judge": judge, "run": uuid.uuid4().hex}
-        last = self._event("start", order)
-        return last["message"] if last["phase"] == "refused" else None
+        return self._event("start", order)
 
     def judge(self, lm: str, key: str = "") -> str | None:
         return self.evaluate(self.page.default_lm, key, judge=lm)
@@ -282,6 +285,25 @@ def secrets_that_litellm_reads() -> set[str]:
     return found
 
 
+def test_a_spent_budget_is_told_with_what_the_visitor_can_do(provider: Recorder, launch: Launch) -> None:
+    page = launch(Limits(dollars_per_session=1e-9, public=True), "openai/gpt-4o-mini")
+    visitor = page.visitor()
+    assert visitor.race("") is None
+    for way in ("race", "evaluate", "judge"):
+        said = getattr(visitor, way)(page.default_lm)
+        assert "budget is" in (said or "") and "key of your own" in said, way
+    assert visitor.race("openai/gpt-4o-mini", VISITOR) is None, "a visitor's own key costs the owner nothing"
+    assert page.visitor().race("") is None, "another visit has its own budget"
+
+
+def test_an_evaluation_stops_where_the_budget_ends(provider: Recorder, launch: Launch) -> None:
+    page = launch(Limits(dollars_per_hour=1e-9, public=True), "openai/gpt-4o-mini")
+    visitor = page.visitor()
+    last = visitor.evaluation("", repeats=3)
+    assert last["stopped"] and last["progress"]["done"] == 1 and "within the last hour" in last["reason"]
+    assert "try again in 60 min" in (page.visitor().api("") or "")
+
+
 # The door itself, on a race that is scripted.
 
 
@@ -368,13 +390,13 @@ def test_many_at_once_get_no_more_than_the_limit() -> None:
 
 
 def test_what_the_door_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages.door.MAX_VISITS", 5)
+    monkeypatch.setattr("pages.tally.MAX_VISITS", 5)
     door = Door(scripted.services(Limits(questions_per_session=1)))
     for number in range(100):
         door.open("", None, f"v{number}")
     with pytest.raises(ValueError):
         door.open("", None, "v99")
-    assert len(door._visits) <= 5
+    assert len(door._questions._visits) <= 5
 
 
 def test_no_page_makes_a_model_but_at_the_door() -> None:

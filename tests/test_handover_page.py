@@ -14,8 +14,9 @@ import pytest
 
 from baselines.figures.handover import panel
 from pages.door import Door
-from pages.handover import MOST_WAITING, Handover, Turns
+from pages.handover import MOST_WAITING, Handover
 from pages.services import ASSETS, Limits
+from pages.turns import Turns
 from router.handover.watch import Count
 from router.learning.data import read_each
 from tests.browser.scripted import services
@@ -77,7 +78,7 @@ def test_a_row_says_what_is_missing_until_live(gate: dict[str, Any], missing: st
 
 
 def test_the_next_in_line_has_its_turn_when_the_first_leaves_and_a_full_line_is_refused() -> None:
-    turns = Turns(2)
+    turns = Turns(2, "plays")
     turns.join("first")
     turns.join("second")
     assert turns.ahead("second") == 1

@@ -17,6 +17,7 @@ from pages.live import Live, scrub_event
 from pages.services import Limits
 from pages.settings import Settings, check_question, read_settings
 from pages.trace_view import Race, Session, card, export_csv, export_json, race_from_json
+from pages.turns import Turns
 from pages.wiring import model_note
 from router.types import TraceEvent, Usage, to_json
 from tests.browser.scripted import services
@@ -251,3 +252,58 @@ def test_a_card_says_which_calls_the_provider_did_not_count_and_keeps_thoughts_a
     view = card(events, lambda usage: None)
     assert (view["counted"], view["answer"]) == (1, "4")
     assert (view["steps"][0]["thoughts"], view["steps"][0]["reply"]) == ("2 and 2", "4")
+
+
+def one_at_a_time() -> Live:
+    handler = Live(services(), Door(services()))
+    handler.turns = Turns(3, "questions")
+    return handler
+
+
+def question(race: str = "r1") -> SimpleNamespace:
+    return SimpleNamespace(_data={"question": "12 * 12", "race": race, "settings": EMBEDDED})
+
+
+def test_a_question_is_told_its_place_and_comes_on_when_the_one_before_has_left() -> None:
+    handler, other = one_at_a_time(), object()
+    handler.turns.join(other)
+    messages = handler.send(Session(), question())
+    assert next(messages)["message"] == "One question is before yours on this server."
+    handler.turns.leave(other)
+    assert list(messages)[-1]["phase"] == "done" and handler.turns.line == 0
+
+
+def test_stopping_a_question_that_waits_costs_nothing_and_loses_no_place_of_others() -> None:
+    handler, other = one_at_a_time(), object()
+    handler.turns.join(other)
+    messages = handler.send(Session(), question())
+    next(messages)
+    handler.halt(SimpleNamespace(_data={"race": "r1"}))
+    assert [m["message"] for m in messages] == ["Stopped before it began."]
+    assert handler.turns.line == 1
+
+
+def test_a_tab_that_is_closed_leaves_the_line() -> None:
+    handler = one_at_a_time()
+    handler.turns.join(object())
+    messages = handler.send(Session(), question())
+    next(messages)
+    messages.close()
+    assert handler.turns.line == 1
+
+
+def test_a_full_line_is_told_and_the_question_kept() -> None:
+    handler = one_at_a_time()
+    for _ in range(3):
+        handler.turns.join(object())
+    (refused,) = handler.send(Session(), question())
+    assert refused["phase"] == "refused" and "3 questions run or wait on this server already" in refused["message"]
+
+
+def test_as_many_go_on_at_once_as_the_line_allows() -> None:
+    turns, tickets = Turns(9, "questions", at_once=2), [object() for _ in range(4)]
+    for ticket in tickets:
+        turns.join(ticket)
+    assert [turns.ahead(ticket) for ticket in tickets] == [0, 0, 1, 2]
+    turns.leave(tickets[0])
+    assert [turns.ahead(ticket) for ticket in tickets[1:]] == [0, 0, 1]

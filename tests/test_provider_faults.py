@@ -215,7 +215,7 @@ def in_(seconds: int) -> str:
     [
         ({"retry-after": "7"}, 7, 7),
         ({"Retry-After": "0.25"}, 0.25, 0.25),
-        ({"retry-after": lambda: in_(20)}, 10, 20),
+        pytest.param({"retry-after": lambda: in_(20)}, 10, 20, id="a date"),
         ({"retry-after-ms": "700"}, 0.7, 0.7),
         ({"retry-after-ms": "700", "retry-after": "1"}, 0.7, 0.7),
         ({"retry-after": "30"}, 30, 30),

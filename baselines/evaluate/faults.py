@@ -182,10 +182,10 @@ def faults_command(out: Path | None, number: int) -> int:
     return 0 if not (found["missing"] or found["twice"] or found["neither_answer_nor_error"]) else 1
 
 
-def resident_mb() -> float:
-    """Memory of this process that is in RAM now, in MB; 0 where the system does not say."""
+def resident_mb(process: int | str = "self") -> float:
+    """Memory of ``process`` that is in RAM now, in MB; 0 where the system does not say."""
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError):
         return 0.0
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)

@@ -1,4 +1,4 @@
-"""Figures of the growth benchmark: tokens, context, cost, calls and time over tools on offer and tools needed."""
+"""Figures of the growth benchmark: tokens and cost over tools on offer, calls over tools needed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,14 @@ Cells = Sequence[Mapping[str, Any]]
 
 
 def figures(cells: Cells) -> dict[str, Figure]:
-    """All five."""
-    return {
-        "tokens": tokens(cells),
-        "context": context(cells),
-        "cost": cost(cells),
-        "calls": calls(cells),
-        "seconds": seconds(cells),
-    }
+    """All three."""
+    return {"tokens": tokens(cells), "cost": cost(cells), "calls": calls(cells)}
 
 
 def tokens(cells: Cells) -> Figure:
-    """Tokens a question over the tools on offer, a panel for each number of tools needed."""
+    """Tokens a question over the tools on offer: a panel for the fewest tools needed and one for the most."""
     needs = sorted({c["needed"] for c in cells})
+    needs = needs[:1] + needs[1:][-1:]
     traces: list[dict[str, Any]] = []
     layout: dict[str, Any] = LEGEND | {
         "grid": {"rows": -(-len(needs) // 2) or 1, "columns": 2, "pattern": "independent", "xgap": 0.12, "ygap": 0.28}
@@ -66,20 +61,6 @@ def tokens(cells: Cells) -> Figure:
     )
 
 
-def context(cells: Cells) -> Figure:
-    """The largest context of one call, for questions that need one tool, over the tools on offer."""
-    traces = [_line(cells, path, "context", 1) for path in _paths(cells)]
-    largest = max((c["registry"] for c in cells), default=0)
-    told = (f"{name(c['path'])} {count(c['context'])}" for c in cells if c["registry"] == largest and c["needed"] == 1)
-    layout = LEGEND | {
-        "xaxis": _registry_axis("tools on offer"),
-        "yaxis": axis(
-            title={"text": "tokens in one call", "standoff": 8}, rangemode="tozero", nticks=6, tickformat="~s"
-        ),
-    }
-    return figure(traces, layout, f"Context of one call with {largest} tools on offer: {listing(told)} tokens.")
-
-
 def cost(cells: Cells) -> Figure:
     """Dollars for 1,000 questions that need two tools, at full and at cached input prices, over the tools on offer."""
     priced = [{**c, **{k: None if c[k] is None else 1000 * c[k] for k in ("cost", "cost_cached")}} for c in cells]
@@ -90,7 +71,7 @@ def cost(cells: Cells) -> Figure:
         cached = _line(priced, path, "cost_cached", needed)
         if cached["y"] == traces[-1]["y"]:  # too short a prompt to be cached
             continue
-        cached |= {"name": f"{name(path)}, cached", "line": {"color": color(path), "width": 1.25}}
+        cached |= {"name": f"{name(path)}, cached", "line": {"color": color(path), "width": 2, "dash": "dot"}}
         traces.append(cached | {"marker": cached["marker"] | {"symbol": f"{SYMBOLS.get(path, 'circle')}-open"}})
     largest = max((c["registry"] for c in cells), default=0)
     told = (
@@ -110,26 +91,6 @@ def cost(cells: Cells) -> Figure:
     return figure(
         traces, layout, f"1,000 questions with {largest} tools on offer: {listing(told) or 'no known price'}."
     )
-
-
-def seconds(cells: Cells) -> Figure:
-    """Computed seconds of a question that needs two tools, over the tools on offer."""
-    needed = 2 if any(c["needed"] == 2 for c in cells) else 1
-    largest = max((c["registry"] for c in cells), default=0)
-    told = (
-        f"{name(c['path'])} {c['seconds']:.1f} s" for c in cells if (c["registry"], c["needed"]) == (largest, needed)
-    )
-    layout = LEGEND | {
-        "xaxis": _registry_axis("tools on offer"),
-        "yaxis": axis(
-            title={"text": "computed seconds", "standoff": 8},
-            rangemode="tozero",
-            nticks=6,
-            ticksuffix=" s",
-        ),
-    }
-    traces = [_line(cells, path, "seconds", needed) for path in _paths(cells)]
-    return figure(traces, layout, f"Computed time with {largest} tools on offer: {listing(told)}.")
 
 
 def calls(cells: Cells) -> Figure:
@@ -189,7 +150,7 @@ def coverage(cells: Cells) -> str:
 
 def _line(cells: Cells, path: str, key: str, needed: int) -> dict[str, Any]:
     points = sorted((c["registry"], c[key]) for c in cells if c["path"] == path and c["needed"] == needed)
-    say = "$%{y:,.2f}" if key.startswith("cost") else "%{y:.1f} s" if key == "seconds" else "%{y:,.0f} tokens"
+    say = "$%{y:,.2f}" if key.startswith("cost") else "%{y:,.0f} tokens"
     return {
         "type": "scatter",
         "mode": "lines+markers",

@@ -57,10 +57,20 @@ def writes_lessons(adapter: Path) -> bool:
 
 
 def cache_dir() -> Path:
-    """The user's cache folder for weights, as the platform wants it."""
+    """The folder for weights: in the user's cache, as the platform wants it, or where that cannot be written, as on a
+    hosted page, in the temporary folder. What lies there is checked by its hash."""
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("switchyard")) / "models"
+    found = Path(platformdirs.user_cache_dir("switchyard")) / "models"
+    try:
+        found.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return _temporary()
+    return found if os.access(found, os.W_OK) or (found / FILE).is_file() else _temporary()
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir()) / "switchyard" / "models"
 
 
 def gguf(spec: str) -> Path:

@@ -66,7 +66,12 @@ def open_run(tab: Page, path: Path) -> None:
     expect(tab.locator(".ev-result h2")).to_have_text("20 questions with some-model", timeout=PATIENT)
 
 
+def more_settings(tab: Page) -> None:
+    tab.locator(".ev-options > summary").click()
+
+
 def test_a_bundled_set_runs_to_its_end_and_draws(tab: Page) -> None:
+    more_settings(tab)
     tab.locator("[name=branches]").uncheck()
     tab.locator("[name=limit]").fill("3")
     tab.get_by_role("button", name="Run", exact=True).click()
@@ -76,6 +81,7 @@ def test_a_bundled_set_runs_to_its_end_and_draws(tab: Page) -> None:
 
 
 def test_stop_keeps_what_was_finished(tab: Page) -> None:
+    more_settings(tab)
     tab.locator("[name=branches]").uncheck()
     tab.locator(".ev-setup [name=lm]").fill("unhurried")
     tab.locator("[name=limit]").fill("90")
@@ -130,7 +136,8 @@ def test_a_run_without_answers_and_without_the_router_claims_nothing_about_them(
 def test_disagreements_are_text_and_stand_side_by_side(tab: Page, tmp_path: Path) -> None:
     open_run(tab, saved_run(tmp_path / "runs.jsonl"))
     expect(tab.locator(".ev-disagree details")).to_have_count(4, timeout=PATIENT)
-    tab.locator(".ev-disagree summary").first.click()
+    tab.locator(".ev-disagree > summary").click()
+    tab.locator(".ev-disagree details > summary").first.click()
     expect(tab.locator(".ev-sides").first).to_contain_text(
         "<img src=x onerror=window.pwned=1> I do not know", timeout=PATIENT
     )
@@ -275,6 +282,7 @@ def test_a_saved_run_that_is_opened_at_once_is_not_replaced_by_the_one_that_ship
     page.locator("[name=saved]").set_input_files(file)
     title = page.locator(".ev-result h2")
     expect(title).to_have_text("20 questions with some-model", timeout=PATIENT)
+    page.locator(".ev-growth > summary").click()
     expect(page.locator(".ev-growth .plot .main-svg").first).to_be_visible(timeout=PATIENT)
     expect(title).to_have_text("20 questions with some-model")
     page.close()
@@ -292,5 +300,6 @@ def test_a_run_that_was_opened_with_the_stand_in_says_what_it_is(tab: Page, tmp_
 def test_another_price_reprices_the_run_that_ships(tab: Page) -> None:
     source = tab.locator(".ev-result .ev-source")
     expect(source).to_contain_text("priced as gpt-4o", timeout=PATIENT)
+    more_settings(tab)
     tab.locator(".ev-setup [name=priced_as]").select_option("gpt-4o-mini")
     expect(source).to_contain_text("priced as gpt-4o-mini", timeout=PATIENT)

@@ -245,7 +245,7 @@ def test_what_every_path_failed_with_is_said_once_with_the_way_to_mend_it(live: 
 def test_the_page_says_what_to_expect_of_a_question_and_of_the_model(live: Live) -> None:
     hints = live.page.locator(".hints")
     expect(hints).to_contain_text("Each question stands alone")
-    expect(hints.get_by_text("Weather needs the internet: start with --online.")).to_be_visible()
+    expect(hints.get_by_text("Weather and Wikipedia need the internet: start with --online.")).to_be_visible()
     hints.get_by_text("What is an LLM chain?").press("Enter")
     expect(hints.get_by_text("One language model called again and again")).to_be_visible()
     hints.get_by_text("Why a 135M stand-in?").press("Enter")
