@@ -15,7 +15,7 @@ from routers import own_rows as rows
 from router.__main__ import main
 from router.learning import synthetic
 from router.learning.data import read_examples
-from router.learning.own import ENOUGH, LIKE, NONE_ROWS, TARGET, Likeness, train, world
+from router.learning.own import ENOUGH, LIKE, NONE_ROWS, TARGET, Likeness, call_warnings, train, world
 from router.network import Router
 from router.types import NON_TOOLS, NONE, SMALLTALK, Example
 
@@ -108,6 +108,18 @@ def test_too_few_rows_are_told_with_the_figure_and_the_remedy(
     decided = json.loads(captured.out.splitlines()[0])
     assert decided["abstained"] or decided["tool"] == NONE
     assert Router.from_pretrained(folder).fillers >= {"please", "know"}  # from the router that ships: too few rows
+
+
+@pytest.mark.parametrize(
+    ("provable", "remedy"),
+    [(0.93, "Give more rows, or --target 0.93, which is the highest that these prove."),
+     (0.3, "Give more rows, or better ones.")],
+)  # fmt: skip
+def test_a_log_too_small_for_its_target_names_the_one_it_proves(provable: float, remedy: str) -> None:
+    chosen = {"target": 0.97, "questions": 90, "right": 80, "sure": 0, "provable": provable}
+    (warning,) = call_warnings(chosen)
+    assert "at least 88 held-out calls" in warning and warning.endswith(remedy)
+    assert not list(call_warnings(chosen | {"sure": 89}))
 
 
 def test_rows_without_a_tool_are_refused() -> None:

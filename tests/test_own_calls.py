@@ -70,7 +70,7 @@ def test_the_pipeline_hands_a_learned_call_to_its_caller() -> None:
     assert trace.events[1].data["threshold"] == model().router.threshold
 
 
-@pytest.mark.parametrize(("held_out", "share"), [(False, 0.55), (True, 0.35)], ids=["wordings of the log", "others"])
+@pytest.mark.parametrize(("held_out", "share"), [(False, 0.8), (True, 0.55)], ids=["wordings of the log", "others"])
 def test_calls_on_unseen_questions_are_right(held_out: bool, share: float) -> None:
     rows = log(400, seed=7, held_out=held_out)
     found = [(plan(row.question, model()), row) for row in rows]
@@ -243,7 +243,7 @@ def test_train_says_that_a_log_is_too_small_for_its_target(tmp_path: Path, capsy
     assert told["calls"]["target"] == 0.95 and told["calls"]["sure"] == 0
     warning = next(one for one in told["warnings"] if "No call is sure" in one)
     assert "95%" in warning and "at least 52 held-out calls" in warning and f"warning: {warning}" in captured.err
-    assert warning.endswith(f"--target {told['calls']['provable']}, which is the highest that these prove.")
+    assert told["calls"]["provable"] < 0.5 and warning.endswith("Give more rows, or better ones.")
     assert load_router(folder).tool_set == TOOLS
     assert {row["outcome"] for row in _route(folder, [row.question for row in log(20)], capsys)} <= {
         "abstain",

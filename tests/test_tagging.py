@@ -205,6 +205,12 @@ def test_a_class_is_told_by_words_that_are_no_values_and_by_its_own() -> None:
         assert (slot.name, value) == ("rank", rank) and -0.2 < chance < 0
 
 
+def test_the_words_of_a_tool_are_those_beside_its_values() -> None:
+    spoken = CallLog.read([*log(200), Example("Ada says hello", "none")]).spoken
+    assert {"invite", "dinner", "over"} <= spoken["invite"] and not {"ada", "grace", "barbara"} & spoken["invite"]
+    assert "ada" in spoken["none"]
+
+
 def test_classes_that_no_words_tell_are_as_likely_as_they_are_frequent() -> None:
     rows = [Example(town, "go", {"to": town, "by": by})
             for town in ("Rome", "Oslo", "Bonn", "Lima") for by in ("bus", "bus", "bus", "car")]  # fmt: skip

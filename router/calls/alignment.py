@@ -133,7 +133,9 @@ def origins(text: Text, value: Any, form: Form) -> list[Place]:
     """Where ``text`` says ``value``: words that ``form`` turns into it and that are not part of words which say
     another value. The likelier first: the shortest that say no less than the longest. Where there are none, words that
     are part of such only with a word that is taken: "29 October" of "29 October 15 minutes"."""
-    return _origins(replace(text, taken=frozenset()), value, form) or (_origins(text, value, form) if text.taken else [])
+    if not text.taken:
+        return _origins(text, value, form)
+    return _origins(replace(text, taken=frozenset()), value, form) or _origins(text, value, form)
 
 
 def _origins(text: Text, value: Any, form: Form) -> list[Place]:
@@ -171,7 +173,11 @@ def spans(text: Text, reader: Reader) -> Iterator[Place]:
         if not edge(word) and not (reader.kind == "number" and word in "+-"):
             continue
         for end in range(start + 1, min(start + MAX_SPAN, len(text.words)) + 1):
-            if not known[end - 1] or end - 1 in text.taken or text.places[end - 1][1] - text.places[start][0] > MAX_LETTERS:
+            if (
+                not known[end - 1]
+                or end - 1 in text.taken
+                or text.places[end - 1][1] - text.places[start][0] > MAX_LETTERS
+            ):
                 break
             closes = edge(text.words[end - 1]) or (reader.kind == "number" and len(text.words[end - 1]) == 1)
             if not closes or not whole(text.text, text.places[start][0], text.places[end - 1][1]):

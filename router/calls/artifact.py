@@ -46,7 +46,7 @@ class CallWeights:
 class CallParts:
     """All of a call model but its router. ``slots``: those of each tool; ``span_slots``: the names that have tags, in
     their order; ``phrases``: the gazetteer's; ``asked_on``: the day (ISO 8601) on which the log's questions were asked,
-    as far as its dates show; ``words``: those of each tool's rows, with those that half of the labels have;
+    as far as its dates show; ``words``: those of each tool's rows beside their values, with those that half of the labels have;
     ``provenance`` says how it was trained; ``tools``: the tool set that the log was of, as
     ``ToolSet.as_json`` gives it; ``classes``: what tells the values of class slots, by tool."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -21,20 +22,25 @@ ONE_SIDED = 1.645
 """The normal quantile of a lower bound that holds in 95 % of samples."""
 OWN_THRESHOLD = 300
 """Held-out calls of a tool from which it has a threshold of its own."""
+RIDGE = 0.02
+"""Of the confidence's weights, per row: it is learned from some hundred calls."""
 NEVER = 2.0
 """A threshold that no confidence reaches."""
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """The probability that a whole call is right: logistic in the log odds of tool × path × classes, and in how many of
-    its values the log has not shown (``unseen``), or for other slots only (``elsewhere``).
+    """The probability that a whole call is right: logistic in the log odds of tool × path × classes (``slope``) and of
+    what is read given the tool (``posterior``), and in how many slots the question's words fill (``spans``), of whose
+    values the log has not shown some (``unseen``), or for other slots only (``elsewhere``).
 
     The coefficients are fitted on held-out rows. A call under ``threshold`` is not sure; a tool of many rows
     has one of its own in ``thresholds``. ``chosen_on`` says from how many rows, for which target, with what was found.
     """
 
     slope: float = 1.0
+    posterior: float = 0.0
+    spans: float = 0.0
     unseen: float = 0.0
     elsewhere: float = 0.0
     intercept: float = 0.0
@@ -44,13 +50,18 @@ class Confidence:
 
     def of(self, probability: float, read: Read = Read()) -> float:
         """The calibrated confidence in ``read``, of a raw ``probability``."""
-        score = self.slope * log_odds(probability) + self.intercept
-        score += self.unseen * read.unseen + self.elsewhere * read.elsewhere
+        weights = (self.slope, self.posterior, self.spans, self.unseen, self.elsewhere)
+        score = sum(map(mul, weights, _evidence(probability, read))) + self.intercept
         return 1.0 / (1.0 + math.exp(-score)) if score > -700 else 0.0
 
     def least(self, tool: str | None) -> float:
         """The confidence under which a call of ``tool`` is not sure."""
         return self.thresholds.get(tool, self.threshold)
+
+
+def _evidence(probability: float, read: Read) -> tuple[float, ...]:
+    """What a confidence is logistic in, in the order of its weights."""
+    return log_odds(probability), log_odds(read.posterior), len(read.spans), read.unseen, read.elsewhere
 
 
 def log_odds(probability: float) -> float:
@@ -97,8 +108,8 @@ def _fit_confidence(calls: Sequence[LearnedCall], right: np.ndarray) -> Confiden
     """Logistic regression of "the call is right"; the plain probability where all are right, or all wrong."""
     if right.all() or not right.any():
         return Confidence()
-    told = [(log_odds(call.probability), call.read.unseen, call.read.elsewhere) for call in calls]
-    fitted = Confidence(*logistic_regression(np.array(told, np.float64), right))
+    told = [_evidence(call.probability, call.read) for call in calls]
+    fitted = Confidence(*logistic_regression(np.array(told, np.float64), right, RIDGE))
     return fitted if fitted.slope > 0 else Confidence()
 
 

@@ -109,7 +109,7 @@ def _about(folder: Path) -> dict[str, Any]:
 def confidences(call: LearnedCall) -> dict[Scope, float]:
     """How sure ``call`` is of its tool, and of all of it; 0 where a slot is missing that calls of the tool have."""
     tool = call.probability / call.read.posterior if call.read.posterior else 0.0
-    return {"tool": min(1.0, tool), "call": 0.0 if call.read.missing else call.probability}
+    return {"tool": min(1.0, tool), "call": 0.0 if call.read.missing else call.confidence}
 
 
 def compare(row: int, call: LearnedCall, example: Example) -> Comparison:
@@ -174,6 +174,7 @@ def train_candidate(
     model = whole.model
     router = model.router.with_calibration(replace(model.router.calibration, temperature=temperature))
     confidence = fit_call_confidence([call for _, call in held], [example for example, _ in held])
+    held = [(e, replace(call, confidence=confidence.of(call.probability, call.read))) for e, call in held]
     return Candidate(
         model=CallModel(router, replace(model.parts, confidence=confidence)),
         comparisons=tuple(

@@ -61,10 +61,12 @@ class CallLog:
 
     @property
     def spoken(self) -> dict[str, frozenset[str]]:
-        """The words of each tool's rows, with those that half of the labels have: these say nothing of any tool."""
+        """The words of each tool's rows beside their values, with those that half of the labels have: these say nothing
+        of any tool."""
         own: dict[str, set[str]] = {tool: set() for tool in self.slots}
-        for row in self.rows:
-            own[row.tool].update(word for word in row.words if word.isalpha())
+        for row, tags in zip(self.rows, self.tags):
+            beside = (word for word, tag in zip(row.words, tags or [0] * len(row.words)) if not tag)
+            own[row.tool].update(word for word in beside if word.isalpha())
         labels = Counter(word for words in own.values() for word in words)
         common = {word for word, n in labels.items() if 2 * n >= len(own)}
         return {tool: frozenset(words | common) for tool, words in own.items()}

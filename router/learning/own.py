@@ -149,7 +149,7 @@ def learn_calls(
     model = found.model
     held, chosen = model.parts.provenance["held_out"], model.parts.confidence.chosen_on
     judged = [True] * held["right"] + [False] * (held["rows"] - held["right"])
-    about = {"own_rows": len(rows), "warnings": [*_warnings(own, judged), *_call_warnings(chosen, found.stopped)]}
+    about = {"own_rows": len(rows), "warnings": [*_warnings(own, judged), *call_warnings(chosen, found.stopped)]}
     router = model.router.having(provenance={**model.router.provenance, **about}, fillers=_fillers(mixed))
     parts = replace(model.parts, tools=tuple((tools | described(own, tools)).as_json()))
     return replace(found, model=CallModel(router, parts))
@@ -258,7 +258,7 @@ def _warnings(tools: Sequence[Example], judged: Sequence[bool]) -> Iterator[str]
         yield f"Labels with fewer than {SCARCE} rows: {shown}. Give at least {ENOUGH} a label."
 
 
-def _call_warnings(chosen: Mapping[str, Any], stopped: tuple[int, int] | None) -> Iterator[str]:
+def call_warnings(chosen: Mapping[str, Any], stopped: tuple[int, int] | None = None) -> Iterator[str]:
     """What ``chosen_on`` of a call model's confidence says against it, and that its training was ``stopped``."""
     target, rows, provable = chosen["target"], chosen["questions"], chosen["provable"]
     if stopped:

@@ -69,12 +69,16 @@ class PlanDesk:
         decision = self._decided.get(question.text)
         if decision is None:
             decision = self._decide(self.router, question)
-            if self.others is not None and (decision.abstained or decision.tool in NON_TOOLS):
+            if self.others is not None and (decision.abstained or self._doubts(decision, question)):
                 other = self._decide(self.others, question)
                 sure = not other.abstained and other.tool not in NON_TOOLS
                 decision = other if sure or decision.tool in (*NON_TOOLS, None) else decision
             self._decided[question.text] = decision
         return decision
+
+    def _doubts(self, decision: Decision, question: Question) -> bool:
+        """Whether ``decision`` is for no tool, or for one whose learned call has an open slot or a strange word."""
+        return decision.tool in NON_TOOLS or (self.learned(decision) and not self.call(question).whole)
 
     def understood(self, tool: str) -> frozenset[str] | None:
         """The words that the reading of ``tool`` has been seen to read right, and those without consequence; None where
