@@ -54,6 +54,9 @@ ANSWERED = {
     "20% of 50 euros plus 10 euros in dollars": ["= 20", "20 EUR ="],
     "3 times 5 plus 4 miles in km": ["= 19", "30.5775 km"],
     "sum of 5 and 6 miles in km": ["= 11", "17.7028 km"],
+    "how old is somebody who was born on 12 feb 1990": ["= 36 years"],
+    "is it tomorrow already in sydney": ["Sydney: Saturday 28 November"],
+    "reverse hello world": ["dlrow olleh"],
     "5,000 metres in km": ["= 5 km"],
     # of places of one name the largest
     "population of London": ["United Kingdom, is 8,961,989"],
@@ -79,9 +82,11 @@ NO_CALL = [
     # a forecast for another day, or of something else
     "weather in Rome next week", "will it rain in Belgium on tuesday", "what's the uv index in Moscow", "is it tomorrow in Auckland",
     "any chance of a white christmas in Madagascar", "quelle heure est-il à Tokyo", "wie spät ist es in Berlin",
+    "what is the date tomorrow in Tokyo", "what time did it get in Tokyo", "average time in Tokyo", "a pair of 5 kg weights in pounds",
     # texts that are spoken of
     "what's a palindrome", "pounds and yen", "is the pound stronger than the euro",
-    "what does spell mean", "spell check this sentence", "count to ten", "count on me",
+    "what does spell mean", "spell check this sentence", "count to ten", "count on me", "reverse hello twice",
+    "spell hello in morse code", "spell hello in german", "spell hello phonetically", "uppercase hello except the h",
 ]  # fmt: skip
 
 NOT_SMALL_TALK = [

@@ -158,7 +158,8 @@ def _age(asked: Asked, match: re.Match[str]) -> Arguments | None:
         return None
     if re.search(r"\bdays\s+old\b|\bin\s+days\b|\bhow\s+many\s+days\b", asked.rest):
         return None if later else {"operation": "days_until", "date": _day(born, None, asked)}
-    if re.search(r"\bwh(?:o|at|ich|ere|y|ose)\b(?!.*\b(?:old|age|years|turn)\b)", asked.rest):
+    asks = set(re.findall(r"\w+", asked.rest))
+    if asks & {"who", "what", "which", "where", "why", "whose"} and not asks & {"old", "age", "years", "turn"}:
         return None  # "who was born on 4 july 1976"
     return {"operation": "age", "date": _day(born, None, asked), **{"other_date": day.day.isoformat() for day in later}}
 

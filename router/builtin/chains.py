@@ -255,8 +255,8 @@ def _forms(span: _Span, rest: str) -> Iterator[str]:
     if value and len(value) <= 80:
         yield value
     number = number_in(_output(span.step))
-    if span.step.call.tool in CONVERTERS and _MEASURE.search(rest):
-        return
+    if ":" in value or (span.step.call.tool in CONVERTERS and _MEASURE.search(rest)):
+        return  # the 19 of 19:00 is no number to reckon with
     if number is not None and number != value.replace(",", ""):
         yield number
 

@@ -217,6 +217,8 @@ def _told(rest: str, names: list[str]) -> Arguments | None:
     slots = " place" if names else ""
     if _DATE.search(rest) and re.search(r"\btime\b(?!\s+zone)", rest) and _account(rest, "date", "time"):
         return {"ask": "time", **place}  # which tells the date too
+    if re.search(r"\b(?:tomorrow|yesterday|did)\b", rest) and not re.search(r"\bis(?:n't)?\s+it\b", rest):
+        return None  # "the date tomorrow in Tokyo", "what time did it get"
     if _DATE.search(rest) and _account(rest, f"date{slots}", "date", besides=_WEEKDAY):
         return {"ask": "date", **place}
     if names and not re.search(r"\w", rest.replace(_PLACE_SIGN, "")):

@@ -44,7 +44,7 @@ _SUFFIXES |= {"t": 10**12, "tn": 10**12, "trn": 10**12}
 _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8}
 _PARTS |= {"ninth": 9, "tenth": 10, "twelfth": 12, "sixteenth": 16, "hundredth": 100, "thousandth": 1000}
 _PARTS |= {f"{word}s": value for word, value in _PARTS.items()} | {"halves": 2}
-PARTS = frozenset((*_PARTS, *_SCALES))
+PARTS = frozenset((*_PARTS, *_SCALES, "pair", "pairs"))
 """Words that make another quantity of one."""
 _PART = rf"({'|'.join(sorted(_PARTS, key=len, reverse=True))})\b"
 _PLAIN = r"(?<![\w.])(\d+(?:\.\d+)?)"

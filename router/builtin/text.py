@@ -133,6 +133,12 @@ _SPOKEN_OF = re.compile(
     re.IGNORECASE,
 )
 """A text that stands for another ("my name", "the opposite of hot", "it"), or a second request behind it."""
+_ALTERED = re.compile(
+    r"(?<=\S\s)(?:twice|thrice|except|phonetically|\d+\s+times|this\s+(?:sentence|text)$"
+    r"|in\s+(?:\w+\s+)?(?:code|order|\w+an|\w+ish|\w+ese|french))\b",
+    re.IGNORECASE,
+)
+"""What is hardly part of a text without quotes, and says how or how often something is done to it."""
 _MEANING = re.compile(r"\bwhat\s+do(?:es)?\b[^\"':]*\bmean\b|\bmeaning\s+of\b|\bdefin(?:e|ition)\b", re.IGNORECASE)
 _TRANSFORMS = ("revers|backward", "upper|capital|caps", "lower", "title", "palindrom")
 
@@ -144,8 +150,8 @@ def unclear(question: str, text: str = "") -> str | None:
     if meaning := _MEANING.search(question):
         return meaning[0]
     rest = question.replace(text, " ") if text else question
-    given = re.search(rf"[\"'`:]\s*{re.escape(text)}", question)
-    if text and not given and (spoken := _SPOKEN_OF.search(text)):
+    given = text and re.search(rf"[\"'`:]\s*{re.escape(text)}", question)
+    if not given and (spoken := _SPOKEN_OF.search(text) or _ALTERED.search(text or question)):
         return spoken[0]
     named = [match[0] for names in _TRANSFORMS if (match := re.search(rf"\b(?:{names})\w*", rest, re.I))]
     counted = _CHARACTERS.search(rest)
