@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +84,8 @@ class Traffic:
             opened = self.journals.of(visit_of(data))
             if opened is None:
                 return message("traffic", view=None)
+            if opened.handover is not None:
+                opened.handover.judge()  # the last race's look may still be on its thread
             if data.get("act") == "why":
                 return message("why", row=data.get("row"), words=self._why(opened, data))
             did = self._act(opened, data) if data.get("act") else ""
@@ -209,13 +211,15 @@ def view(opened: Opened, services: Services) -> dict[str, Any]:
     last = journal.last()
     rows = list(journal.rows(max(0, last - MOST_ROWS)))
     found = account([row for _, row in rows])
-    gates = background.gates_of(state, config).shown(_comparisons(journal, state))
+    standing = background.gates_of(state, config)
+    gates = standing.shown(_comparisons(journal, state))
+    changed = gates if opened.handover is not None else standing  # of which a person may change something
     kept = [] if opened.read_only else rows[-SHOWN:]
     return panel(found, config.target) | {
         "source": "race" if opened.handover is not None else "public" if opened.read_only else "endpoint",
         "name": "" if opened.read_only else Path(journal.shown).name,
         "latest": len(rows) if len(rows) == MOST_ROWS else 0,
-        "tools": tools(Counter(found.seen), gates),
+        "tools": tools(Counter(found.seen), gates, set(changed.gates["tool"])),
         "model": model(state, opened.read_only),
         "changes": not opened.read_only,
         "decisions": [decision(number, row, gates) for number, row in reversed(kept)],
@@ -223,8 +227,8 @@ def view(opened: Opened, services: Services) -> dict[str, Any]:
     }
 
 
-def tools(seen: Counter[str], gates: Gates) -> list[dict[str, Any]]:
-    """A row for each tool that has a gate; those of which a person may change something say what."""
+def tools(seen: Counter[str], gates: Gates, known: Collection[str]) -> list[dict[str, Any]]:
+    """A row for each tool that was called, with what a person may do with those ``known`` to the gates."""
     from router.handover.handover import SEVERAL
     from router.handover.watch import tools as told
 
@@ -232,7 +236,7 @@ def tools(seen: Counter[str], gates: Gates) -> list[dict[str, Any]]:
     return [
         tool_row(one, gates.config.target)
         | {"tool": one["name"], "name": NOT_TOOLS.get(one["name"], one["name"])}
-        | {"hand": hand(gates, one["name"])}
+        | {"hand": hand(gates, one["name"]) if one["name"] in known else {"pause": False, "promote": False}}
         for one in rows
     ]
 
@@ -240,9 +244,8 @@ def tools(seen: Counter[str], gates: Gates) -> list[dict[str, Any]]:
 def hand(gates: Gates, tool: str) -> dict[str, bool]:
     """What a person may do with a tool's gate."""
     gate = gates.gate("call", tool)
-    known = tool in gates.gates["tool"]
     compared = any(gates.gate(scope, tool).proof.accepted for scope in gates.gates)
-    return {"pause": known and gate.by_hand != "paused", "promote": compared and gate.state != "live"}
+    return {"pause": gate.by_hand != "paused", "promote": compared and gate.state != "live"}
 
 
 def model(state: Mapping[str, Any], read_only: bool) -> dict[str, Any]:

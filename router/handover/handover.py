@@ -266,9 +266,10 @@ class Handover:
             if self._judging or self._compared < self._next_look:
                 return
             self._judging = True
-        threading.Thread(target=self._judge, daemon=True).start()
+        threading.Thread(target=self.judge, daemon=True).start()
 
-    def _judge(self) -> None:
+    def judge(self) -> None:
+        """Judge the model that stands again, where enough comparisons have come since the last look."""
         try:
             background.look_again(self.journal, self.config.models, self.config.gate)
         except (OSError, ArtifactError):  # it is gone by now: the one that stands is judged by the next request
