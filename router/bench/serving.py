@@ -60,7 +60,7 @@ def run_serving(log: str, rows: int | None, rate: int, seconds: float) -> int:
     random.Random(0).shuffle(examples)
     held_out, training = examples[:HELD_OUT], examples[HELD_OUT : HELD_OUT + (rows or 1_000)]
     say(f"training on {len(training)} rows")
-    model = fit_calls(training)
+    model = fit_calls(training, validation=held_out)
     model = CallModel(model.router, replace(model.parts, tools=tuple(described(training).as_json())))
     with TemporaryDirectory() as folder:
         save_router(model, Path(folder))
