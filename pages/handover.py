@@ -40,6 +40,8 @@ MOST_WAITING = 4
 """Plays at a time, the one that runs among them."""
 LONGEST_S = 1_800.0
 """After so long a play is ended, so that those who wait get their turn."""
+KILLED = "ignore::UserWarning:multiprocessing.resource_tracker"
+"""A play is ended by killing it, and what its workers shared is freed then; Python's warning of it is no news."""
 TAB = "handover"
 HEAR = "const hear = () => Switchyard.handoverMessage(props.value); watch('value', hear); hear();"
 
@@ -167,7 +169,7 @@ def launch(services: Services, stream: Path, target: float, pace: int) -> subpro
     """Start the play's process: one thread, at low priority, what it complains of in the server's log."""
     command = [*services.watch, str(stream), "--target", str(target), "--pace", str(pace)]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": KILLED}
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
 
