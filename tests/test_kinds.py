@@ -84,14 +84,14 @@ NO_CALL = [
     "any chance of a white christmas in Madagascar", "quelle heure est-il à Tokyo", "wie spät ist es in Berlin",
     "what is the date tomorrow in Tokyo", "what time did it get in Tokyo", "average time in Tokyo", "a pair of 5 kg weights in pounds",
     # texts that are spoken of
-    "what's a palindrome", "pounds and yen", "is the pound stronger than the euro",
+    "what's a palindrome", "reverse the decision", "pounds and yen", "is the pound stronger than the euro",
     "what does spell mean", "spell check this sentence", "count to ten", "count on me", "reverse hello twice",
     "spell hello in morse code", "spell hello in german", "spell hello phonetically", "uppercase hello except the h",
 ]  # fmt: skip
 
 NOT_SMALL_TALK = [
     "combien de jours jusqu'à noël", "wie viele Tage bis Weihnachten", "wie alt ist Angela Merkel", "¿qué tiempo hace en Madrid?",
-    "wie viel kostet ein Brot", "épelle le mot chien", "quanto costa un caffè", "was ist die Hauptstadt von Frankreich",
+    "wie viel kostet ein Brot", "ist heute Montag", "quelle heure est-il", "épelle le mot chien", "quanto costa un caffè", "was ist die Hauptstadt von Frankreich",
 ]  # fmt: skip
 SMALL_TALK = ["merci beaucoup", "vielen dank", "wie geht es dir", "buenos días", "good morning", "thanks a lot"]
 

@@ -198,7 +198,7 @@ class Search:
 
 
 def _torn(step: Step, before: str, after: str) -> bool:
-    """Whether ``step`` adds up what stands between ``before`` and ``after``, and one of these takes hold of a term of it:
+    """Whether ``step`` adds up what stands between ``before`` and ``after``, and one of these takes a term of it:
     "200 plus 5" of "10% of 200 plus 5"."""
     added = re.search(r"[\d)%]\s*[-+]", str(step.call.arguments.get("expression", "")))
     if not added or _TAKEN_TOGETHER.match(step.span):

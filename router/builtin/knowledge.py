@@ -52,8 +52,8 @@ _ASKS = {
     "language": "language speak spoken official tongue talk lingua people main where",
     "currency": "currency money pay used cash legal tender use coin call kind country official people name",
     "continent": "continent where located lie situated part location which",
-    "neighbour": "neighbour neighbor border bordering adjacent country next surround share touch adjoin land frontier around "
-    "list",
+    "neighbour": "neighbour neighbor border bordering adjacent country next surround share touch adjoin land "
+    "frontier around list",
     "dialling": "dialling dialing code phone calling call first telephone dial prefix country international "
     "number area",
     "domain": "internet domain tld top level web website ccTLD ending extension url suffix",

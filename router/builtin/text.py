@@ -126,8 +126,9 @@ def parse(question: str) -> dict[str, Any] | None:
 _CHARACTERS = re.compile(r"\bcharacters?\b|\bchars\b", re.I)
 """Of a word they are its letters; spaces and signs are characters too, which no operation counts."""
 _SPOKEN_OF = re.compile(
-    r"^(?:what|which|how|who)(?:'s)?$|^(?:it|that|this|them|(?:the\s+)?words?)$|^(?:my|your|his|our|their)\s|^(?:this|that|these|those)\s"
-    r"|^the\s+(?:\w+\s+){0,3}(?:of|in)\b|^(?:the\s+)?alphabet$|\bwithout\b|\beverything\b|^out\s"
+    r"^(?:what|which|how|who)(?:'s)?$"
+    r"|^(?:it|that|this|them|(?:the\s+)?words?)$|^(?:my|your|his|our|their)\s|^(?:this|that|these|those)\s"
+    r"|^the\s+(?:\w+\s+){0,3}(?:of|in)\b|^the\s+\w+$|^(?:the\s+)?alphabet$|\bwithout\b|\beverything\b|^out\s"
     r"|\bthis\s+(?:sentence|word|text|phrase|paragraph|essay|letter)$"
     r"|\b(?:and|then|but)\s+(?:then\s+)?(?:spell|count|reverse|upper|lower|capital|tell|use|say|how\s|write|make|give|translate)",
     re.IGNORECASE,
@@ -191,7 +192,8 @@ _IN = r"(?:(?:are|is|do|does|can|appear|appears|occur|occurs|exist|you|see|we|i|
 _TAIL = r"(?:\s+(?:have|has|contain|contains|got|include|includes))?[\s?.!]*$"
 _PATTERNS = (
     ("count_vowels", _compile(
-        rf"\bvowels?\s+{_IN}{_TEXT}", rf"how many vowels\s+(?:does|do|has|have)\s+(?P<text>\S.*?){_TAIL}", rf"\bvowel count\s+(?:of|for|in)\s+{_TEXT}")),
+        rf"\bvowels?\s+{_IN}{_TEXT}", rf"how many vowels\s+(?:does|do|has|have)\s+(?P<text>\S.*?){_TAIL}",
+        rf"\bvowel count\s+(?:of|for|in)\s+{_TEXT}")),
     ("count_consonants", _compile(
         rf"\bconsonants?\s+{_IN}{_TEXT}", rf"how many consonants\s+(?:does|do|has|have)\s+(?P<text>\S.*?){_TAIL}")),
     ("count_letter", _compile(
@@ -226,7 +228,8 @@ _PATTERNS = (
         r"\b(?:spell|write|say|type|read|put|show|what(?:'s|\s+is)?|how\s+do\s+(?:you|i)\s+(?:spell|write|say))\s+"
         r"(?:out\s+)?(?:me\s+)?(?P<text>\S.*?)\s+(?:spelled\s+|spelt\s+|written\s+)?(?:backwards?|in\s+reverse(?:"
         r"\s+order)?|reversed|from\s+(?:back|end)\s+to\s+(?:front|start))\b",
-        r"\b(?:reverse|flip|invert|mirror)\s+(?:the\s+)?(?:order\s+of\s+)?(?:(?:letters|characters|string|word|text)"
+        r"\b(?:reverse|flip|invert|mirror)\s+(?:the\s+(?=order|letters|characters|string|word|text))?"
+        r"(?:order\s+of\s+)?(?:(?:letters|characters|string|word|text)"
         r"\s+(?:of|in)\s+)?(?P<text>\S.*?)\s*$",
         rf"\b(?:reverse|reversed|reversal|backwards?)\s+(?:version\s+)?(?:of|for|spelling\s+of)?\s*:?\s*{_TEXT}",
         r"^(?P<text>\S.*?)\s+(?:spelled\s+|spelt\s+|written\s+)?(?:backwards?|in\s+reverse|reversed)\b")),
