@@ -16,7 +16,9 @@ import gradio as gr
 
 from pages import api, frame, live
 from pages.door import Door, missing_key
+from pages.journals import Journals
 from pages.services import Limits, Options, Services
+from pages.workbench_projects import Projects
 from router.tools import sentence
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -27,14 +29,14 @@ VISITS_AN_HOUR = 20
 
 def build_page(services: Services) -> gr.Blocks:
     """The whole page on ``services``, ready to launch."""
-    door = Door(services)
+    door, projects, journals = Door(services), Projects(services), Journals(services)
     with gr.Blocks(title="Switchyard", analytics_enabled=False) as page:
         frame.header()
         with gr.Tabs(elem_classes="sy-tabs"):
             with gr.Tab("Race", id="race"):
-                live.build(services, door)
-            for label, build in frame.more_tabs(door):
-                with gr.Tab(label, id=label.lower().replace("-", "")):
+                live.build(services, door, projects, journals.note)
+            for label, build in frame.more_tabs(door, projects, journals):
+                with gr.Tab(label, id=frame.tab_id(label)):
                     build(services)
         api.build(services, door)
     return page
@@ -73,11 +75,21 @@ def flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="for a public page on your key: dollars that a visitor's questions may cost, and those of all within an hour, "
         f"e.g. 0.05/2 (default for HOUR: {VISITS_AN_HOUR} times VISIT)",
     )
+    parser.add_argument(
+        "--upstream",
+        metavar="URL",
+        help="base URL of your agents' LLM, such as https://api.openai.com/v1, for the tab Connect (default: the model "
+        "here, where it runs on this machine)",
+    )
     parser.add_argument("--online", action="store_true", help="let the tools use the internet: weather and Wikipedia")
     parser.add_argument("--knowledge", type=Path, metavar="DIR", help="search this folder of text and Markdown instead")
     parser.add_argument(
         "--router", type=Path, metavar="DIR", help="a router saved by save_pretrained (default: the one that ships)"
     )
+    parser.add_argument(
+        "--journal", metavar="URL", default="", help="file or database where the Race's calls are noted, or an endpoint's "
+        "whose traffic the tab Hand-over shows (default: a file that goes with the page)",
+    )  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -113,7 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = flags(arguments)
     visit, hour = chosen.demo_limit
     dollars, dollars_an_hour = chosen.demo_budget
-    options = Options(lm=chosen.lm, online=chosen.online, knowledge=chosen.knowledge, router=chosen.router)
+    named = ("lm", "online", "knowledge", "router", "journal", "upstream")
+    options = Options(**{name: getattr(chosen, name) for name in named})
     from pages.wiring import load_services
 
     host = chosen.host or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")

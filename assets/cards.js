@@ -6,6 +6,7 @@
  * Switchyard.ghost(path) -> element  the card of a path before its first race
  * Switchyard.card(element, path, view, message)   show pages/trace_view.py's view of a run
  * Switchyard.tick(root)              let the clocks of what runs go on; what has ended shows the server's figure
+ * Switchyard.reasons(why, question)  which words decided
  * Switchyard.unfold(button, box)     a button that opens and closes box where the screen is narrow (style.css)
  */
 (function () {
@@ -377,5 +378,5 @@
 
   const since = (element) => (performance.now() - Number(element.dataset.live)) / 1000;
 
-  Object.assign(Switchyard, { NAMES, ghost, card, tick, unfold });
+  Object.assign(Switchyard, { NAMES, ghost, card, tick, unfold, reasons });
 })();

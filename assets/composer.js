@@ -4,6 +4,7 @@
  *
  * Switchyard.composer(element, trigger, page)    take over the static template; page: {lm, priced_as, limit, note, online, browser}
  * Switchyard.send(name, data)                    send an event to Python with the visitor's settings
+ * Switchyard.raceOwn(question)                   race it with the visitor's own tools
  * Switchyard.waiting()                           the race that is running, or null
  * Switchyard.lessonOf(message)                   what a finished race taught this browser, in words, or null
  */
@@ -58,6 +59,9 @@
       const shown = Switchyard.current();
       if (["priced_as", "counts", "cached"].includes(name) && shown) Switchyard.send("reprice", { race: shown.race });
     });
+    document.addEventListener("sy:own", own);
+    for (const choice of choices()) choice.addEventListener("change", own);
+    own();
     explain();
     pill();
     put(box.value || Switchyard.kept("draft") || ""); // a quick visitor has typed before this script was there
@@ -89,7 +93,8 @@
     }
     hideHit();
     begin(Switchyard.id(), question);
-    Switchyard.send("send", { question, race: state.race, previous_turn: state.turn, visit: Switchyard.visit() });
+    const project = withOwn() ? Switchyard.own().id : "";
+    Switchyard.send("send", { question, race: state.race, previous_turn: state.turn, visit: Switchyard.visit(), project });
   }
 
   function begin(race, question) {
@@ -148,6 +153,7 @@
     const result = state.gate.learnLesson(message.lesson, { typed: message.question, previousTurn: before });
     if (message.lesson) state.lessons.set(message.race, result);
     if (message.keep) Switchyard.remember(message.keep);
+    Switchyard.counted({ race: message.race });
     pill();
   }
 
@@ -225,6 +231,28 @@
     return !typed || typed === question;
   }
 
+  /* ---- the visitor's own tools ---- */
+
+  const choices = () => [...state.element.querySelectorAll('[name="sy-tools"]')];
+  const withOwn = () => !find(".own").hidden && choices()[1].checked;
+
+  /* The switch is there once a router is trained for them; the examples below are for the built-in tools. */
+  function own() {
+    const mine = Switchyard.own();
+    find(".own").hidden = !(mine && mine.trained);
+    find(".own .yours").textContent = mine ? "Yours (" + mine.tools + ")" : "Yours";
+    find(".under").hidden = find(".hints > p").hidden = withOwn();
+  }
+
+  Switchyard.raceOwn = function (question) {
+    choices()[1].checked = true;
+    own();
+    location.hash = "race";
+    put(question);
+    if (question.trim()) ask(question, { force: true });
+    find("textarea").focus();
+  };
+
   /* ---- answered in the browser ---- */
 
   function hit(question, found) {
@@ -234,6 +262,7 @@
     const rule = found.rule || {};
     const spent = found.microseconds < 1000 ? "< 1 ms" : (found.microseconds / 1000).toFixed(1) + " ms";
     const saved = rule.usage ? (rule.usage.input_tokens || 0) + (rule.usage.output_tokens || 0) : 0;
+    Switchyard.counted({ hit: saved });
     const facts = ["answered in your browser", "0 requests", spent];
     if (saved) facts.push("saved " + say.count(saved) + " tokens");
     const note = h("p", { class: "note", role: "status" });

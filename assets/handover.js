@@ -22,11 +22,15 @@
     state.send = send;
     const { form } = state;
     text(find(".ho-of"), say.count(page.of));
+    state.own = page.own;
+    text(find(".ho-limits"), "From " + page.own.least + " to " + say.count(page.own.rows) + " rows, " + page.own.bytes / 1e6 + " MB at most.");
     if (page.counts) find(".ho-setup .ho-note").append(" A play counts as one of your questions.");
+    for (const input of form.elements.source) input.addEventListener("change", source);
     form.addEventListener("submit", (event) => { event.preventDefault(); start(); });
     form.halt.addEventListener("click", () => { state.send("halt", { run: state.run }); form.halt.disabled = true; });
     form.target.addEventListener("input", target);
     restore();
+    source(); // a browser may have kept the choice over a reload
     target();
     busy(false); // the template's button waits for this script
   };
@@ -37,9 +41,33 @@
     state.form.target.setAttribute("aria-valuetext", words);
   }
 
-  function start() {
+  function source() {
+    find(".ho-own").hidden = state.form.elements.source.value !== "own";
+  }
+
+  /* The visitor's own log, or null where the sample is played. Throws a sentence where there is none, or too much of it. */
+  async function ownLog() {
+    const { source, file, pasted } = state.form.elements;
+    if (source.value !== "own") return null;
+    const chosen = pasted.value.trim() ? new File([pasted.value], "") : file.files[0];
+    if (!chosen) throw new Error("No log is chosen. Choose a file, or paste rows of question, tool and arguments.");
+    if (chosen.size > state.own.bytes) {
+      throw new Error("The log has " + say.count(chosen.size) + " bytes; the limit here is " + say.count(state.own.bytes) +
+        ". Play a part of it, or all of it with python -m router replay.");
+    }
+    return { name: chosen.name, text: await chosen.text() };
+  }
+
+  async function start() {
     if (state.running) return;
     fault("");
+    left("");
+    let log = null;
+    try {
+      log = await ownLog();
+    } catch (error) {
+      return fault(error.message);
+    }
     state.run = Switchyard.id();
     Object.assign(state, { shown: null, announced: 0, live: "" });
     find(".ho-result").hidden = true;
@@ -47,12 +75,13 @@
     busy(true);
     progress("Starting.", 0, 1);
     announce("Started.");
-    state.send("handover", { ...order, run: state.run, visit: Switchyard.visit() });
+    state.send("handover", { ...order, log, run: state.run, visit: Switchyard.visit() });
   }
 
   Switchyard.handoverMessage = function (message) {
     if (!message || !state.form || message.phase === "none") return;
     if (message.phase === "refused") { busy(false); find(".ho-progress").hidden = !state.shown; return fault(message.message); }
+    if (message.phase === "log") return left(message.words);
     if (message.phase === "waiting") {
       progress(say.plural(message.ahead, "play") + " before yours on this server. It starts by itself.", 0, 1);
       return announce("Waiting: " + message.ahead + " before yours.");
@@ -121,12 +150,20 @@
     state.running = on;
     state.form.start.disabled = on;
     state.form.halt.disabled = !on;
-    state.form.target.disabled = state.form.pace.disabled = on;
+    const { source, file, pasted } = state.form.elements;
+    for (const input of [state.form.target, state.form.pace, file, pasted, ...source]) input.disabled = on;
     if (state.root.isConnected) keep();
   }
 
   function fault(words) {
     const box = find(".ho-fault");
+    box.hidden = !words;
+    text(box, words);
+  }
+
+  /* Rows of an own log that could not be read. */
+  function left(words) {
+    const box = find(".ho-left");
     box.hidden = !words;
     text(box, words);
   }

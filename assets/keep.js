@@ -7,11 +7,15 @@
  * Switchyard.kept(name)          what was kept, or null
  * Switchyard.id()                a new name, unlike any other
  * Switchyard.visit()             the name of this tab's visit, which the server counts its questions by
+ * Switchyard.counted(message)    note what became of one more message: {hit: tokens saved} in the browser, or {race: id}
+ * Switchyard.own(value)          the project of the visitor's own tools ({id, tools, trained}), in localStorage: every tab of this
+ *                                browser has it; without a value read it, null forgets it
  * Switchyard.remember(race)      keep one more finished race under "races"; the oldest go where room ends
  */
 (function () {
   "use strict";
   const Switchyard = (window.Switchyard = window.Switchyard || {});
+  const MAX_MESSAGES = 2000;
   const MAX_RACES = 4e6; // characters; sessionStorage holds about 5 million
   const key = (name) => "switchyard." + name + ".v2";
 
@@ -40,6 +44,26 @@
     visit = visit || Switchyard.kept("visit") || Switchyard.id();
     Switchyard.keep("visit", visit);
     return visit;
+  };
+
+  Switchyard.counted = function (message) {
+    const kept = Switchyard.kept("messages");
+    Switchyard.keep("messages", [...(Array.isArray(kept) ? kept : []), message].slice(-MAX_MESSAGES));
+    document.dispatchEvent(new CustomEvent("sy:counted"));
+  };
+
+  const OWN = "switchyard.own.v1";
+  let own = null;
+  Switchyard.own = function (value) {
+    try {
+      if (value === null) localStorage.removeItem(OWN);
+      else if (value) localStorage.setItem(OWN, JSON.stringify(value));
+      own = JSON.parse(localStorage.getItem(OWN));
+    } catch {
+      if (value !== undefined) own = value; // storage denied: until the page closes
+    }
+    if (value !== undefined) document.dispatchEvent(new CustomEvent("sy:own"));
+    return own;
   };
 
   Switchyard.remember = function (race) {

@@ -1,5 +1,5 @@
 /*
- * Tabs: the open tab stands in the address (#race, #rules, #evaluate, #handover), so that a link opens it and Back returns from it.
+ * Tabs: the open tab stands in the address (#race, #rules, #evaluate, #handover, #connect), so that a link opens it and Back returns from it.
  * Leaves out drawing them: they are Gradio's, and may come before this script or after it.
  */
 (function () {

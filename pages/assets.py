@@ -6,9 +6,11 @@ from another host.
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
@@ -47,10 +49,10 @@ def head() -> str:
     return f'<script>window.SwitchyardPlotly = "{address(plotly_script())}";</script>{scripts}'
 
 
-def tab_head(tab: str) -> str:
-    """``head`` with the script and the style that ``tab`` has of its own."""
-    script, style = (address(ASSETS / f"{tab}.{kind}") for kind in ("js", "css"))
-    return f'{head()}<link rel="stylesheet" href="{style}"><script src="{script}"></script>'
+def tab_head(tab: str, *more: str) -> str:
+    """``head`` with the style and the script that ``tab`` has of its own, and ``more`` scripts after these."""
+    scripts = "".join(f'<script src="{address(ASSETS / name)}.js"></script>' for name in (tab, *more))
+    return f'{head()}<link rel="stylesheet" href="{address(ASSETS / tab)}.css">{scripts}'
 
 
 def mailbox(hear: str, tab: str) -> gr.HTML:
@@ -64,6 +66,11 @@ def mailbox(hear: str, tab: str) -> gr.HTML:
         apply_default_css=False,
         elem_classes="sy-mailbox",
     )
+
+
+def message(phase: str, **more: Any) -> dict[str, Any]:
+    """One message to the page; stamped, because a component does not show the same value twice."""
+    return {"phase": phase, "at": time.time(), **more}
 
 
 def style() -> str:

@@ -8,12 +8,18 @@ import socket
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from pages import assets, evaluate, handover, live, rules
+from pages import assets, connect, evaluate, handover, live, rules, workbench
 from pages.door import Door
+from pages.journals import Journals
 from pages.services import Services
+from pages.workbench_projects import Projects
+
+if TYPE_CHECKING:
+    from router.serve.endpoint import Endpoint
 
 FONT = ["Inter", "ui-sans-serif", "system-ui", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "monospace"]
@@ -30,13 +36,20 @@ def header() -> None:
     )
 
 
-def more_tabs(door: Door) -> list[tuple[str, Callable[[Services], None]]]:
+def more_tabs(door: Door, projects: Projects, journals: Journals) -> list[tuple[str, Callable[[Services], None]]]:
     """The tabs beside the race, by name."""
     return [
+        ("Your tools", partial(workbench.build, door=door, projects=projects)),
         ("Rules", rules.build),
         ("Evaluate", partial(evaluate.build, door=door)),
-        ("Hand-over", partial(handover.build, door=door)),
+        ("Hand-over", partial(handover.build, door=door, journals=journals)),
+        ("Connect", connect.build),
     ]
+
+
+def tab_id(label: str) -> str:
+    """A tab's name in the address: ``handover`` for "Hand-over"."""
+    return "".join(filter(str.isalnum, label.lower()))
 
 
 def launch(page: gr.Blocks, services: Services, host: str, port: int | None, share: bool = False) -> None:
@@ -46,7 +59,7 @@ def launch(page: gr.Blocks, services: Services, host: str, port: int | None, sha
     """
     check_address(host, port)
     try:
-        address, link = serve(page, host, port, share)
+        address, link = serve(page, host, port, share, services.endpoint)
     except OSError:  # Gradio's own words for a taken port name settings that this page does not have
         wanted = f"Port {port} is" if port else "All ports that are tried, from 7860 on, are"
         raise OSError(f"{wanted} taken on this machine. Choose another with --port.") from None
@@ -79,8 +92,10 @@ def check_address(host: str, port: int | None) -> None:
             raise OSError(elsewhere) from None
 
 
-def serve(page: gr.Blocks, host: str, port: int | None, share: bool = False) -> tuple[str, str | None]:
-    """Start the server and return its local address and its public one.
+def serve(
+    page: gr.Blocks, host: str, port: int | None, share: bool = False, endpoint: Endpoint | None = None
+) -> tuple[str, str | None]:
+    """Start the server, which serves ``endpoint`` too, below /v1, and return its local address and its public one.
 
     What a request says of where it comes from is believed only of the proxies that the owner names: without this,
     uvicorn believes it of everybody on this machine. In a Space, uvicorn's own choice holds.
@@ -102,6 +117,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, share: bool = False) -> 
         max_threads=live.MOST_WAITING + 40,  # a question that waits for its turn holds one
         enable_monitoring=False,  # it would print an address that opens every visitor's figures
         footer_links=["api"],
+        app_kwargs=None if endpoint is None else {"routes": endpoint.routes, "lifespan": endpoint.life},
         head=assets.style(),  # css_paths= would rewrite the selectors
         theme=gr.themes.Base(font=FONT, font_mono=MONO),
     )

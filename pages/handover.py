@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,11 +21,15 @@ from typing import IO, Any
 import gradio as gr
 
 from baselines.figures.handover import panel
-from pages import assets
+from pages import assets, traffic
+from pages.assets import message
 from pages.door import Door, visit_of
+from pages.journals import Journals
 from pages.live import END, STILL_S, next_of, pump
+from pages.own_log import MOST_BYTES, MOST_ROWS, own_log
 from pages.services import ROOT, Services
 from pages.turns import Turns
+from router.handover.watch import LEAST_ROWS
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +44,11 @@ TAB = "handover"
 HEAR = "const hear = () => Switchyard.handoverMessage(props.value); watch('value', hear); hear();"
 
 
-def build(services: Services, door: Door) -> None:
+def build(services: Services, door: Door, journals: Journals) -> None:
     """The tab's components and events. Call it inside a ``gr.Blocks``."""
+    traffic.build(services, journals)
     page = {"of": requests_in(services.stream), "counts": services.limits.questions_per_session is not None}
+    page["own"] = {"bytes": MOST_BYTES, "rows": MOST_ROWS, "least": LEAST_ROWS}
     tab = Handover(services, door)
     form = gr.HTML(
         value=page,
@@ -73,20 +80,24 @@ class Handover:
         self.stops: dict[str, threading.Event] = {}
 
     def start(self, event: gr.EventData) -> Iterator[dict[str, Any]]:
-        """Play the stream and yield the figures as they change. What was played when it is stopped stays."""
+        """Play the stream, or the visitor's own log, and yield the figures as they change. What was played when it is stopped stays."""
         data = event._data or {}
         run_id = str(data.get("run") or "")[:64]
         stop = self.stops[run_id] = threading.Event()
         try:
             target, pace = read_order(data)
-            self.turns.join(stop)
-            self.door.count(visit_of(data), 1)
-            while ahead := self.turns.ahead(stop):
-                if stop.wait(STILL_S):
-                    yield message("done", stopped=True)
-                    return
-                yield message("waiting", ahead=ahead)
-            yield from follow(self.services, target, pace, stop)
+            with tempfile.TemporaryDirectory(prefix="switchyard-") as folder:
+                own = own_log(data["log"], Path(folder)) if data.get("log") else None
+                self.turns.join(stop)
+                self.door.count(visit_of(data), 1)
+                if own is not None and own.left_out:
+                    yield message("log", words=own.left_out)
+                while ahead := self.turns.ahead(stop):
+                    if stop.wait(STILL_S):
+                        yield message("done", stopped=True)
+                        return
+                    yield message("waiting", ahead=ahead)
+                yield from follow(self.services, own.file if own else self.services.stream, (target, pace), stop)
         except (ValueError, OSError) as fault:
             yield message("refused", message=str(fault))
         except Exception:
@@ -106,11 +117,6 @@ class Handover:
             stop.set()
 
 
-def message(phase: str, **more: Any) -> dict[str, Any]:
-    """One message to the page; stamped, because a component does not show the same value twice."""
-    return {"phase": phase, "at": time.time(), **more}
-
-
 def read_order(data: Mapping[str, Any]) -> tuple[float, int]:
     """The form's target and pace. Raises ValueError with the value, the limit and the remedy."""
     least, most = TARGETS
@@ -127,12 +133,14 @@ def read_order(data: Mapping[str, Any]) -> tuple[float, int]:
     return target, data["pace"]
 
 
-def follow(services: Services, target: float, pace: int, stop: threading.Event) -> Iterator[dict[str, Any]]:
-    """The play's messages. Its process is ended when the play is stopped, takes too long or is no longer watched."""
+def follow(
+    services: Services, stream: Path, order: tuple[float, int], stop: threading.Event
+) -> Iterator[dict[str, Any]]:
+    """The messages of a play of ``stream`` at the target and the pace of ``order``. Its process is ended when the play is stopped, takes too long or is no longer watched."""
     told: dict[str, Any] | None = None
-    late = False
+    (target, pace), late = order, False
     ends = time.monotonic() + LONGEST_S
-    process = launch(services, target, pace)
+    process = launch(services, stream, target, pace)
     try:
         yield message("running", panel=None, progress=progress(None, target))
         inbox = pump(lines(process), json.loads)
@@ -155,9 +163,9 @@ def follow(services: Services, target: float, pace: int, stop: threading.Event) 
         process.wait()
 
 
-def launch(services: Services, target: float, pace: int) -> subprocess.Popen[str]:
+def launch(services: Services, stream: Path, target: float, pace: int) -> subprocess.Popen[str]:
     """Start the play's process: one thread, at low priority, what it complains of in the server's log."""
-    command = [*services.watch, str(services.stream), "--target", str(target), "--pace", str(pace)]
+    command = [*services.watch, str(stream), "--target", str(target), "--pace", str(pace)]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)

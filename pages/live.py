@@ -24,6 +24,7 @@ from pages.services import PATHS, RaceOptions, Services
 from pages.settings import Settings, read_question, read_settings
 from pages.trace_view import Race, Session, export_csv, export_json, race_from_json
 from pages.turns import Turns
+from pages.workbench_projects import Projects
 from router.types import TraceEvent
 
 log = logging.getLogger(__name__)
@@ -33,13 +34,15 @@ DRAWS_PER_SECOND = 3
 STILL_S = 0.5
 """Seconds between two yields while nothing happens: the running bar of the timeline grows."""
 KEPT_RACES = 300
+Note = Callable[[str, Race], None]
+"""Takes a visit and a race of it that has ended."""
 RACES_AT_ONCE = 4
 MOST_WAITING = 200
 """Races at a time, those that run among them."""
 
 
-def build(services: Services, door: Door) -> None:
-    """The tab's components and events. Call it inside a ``gr.Blocks``."""
+def build(services: Services, door: Door, projects: Projects, note: Note) -> None:
+    """The tab's components and events; each race that has ended goes to ``note``. Call it inside a ``gr.Blocks``."""
     session = gr.State(Session())
     page = {
         "lm": services.default_lm,
@@ -67,7 +70,7 @@ def build(services: Services, door: Door) -> None:
         apply_default_css=False,
         elem_classes="sy-board",
     )
-    live = Live(services, door)
+    live = Live(services, door, projects, note)
     # "multiple": an event is never dropped because the one before has not quite ended; the page asks one at a time.
     quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
     composer.send(live.send, session, view, concurrency_limit=None, **quiet)  # they wait in a line of their own
@@ -80,8 +83,10 @@ def build(services: Services, door: Door) -> None:
 
 @dataclass(frozen=True)
 class Entry:
-    """A question whose turn it is: the race's id, the model, what stops it, and what the browser sent."""
+    """A question whose turn it is: the services with the tools that it is for, the race's id, the model, what stops it,
+    and what the browser sent."""
 
+    services: Services
     race: str
     lm: Any
     stop: threading.Event
@@ -91,9 +96,13 @@ class Entry:
 class Live:
     """The tab's events, as Gradio calls them: with the visitor's session and what the browser sent."""
 
-    def __init__(self, services: Services, door: Door) -> None:
+    def __init__(
+        self, services: Services, door: Door, projects: Projects, note: Note = lambda visit, race: None
+    ) -> None:
         self.services = services
         self.door = door
+        self.projects = projects
+        self.note = note
         self.turns = Turns(MOST_WAITING, "questions", RACES_AT_ONCE)
         self.stops: dict[str, threading.Event] = {}
 
@@ -105,7 +114,8 @@ class Live:
         try:
             settings = read_settings(data, self.services)
             question = read_question(data, self.services.limits)
-        except ValueError as fault:
+            services = self.projects.services_for(data.get("project"))
+        except (ValueError, OSError) as fault:
             yield board.refused(scrub(str(fault), key), race_id)
             return
         stop = self.stops[race_id] = threading.Event()
@@ -123,7 +133,7 @@ class Live:
                 yield waiting(race_id, f"Loading {settings.lm} … {waited} s")
             if isinstance(lm, Exception):
                 raise lm
-            yield from self._race(session, question, settings, Entry(race_id, lm, stop, data))
+            yield from self._race(session, question, settings, Entry(services, race_id, lm, stop, data))
         except ValueError as fault:
             yield board.refused(scrub(str(fault), key), race_id)
         except Exception:
@@ -151,10 +161,12 @@ class Live:
         limit = self.services.limits.timeout_s
         options = RaceOptions(settings.paths, sequential, settings.direct, limit, entry.stop, turn)
         session.races = [*session.races, race][-KEPT_RACES:]
-        events = self.services.race(question, entry.lm, options)
+        events = entry.services.race(question, entry.lm, options)
         events = self.door.charged(events, visit_of(entry.data), settings.key)
-        yield from follow(self.services, settings, session, race, events)
-        last = board.finished(session, race, self.services, settings)
+        yield from follow(entry.services, settings, session, race, events)
+        if entry.services is self.services:  # of other tools, the page's router has nothing to learn
+            self.note(visit_of(entry.data), race)
+        last = board.finished(session, race, entry.services, settings)
         yield last | {"keep": json.dumps(export_json([race])["races"][0], ensure_ascii=False)}
 
     def halt(self, event: gr.EventData) -> None:
@@ -226,7 +238,7 @@ def follow(
             race.add(event)
             begun.setdefault(event.path, time.perf_counter() - event.elapsed_s)
             if event.path == "router" and event.kind == "answer":
-                race.why = why(services, race)
+                race.why = why(services, race.question)
             fresh = True
         now = time.perf_counter()
         if now - shown < (1 / YIELDS_PER_SECOND if fresh else STILL_S):
@@ -274,14 +286,14 @@ def next_of(inbox: queue.Queue[Any], seconds: float) -> Any:
         return None
 
 
-def why(services: Services, race: Race) -> dict[str, Any] | None:
+def why(services: Services, question: str) -> dict[str, Any] | None:
     """Which words decided, as the card shows it; None where the router cannot say."""
     try:
-        found = services.explain(race.question)
+        found = services.explain(question)
     except Exception:
         log.exception("No explanation")
         return None
-    return {
+    return found and {
         "words": [[w.word, round(float(w.contribution), 4)] for w in found.words],
         "tool": found.tool,
         "runner_up": found.runner_up,

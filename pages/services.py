@@ -17,6 +17,8 @@ from router.types import TraceEvent, Usage
 
 if TYPE_CHECKING:
     from router.network import Router
+    from router.plans import Decides
+    from router.serve.endpoint import Endpoint
 
 PRICED_AS = (
     "gpt-4o",
@@ -87,12 +89,17 @@ class Services:
     make_lm     (spec, api_key | None) -> lm; raises ValueError with a sentence for the visitor
     ready       lm -> None, once a local model has read what every path always sends
     is_local    lm -> whether it runs on this machine (then concurrent paths disturb each other's timing)
-    explain     question -> router.network.explain.Explanation
+    explain     question -> router.network.explain.Explanation; None where the router has learned none of the tools
     plan        question -> what the router's path would call, without asking an LM, as the row of router.plans.row
     online      whether the tools may use the internet
     model_note  what the default model is, for the page's small print: a claim, and figures for it
+    on_tools    (router, tools) -> race, explain and plan for them, with router and tools, to replace those here
+    projects    the folder in which visitors' own tools are kept; None for one of this user in the temporary folder
+    train       the command that trains a router for them, given a project's folder, --target and maybe --seconds
     stream      the requests that the Hand-over tab plays, a JSONL file
     watch       the command that plays them and tells what becomes of them, given the file, --target and --pace
+    journal     file or database of the page's own traffic, or of an endpoint's; "" for a file that goes with the page
+    endpoint    takes agents' requests at /v1 of this page; None on public pages, and where it has no upstream
     price       (usage, model, cached) -> dollars for the o200k counts of ``usage``, None where no price is known
     """
 
@@ -107,18 +114,26 @@ class Services:
     plan: Callable[[str], dict[str, Any]]
     price: Callable[[Usage, str, bool], float | None]
     priced_as: tuple[str, ...]
+    on_tools: Callable[[Decides, Mapping[str, Tool]], dict[str, Any]]
     limits: Limits = Limits()
+    endpoint: Endpoint | None = None
     online: bool = False
     model_note: tuple[str, str] = ("The embedded model is a 135M stand-in.", STAND_IN)
+    projects: Path | None = None
+    train: tuple[str, ...] = (sys.executable, "-m", "router.workbench")
     stream: Path = ASSETS / "stream.jsonl"
     watch: tuple[str, ...] = (sys.executable, "-m", "router.handover.watch")
+    journal: str = ""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line chose. ``knowledge`` and ``router`` None are the ones that ship."""
+    """What the command line chose. ``knowledge`` and ``router`` None are the ones that ship; ``journal`` "" goes with the
+    page. ``upstream``: base URL of the LLM behind the page's endpoint, None for the model itself where it runs here."""
 
     lm: str = "embedded"
     online: bool = False
     knowledge: Path | None = None
     router: Path | None = None
+    journal: str = ""
+    upstream: str | None = None

@@ -175,7 +175,7 @@ def _by_results(router: RunResult, rivals: Mapping[str, RunResult]) -> tuple[str
     if not found:
         why = "no other path's tool gave one" if ran else "no other path ran a tool"
         return "unconfirmed", f"Only the router got a tool's result: {why}"
-    same = {p: r for p, r in found.items() if _same(router, r)}
+    same = {p: r for p, r in found.items() if same_results(router, r)}
     if len(same) < len(found):
         others = _names(p for p in found if p not in same)
         if same:
@@ -199,7 +199,7 @@ def _holds(result: ToolResult) -> bool:
     return result.output is not None and not result.output.startswith("Nothing found")
 
 
-def _same(router: RunResult, rival: RunResult) -> bool:
+def same_results(router: RunResult, rival: RunResult) -> bool:
     """Whether the rival found all that the router concludes from, and the rival's last result is among the router's."""
     theirs = [r for r in rival.tool_results if _holds(r)]
     every = all(any(agree(r, t) for t in theirs) for r in _conclusions(router))

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pages.services import PRICED_AS, STAND_IN, Limits, Options, RaceOptions, Services
 from router.builtin import ToolConfig, default_tools
+from router.calls.tagger import CallModel
 from router.lms.metering import price
 from router.lms.model_file import ADAPTER
 from router.lms.specs import check_spec, runs_here
 from router.network import DEFAULT_ROUTER, Router
 from router.tools import Tool
 from router.types import TraceEvent, Usage
+
+if TYPE_CHECKING:
+    from router.serve.endpoint import Endpoint
 
 
 def load_services(options: Options, limits: Limits = Limits()) -> Services:
@@ -27,21 +34,33 @@ def load_services(options: Options, limits: Limits = Limits()) -> Services:
     router = Router.from_pretrained(options.router or DEFAULT_ROUTER)
     tools = default_tools(ToolConfig(knowledge=options.knowledge, online=options.online))
     return Services(
-        router=router,
-        tools=tools,
+        **on_tools(router, tools),
         default_lm=options.lm,
         make_lm=make_lm,
         is_local=is_local,
         ready=partial(ready, router, tools),
-        race=partial(race, router, tools),
-        explain=partial(explain, router),
-        plan=partial(plan_row, router, tools),
+        on_tools=on_tools,
         price=price,
         priced_as=tuple(model for model in PRICED_AS if price(Usage(1, 1, 1, 0, 1, 1), model) is not None),
         limits=limits,
+        endpoint=None if limits.public else endpoint(options),
         online=options.online,
         model_note=model_note(options.lm),
+        journal=options.journal,
     )
+
+
+def on_tools(router: Router | CallModel, tools: Mapping[str, Tool]) -> dict[str, Any]:
+    """What of the services depends on the router and the tools, by name."""
+    base = router.router if isinstance(router, CallModel) else router
+    knows = not tools.keys().isdisjoint(base.labels)
+    return {
+        "router": router,
+        "tools": tools,
+        "race": partial(race, router, tools),
+        "explain": partial(explain, base) if knows else lambda question: None,
+        "plan": partial(plan_row, router, tools),
+    }
 
 
 def check_priced(spec: str) -> None:
@@ -67,6 +86,25 @@ def model_note(spec: str, adapter: Path = ADAPTER) -> tuple[str, str]:
     return "The embedded model, SmolLM2-135M, is a stand-in.", f"{trained}{right} {STAND_IN}"
 
 
+def endpoint(options: Options) -> Endpoint | None:
+    """What takes agents' requests on this page: in shadow, with a journal that ends with the process; None where there is
+    no upstream. Raises ValueError where the upstream is no base URL."""
+    from router.serve.endpoint import Endpoint
+    from router.serve.handing import HandingConfig, HandoverDecider
+    from router.serve.local import LocalUpstream
+    from router.serve.upstream import HttpUpstream
+
+    if options.upstream is not None:
+        upstream = HttpUpstream(options.upstream)
+    elif options.lm.startswith("embedded") or options.lm.endswith(".gguf"):
+        upstream = LocalUpstream(options.lm, partial(make_lm, options.lm, None))
+    else:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="switchyard-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Endpoint(upstream, HandoverDecider(HandingConfig(str(folder / "calls.db"), folder / "models", shared=True)))
+
+
 def make_lm(spec: str, api_key: str | None) -> Any:
     from router.lms import make_lm
 
@@ -89,7 +127,7 @@ def ready(router: Router, tools: Mapping[str, Tool], lm: Any) -> None:
 
 
 def race(
-    router: Router, tools: Mapping[str, Tool], question: str, lm: Any, options: RaceOptions
+    router: Router | CallModel, tools: Mapping[str, Tool], question: str, lm: Any, options: RaceOptions
 ) -> Iterator[TraceEvent]:
     """Race ``question`` down the chosen paths."""
     from baselines import race as room
@@ -105,7 +143,7 @@ def explain(router: Router, question: str) -> Any:
     return explain(router, question)
 
 
-def plan_row(router: Router, tools: Mapping[str, Tool], question: str) -> dict[str, Any]:
+def plan_row(router: Router | CallModel, tools: Mapping[str, Tool], question: str) -> dict[str, Any]:
     """The plan that the router's path makes for ``question``."""
     from router.plans import plan, row
 

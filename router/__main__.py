@@ -213,7 +213,7 @@ def _train(args: argparse.Namespace) -> int:
     tools = ToolSet.read(args.tools) if args.tools else None
     rows = shipped.examples(args.seed) if args.with_templates or not args.files else []
     for path in args.files:
-        examples, problems = read_examples(path)
+        examples, problems = read_examples(path, tools=tools)
         for problem in problems:
             print(f"{path}:{problem.line}: {problem.message}", file=sys.stderr)
         print(f"{path}: {len(examples)} examples, {len(problems)} bad rows", file=sys.stderr)

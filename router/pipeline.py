@@ -16,7 +16,7 @@ from dspy import lm15
 
 from router.delegation import LessonContext, Said, lesson_for_event, parse_instruction, parse_reply
 from router.delegation.teacher import Teacher
-from router.handover.desk import Opinion
+from router.handover.desk import REASONS, Opinion
 from router.handover.handover import Handover, one_call
 from router.handover.journal import JournalRow
 from router.lms import MalformedReply, answered, ask, ask_json, capabilities, metered, prompts
@@ -28,12 +28,6 @@ from router.trace import Trace
 from router.types import NON_TOOLS, NONE, SMALLTALK, Decision, Plan, Step, ToolCall, ToolResult
 
 PATH = "router"
-REASONS = {
-    "collecting": "Nothing is learned yet, so the LLM chooses.",
-    "shadow": "The tool is not handed over, so the LLM chooses.",
-    "ask": "The call is in doubt, so the LLM chooses.",
-    "audit": "Drawn into the audit sample: the LLM chooses, and both calls are compared.",
-}
 ALWAYS_ABSTAIN = float("inf")
 """The threshold that lets the LLM choose every time; minus infinity never does."""
 
@@ -49,8 +43,8 @@ class PipelineConfig:
 
 
 class RouterPipeline(dspy.Module):
-    """plan → the LLM fills what is open → tools → one LLM call; with ``handover``, what that one lets the router call,
-    else the LLM's tool-calling loop, and a row in its journal.
+    """plan → the LLM fills what is open → tools → one LLM call; with ``handover``, what that one lets the router call, or
+    of which it lets the router name the tool; else the LLM's tool-calling loop. Each makes a row in its journal.
 
     ``forward(question)`` gives a Prediction with ``answer``, ``decision``, ``tool_results``, ``usage`` and ``lesson``.
     The LM is the one of the context (``dspy.context(lm=make_lm("embedded"))``).
@@ -104,21 +98,40 @@ class RouterPipeline(dspy.Module):
         return write(lm, question, [], trace), None
 
     def _handed_over(self, lm: dspy.LM, handover: Handover, question: str, trace: Trace) -> str:
-        """The answer by a call that was proven, else by the LLM, whose call is noted beside the router's."""
+        """The answer by a call that was proven, or whose tool was, else by the LLM, whose call is noted beside the
+        router's."""
         trace.check()
-        opinion = handover.consider(question)
+        opinion = handover.consider(question, fills=True)
         trace.emit("route", **_told(opinion))
         row = JournalRow(question, opinion.mode, tag=self.config.tag)
-        if opinion.mode == "act":
-            steps = () if opinion.tool in NON_TOOLS else (Step(ToolCall(opinion.tool, opinion.call.read.arguments)),)
-            results = run_steps(trace, self.tools, steps)
+        call = self._call(lm, opinion, question, trace)
+        if opinion.mode == "partial" and call is None:
+            opinion = replace(opinion, mode="ask")
+        if opinion.mode in ("act", "partial"):
+            sources = dict.fromkeys(call.arguments, "llm") if opinion.mode == "partial" else {}
+            results = run_steps(trace, self.tools, () if call.tool in NON_TOOLS else (Step(call, sources),))
             answer = self._answer(lm, question, results, trace) if results else write(lm, question, [], trace)
+            row = replace(row, llm_call=call if opinion.mode == "partial" else None)
         else:
             answer = answer_with_tools(lm, question, self.tools, trace)
             row = replace(row, llm_call=called(trace), same_twice=self._same_again(lm, handover, question, trace))
         failed = any(event.data.get("error") for event in trace.events if event.kind == "tool")
         handover.record(opinion, replace(row, failed=failed, usage=trace.usage, seconds=trace.elapsed_s))
         return answer
+
+    def _call(self, lm: dspy.LM, opinion: Opinion, question: str, trace: Trace) -> ToolCall | None:
+        """The call that is to be made: the router's, or its tool with the arguments that the LLM gives for this one schema;
+        None where the LLM is to choose, or what it gives does not fit."""
+        if opinion.mode == "act":
+            return ToolCall(opinion.tool, opinion.call.read.arguments)
+        if opinion.mode != "partial":
+            return None
+        tool = self.tools[opinion.tool]
+        try:
+            given = ask_json(lm, prompts.fill(question, tool, {}, tuple(tool.slots)), trace)
+        except MalformedReply:
+            return None
+        return ToolCall(tool.name, given) if tool.fits(given) else None
 
     def _same_again(self, lm: dspy.LM, handover: Handover, question: str, trace: Trace) -> bool | None:
         """Whether the LLM, asked a second time, would call the same; None where it is not asked, or fails."""
@@ -207,12 +220,12 @@ def called(trace: Trace) -> ToolCall:
 
 def _told(opinion: Opinion) -> dict[str, Any]:
     """The data of the ``route`` event of a hand-over's opinion."""
-    live = opinion.mode == "act"
+    live, partial = opinion.mode == "act", opinion.mode == "partial"
     return {
-        "outcome": "call" if live else "abstain",
+        "outcome": "call" if live else "partial" if partial else "abstain",
         "tool": opinion.tool,
         "confidence": opinion.confidence["call"],
-        "abstained": not live,
+        "abstained": not (live or partial),
         "threshold": opinion.threshold,
         "probabilities": {str(opinion.tool): opinion.confidence["tool"]},
         "microseconds": opinion.seconds * 1e6,

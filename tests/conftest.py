@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -40,3 +43,40 @@ def embedded_lm():
     from router.lms import make_lm
 
     return make_lm("embedded")
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[tuple[Any, str]]:
+    """A provider on loopback (``serving.Upstream``) and its base URL."""
+    from serving import Upstream, served
+
+    upstream = Upstream()
+    with served(upstream.app) as url:
+        yield upstream, url
+
+
+@pytest.fixture
+def upstream(provider: tuple[Any, str]) -> Any:
+    """The provider, which has been asked nothing yet and calls the lights."""
+    provider[0].renew()
+    return provider[0]
+
+
+@pytest.fixture
+def start(provider: tuple[Any, str], upstream: Any) -> Iterator[Callable[..., tuple[Any, str]]]:
+    """Start an endpoint in front of the provider: ``start(mode=..., key=...)`` gives it and its base URL."""
+    from serving import Sure, served
+
+    from router.serve.deciding import RouterDecider
+    from router.serve.endpoint import Endpoint, ServeConfig
+    from router.serve.upstream import HttpUpstream
+
+    with ExitStack() as stack:
+
+        def begin(mode: str = "live", key: str | None = None, url: str | None = None, **settings: Any):
+            forward = HttpUpstream(url or provider[1], key, settings.pop("silent_s", 30.0))
+            decider = RouterDecider(settings.pop("router", Sure()))
+            endpoint = Endpoint(forward, decider, ServeConfig(mode=mode, **settings))
+            return endpoint, stack.enter_context(served(endpoint.app))
+
+        yield begin

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.learning.data import read_examples, split, synthetic_examples, write_examples
+from router.learning.data import parse_examples, read_examples, split, synthetic_examples, write_examples
+from router.tools import Tool, ToolSet
 from router.trace import Trace
 from router.types import Decision, Example, RunResult, ToolCall, ToolResult, Usage, to_json
 
@@ -248,3 +249,12 @@ def test_an_intent_needs_no_name_that_a_tool_could_have(tmp_path: Path) -> None:
     file.write_text("text,category\nwhere is my money,reverted_card_payment?\n", "utf-8")
     examples, problems = read_examples(file)
     assert [e.tool for e in examples] == ["reverted_card_payment?"] and problems == []
+
+
+def test_a_call_that_does_not_fit_its_schema_is_reported_by_line_and_teaches_the_tool_alone() -> None:
+    tools = ToolSet([Tool("timer", "Rings.", {"type": "object", "properties": {"minutes": {"type": "integer"}}})])
+    calls = [{"minutes": 3}, {"minutes": "3"}, {"minutes": None}]
+    text = "\n".join(json.dumps({"question": f"ring {n}", "tool": "timer", "arguments": a}) for n, a in enumerate(calls))
+    examples, (problem,) = parse_examples(text, "t.jsonl", tools=tools)
+    assert (problem.line, problem.message.split(". ")[0]) == (2, "timer: minutes: '3' is not of type 'integer'")
+    assert [example.arguments for example in examples] == [{"minutes": 3}, None, {"minutes": None}]

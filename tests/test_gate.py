@@ -114,15 +114,19 @@ def test_looking_after_every_few_rows_does_not_make_a_bad_router_live() -> None:
     assert false <= 3
 
 
-def test_missing_counts_the_agreeing_calls_until_live() -> None:
-    gates = Gates(GateConfig(own=1))
-    gates.judge(comparisons(90, 1.0)[:40], at=40)
-    assert gates.gate("call", "lamp").missing(0.95, 0.05) is None  # too few to have looked at
-    gates.judge(comparisons(200, 0.9, seed=3), at=200)
-    gate = gates.gate("call", "lamp")
-    missing = gate.missing(0.95, 0.05)
-    agreed, accepted = gate.proof.agreed + missing, gate.proof.accepted + missing
-    assert 0.95 <= least_share(agreed, accepted, 0.05) < 0.952
+@pytest.mark.parametrize(("before", "agreement"), [(5, 1.0), (40, 1.0), (200, 0.9)])
+def test_so_many_more_agreeing_calls_as_are_missing_prove_it_and_fewer_do_not(before: int, agreement: float) -> None:
+    def after(more: int) -> Gates:
+        gates = Gates(GateConfig(own=1))
+        assert gates.gate("call", "lamp").missing is None
+        gates.judge(old, at=before)
+        sure = [replace(one, confidence=dict.fromkeys(SCOPES, 1.0)) for one in comparisons(more, 1.0, start=before)]
+        gates.judge(old + sure, at=before + more)
+        return gates
+
+    old = comparisons(before, agreement, seed=3)
+    missing = after(0).gate("call", "lamp").missing
+    assert live(after(missing))["call"] and not live(after(missing - 1))["call"]
 
 
 def test_a_target_above_the_llms_own_consistency_is_refused_with_the_reason() -> None:
@@ -187,6 +191,31 @@ def test_a_changed_schema_pauses_its_tool_and_no_other() -> None:
     gates.schema_changed("lamp", 1_000)
     assert not any(live(gates).values()) and all(live(gates, "parcel").values())
     assert gates.gate("call", "lamp").state == "paused"
+
+
+def test_a_further_look_takes_nothing_back_and_lets_the_alarms_go_on() -> None:
+    gates = ready()
+    for one in comparisons(1, 0.0, start=2_000):
+        gates.compare(replace(one, confidence=dict.fromkeys(SCOPES, 1.0)), drawn=True)
+    heard, looks = gates.alarms["call"].raised, gates.looks["call"]
+    gates.judge_again(comparisons(200, 0.9), at=2_001)
+    assert all(live(gates).values()) and gates.looks["call"] == looks + 1
+    assert gates.alarms["call"].raised == heard != (0.0,) * 3
+
+
+def test_a_further_look_proves_what_more_comparisons_show() -> None:
+    gates, few = Gates(), comparisons(60, 1.0)
+    gates.judge(few, at=60)
+    gates.judge_again(few + comparisons(200, 1.0, start=60), at=260)
+    assert all(live(gates).values())
+
+
+def test_what_is_shown_of_more_comparisons_decides_nothing() -> None:
+    gates = Gates(GateConfig(own=1))
+    gates.judge(comparisons(20, 1.0), at=20)
+    seen = gates.shown(comparisons(400, 1.0))
+    assert seen.gate("call", "lamp").proof.seen == 400 and not any(live(seen).values())
+    assert gates.gate("call", "lamp").proof.seen == 20 and gates.looks == seen.looks == {"tool": 0, "call": 0}
 
 
 def test_what_was_proven_before_a_pause_is_void_after_it() -> None:

@@ -21,9 +21,23 @@ from call_log import SMALL, log
 from scripted_lm import scripted_lm
 
 from router.__main__ import main
+from router.builtin import default_tools
+from router.calls.read import LearnedCall, Read
 from router.handover import background
-from router.handover.background import folder_of, learn, numbers, rollback, stand, worse
-from router.handover.gate import SCOPES, GateConfig
+from router.handover.background import (
+    GIVEN,
+    change_gates,
+    folder_of,
+    learn,
+    look_again,
+    numbers,
+    right_before,
+    rollback,
+    stand,
+    worse,
+)
+from router.handover.gate import SCOPES, GateConfig, Gates
+from router.handover.given import Given
 from router.handover.handover import SEVERAL, Handover, HandoverConfig
 from router.handover.journal import Journal, JournalConfig, JournalRow, schemas_of
 from router.handover.learner import (
@@ -97,6 +111,17 @@ def test_every_lesson_is_read_by_a_model_that_had_not_seen_it(candidate: Candida
     assert sorted(one.row for one in candidate.comparisons) == list(range(1, 301))
     share = sum(one.agreed["call"] for one in candidate.comparisons) / 300
     assert 0.8 < share < 1.0
+
+
+def test_several_processes_train_the_same_candidate() -> None:
+    lessons = [Lesson(i, example) for i, example in enumerate(log(60))]
+    done: list[tuple[int, int]] = []
+    alone = train_candidate(lessons, HASTY)
+    found = train_candidate(lessons, replace(HASTY, workers=2), lambda *so_far: done.append(so_far))
+    assert [one.agreed for one in found.comparisons] == [one.agreed for one in alone.comparisons]
+    assert done == [(1, 3), (2, 3), (3, 3)] and found.seconds > 0
+    question = "send a parcel of 12 kg to Ada"
+    assert found.model.call(question).read.arguments == alone.model.call(question).read.arguments
 
 
 def test_what_the_router_left_to_the_llm_out_of_doubt_is_learned_and_no_proof() -> None:
@@ -230,6 +255,83 @@ def test_many_askers_never_see_a_mixed_model(journal: Journal, tmp_path: Path, c
     assert wrong == [] and found.model == 2
 
 
+# ---------------------------------------------------------------- judged again, and corrected
+
+
+class Parrot:
+    """A model that reads of every question what it was told, and is always as sure."""
+
+    def __init__(self, example: Example) -> None:
+        self.example = example
+
+    def call(self, question: str, now: datetime | None = None) -> LearnedCall:
+        return LearnedCall(self.example.tool, Read(self.example.arguments), 0.9, 0.9, True)
+
+
+def given(journal: Journal, models: Path, **gate: float) -> Handover:
+    """A hand-over that begins with a model which always calls the attic's lamp."""
+    config = HandoverConfig(models, replace(GATE, **gate), learns=False)
+    return Handover(journal, TOOLS, config, Parrot(Example("", "lamp", {"room": "attic"})))
+
+
+def told(found: Handover, room: str, mode: str | None = None) -> int:
+    """The LLM has called the lamp of ``room``; how the request stood, unless ``mode`` is given."""
+    opinion = found.consider("a lamp")
+    opinion = replace(opinion, mode=mode or opinion.mode)
+    return found.record(opinion, JournalRow("a lamp", opinion.mode, llm_call=ToolCall("lamp", {"room": room})))
+
+
+def judged(found: Handover) -> None:
+    """Wait for the look that the last request has begun."""
+    while found._judging:
+        time.sleep(0.001)
+    found.follow()
+
+
+def test_what_the_standing_model_would_have_called_proves_it_without_a_new_one(journal: Journal, tmp_path: Path) -> None:
+    found = given(journal, tmp_path, audit=1e-9)
+    assert found.model == GIVEN and found.gates.gate("call", "lamp").missing is None
+    told(found, "attic")
+    judged(found)
+    missing, asked = found.gates.gate("call", "lamp").missing, 1
+    while found.consider("a lamp").mode == "shadow":
+        told(found, "attic")
+        judged(found)
+        asked += 1
+    assert found.consider("a lamp").mode == "act" and missing < asked < 1.5 * missing + 3
+
+
+def test_a_look_comes_only_when_there_is_enough_more_to_see(journal: Journal, tmp_path: Path) -> None:
+    found = given(journal, tmp_path)
+    for _ in range(8):
+        told(found, "attic")
+        judged(found)
+    looks = journal.state()["changes"]
+    assert not look_again(journal, tmp_path, found.config.gate) and journal.state()["changes"] == looks
+
+
+def test_what_a_person_corrects_is_taught_and_counts_against_the_call(journal: Journal, tmp_path: Path) -> None:
+    found = given(journal, tmp_path)
+    numbers = [told(found, "attic") for _ in range(3)]
+    judged(found)
+    found.correct(numbers[0], ToolCall("lamp", {"room": "hall"}))
+    row = dict(journal.rows())[numbers[0]]
+    assert row.lesson.arguments == {"room": "hall"} and row.agreed == {"tool": True, "call": False}
+    assert [one.agreed["call"] for one in journal.comparisons(GIVEN)] == [False, True, True]
+    with pytest.raises(ValueError, match="no row 99"):
+        found.correct(99, ToolCall("lamp", {}))
+
+
+def test_a_planned_call_is_read_as_a_call_and_what_is_left_to_the_llm_is_never_sure() -> None:
+    tools = default_tools()
+    model = Given(Router.from_pretrained(), tools)
+    whole = model.call("what is 18% of 64.50")
+    assert whole.tool == "calculator" and confidences(whole)["call"] > 0.5
+    for question in ("what is 12 * 3 and what time is it in Tokyo", "and what about that one"):
+        assert set(confidences(model.call(question)).values()) == {0.0}
+    assert model.call("good morning").tool == NONE
+
+
 # ---------------------------------------------------------------- the learner's process
 
 
@@ -255,12 +357,16 @@ def test_the_learner_lets_go_of_rows_that_are_too_old(tmp_path: Path) -> None:
     assert journal.count() == 0
 
 
-def test_a_candidate_that_is_right_less_often_is_not_put_in_place(candidate: Candidate) -> None:
+def test_a_candidate_that_is_right_less_often_is_not_put_in_place(
+    journal: Journal, tmp_path: Path, candidate: Candidate
+) -> None:
+    handover(journal, tmp_path, candidate)
     fresh = [Lesson(1_000 + i, example) for i, example in enumerate(log(60, seed=9))]
+    before = right_before(journal, tmp_path, fresh)
     read = [compare(one.row, read_as_of_then(candidate.model, one.example), one.example) for one in fresh]
     wrong = tuple(replace(one, agreed=dict.fromkeys(SCOPES, False)) for one in read)
-    assert worse(replace(candidate, comparisons=wrong), candidate, fresh, 300)
-    assert not worse(replace(candidate, comparisons=tuple(read)), candidate, fresh, 300)
+    assert worse(replace(candidate, comparisons=wrong), before)
+    assert not worse(replace(candidate, comparisons=tuple(read)), before)
 
 
 def test_only_one_learner_is_at_work(journal: Journal, tmp_path: Path) -> None:
@@ -423,6 +529,55 @@ def test_what_is_live_and_sure_costs_one_call_of_the_llm(
     assert said.usage.calls == 1 and said.tool_results[0].output == "lamp done"
     (row,) = (row for _, row in journal.rows())
     assert row.mode == "act" and row.llm_call is None and row.router_call.tool == "lamp"
+
+
+def proven_tool(journal: Journal, models: Path, **gate: float) -> Handover:
+    """Of the lamp the choice is live and the whole call is not."""
+    found = given(journal, models, audit=1e-9, partial=1 - 1e-9, **gate)
+    told(found, "hall")
+    judged(found)
+
+    def prove(gates: Gates) -> None:
+        one = gates.gate("tool", "lamp")
+        gates.gates["tool"]["lamp"] = replace(one, state="live", proof=replace(one.proof, threshold=0.5))
+
+    change_gates(journal, lambda gates, at: prove(gates))
+    found.follow()
+    return found
+
+
+ARGUMENTS = json.dumps({"room": "cellar", "lit": True})
+
+
+def test_where_the_tool_is_proven_the_llm_gives_its_arguments_for_one_schema(journal: Journal, tmp_path: Path) -> None:
+    found, before = proven_tool(journal, tmp_path), journal.count()
+    said = ask(found, "light the cellar", ARGUMENTS, "It is lit.")
+    assert said.usage.calls == 2 and said.tool_results[0].call == ToolCall("lamp", json.loads(ARGUMENTS))
+    assert not said.decision.abstained
+    row = list(journal.rows())[-1][1]
+    assert row.mode == "partial" and row.llm_call.arguments["room"] == "cellar" and row.usage.calls == 2
+    assert row.lesson == row.llm_call and row.agreed is None and not row.proof
+    assert len(journal.comparisons(GIVEN)) == before
+
+
+def test_arguments_that_do_not_fit_leave_the_choice_to_the_llm(journal: Journal, tmp_path: Path) -> None:
+    found = proven_tool(journal, tmp_path)
+    said = ask(found, "light the attic", json.dumps({"room": 7}), CALL, "It is on.")
+    assert said.usage.calls == 3 and list(journal.rows())[-1][1].mode == "ask"
+
+
+def test_a_coin_leaves_requests_that_prove_the_whole_call(journal: Journal, tmp_path: Path) -> None:
+    found = proven_tool(journal, tmp_path, own=1)
+    found.gates.config = replace(found.gates.config, partial=0.3)
+    modes = [found.consider("a lamp", fills=True).mode for _ in range(200)]
+    assert set(modes) == {"partial", "shadow"} and 30 < modes.count("partial") < 90
+    assert {found.consider("a lamp").mode for _ in range(20)} == {"shadow"}
+
+
+def test_a_destructive_tool_is_never_called_in_part(journal: Journal, tmp_path: Path) -> None:
+    found = proven_tool(journal, tmp_path)
+    found.tools = ToolSet([replace(one, destructive=True) for one in TOOLS.values()])
+    assert found.consider("a lamp", fills=True).mode == "ask"
 
 
 def test_several_calls_and_none_are_noted_as_such(journal: Journal, tmp_path: Path) -> None:

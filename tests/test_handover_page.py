@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,10 @@ import pytest
 from baselines.figures.handover import panel
 from pages.door import Door
 from pages.handover import MOST_WAITING, Handover
+from pages.own_log import own_log
 from pages.services import ASSETS, Limits
 from pages.turns import Turns
-from router.handover.watch import Count
+from router.handover.watch import Count, checkpoints
 from router.learning.data import read_each
 from tests.browser.scripted import services
 
@@ -159,3 +161,62 @@ def test_a_full_line_is_said_and_costs_no_question(stream: Path) -> None:
 
 def test_the_stream_that_ships_is_readable_and_no_longer_than_its_licence_note_says() -> None:
     assert len(list(read_each(ASSETS / "stream.jsonl"))) == 4_000
+
+
+# ---------------------------------------------------------------- an own log
+
+
+def row(number: int, tool: str = "lamp") -> str:
+    return json.dumps({"question": f"light number {number} in the hall", "tool": tool, "arguments": {"room": "hall"}})
+
+
+ROWS = [row(n, "lamp" if n % 2 else "parcel") for n in range(70)]
+
+
+COUNTS_ROWS = """
+import json, sys
+rows = sum(1 for _ in open(sys.argv[1]))
+total = {"requests": rows, "call_handled": 0, "call_agreed": 0}
+print(json.dumps({"phase": "done", "words": "", "of": rows, "total": total, "curve": [], "held": [], "tools": []}))
+"""
+"""A command that plays a log without learning from it."""
+
+
+def test_an_own_log_is_played_and_its_bad_rows_are_told_by_line() -> None:
+    page = replace(services(), watch=(sys.executable, "-c", COUNTS_ROWS))
+    text = "\n".join([*ROWS[:3], '{"tool": "lamp"}', *ROWS[3:], "not a row"])
+    messages = played(Handover(page, Door(page)), log={"name": "", "text": text})
+    told = next(one["words"] for one in messages if one["phase"] == "log")
+    assert told.startswith("2 rows cannot be read and are left out: line 4: no question") and "line 72" in told
+    assert (messages[-1]["phase"], messages[-1]["progress"]["seen"]) == ("done", 70)
+
+
+def test_a_table_is_read_by_its_name_or_its_look(tmp_path: Path) -> None:
+    table = "question,tool\n" + "".join(f"light number {n},{'lamp' if n % 2 else 'parcel'}\n" for n in range(70))
+    for name in ("log.csv", ""):
+        assert own_log({"name": name, "text": table}, tmp_path).rows == 70
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("  \n", "The log is empty"),
+        ("\n".join(ROWS[:9]), "9 rows that can be read; a play needs 60"),
+        ("\n".join(ROWS[:9] + ["x"]), "1 more cannot be read: line 10: "),
+        ("{}\n[1]", "No row of the log can be read. line 1: "),
+        ("\n".join(row(n) for n in range(70)), "All rows of the log call 'lamp'"),
+        ("\n".join(row(n, f"t{n % 2}") for n in range(4_001)), "The log has 4,001 rows; the limit here is 4,000."),
+        ("x" * 2_000_001, "2,000,001 bytes; the limit here is 2,000,000."),
+    ],
+    ids=["empty", "few", "few and bad", "bad", "one tool", "rows", "bytes"],
+)
+def test_a_log_that_cannot_be_played_is_refused_in_a_sentence_and_costs_no_question(text: str, told: str) -> None:
+    page = services(Limits(questions_per_session=1))
+    tab = Handover(page, Door(page))
+    (only,) = played(tab, log={"name": "log.jsonl", "text": text})
+    assert only["phase"] == "refused" and told in only["message"] and tab.turns.line == 0
+
+
+@pytest.mark.parametrize(("rows", "first"), [(59, 200), (60, 30), (200, 100), (201, 200), (4_000, 200)])
+def test_few_requests_are_learned_from_after_half_of_them(rows: int, first: int) -> None:
+    assert checkpoints(rows)[0] == first and 2 * checkpoints(rows)[-1] >= rows

@@ -24,8 +24,10 @@ from router.calls.confidence import comparable
 from router.calls.tagger import CallModel, load_router
 from router.learning.log_tools import described
 from router.network import Router
+from router.pipeline import RouterPipeline
 from router.plans import plan
 from router.tools import Tool, ToolSet
+from router.trace import Trace
 from router.types import NON_TOOLS, Example, Plan, Question
 
 pytestmark = pytest.mark.timeout(900)  # the first test trains
@@ -58,6 +60,14 @@ def calls(found: Plan) -> list[tuple[str, dict[str, Any]]]:
 
 def is_right(found: Plan, row: Example) -> bool:
     return comparable(calls(found)) == comparable([(row.tool, dict(row.arguments))])
+
+
+def test_the_pipeline_hands_a_learned_call_to_its_caller() -> None:
+    row = next(row for row in log(400, seed=7) if is_right(plan(row.question, model(), TOOLS), row) and row.arguments)
+    trace = Trace("router", row.question)
+    answer = RouterPipeline(model(), TOOLS)(question=row.question, trace=trace).answer
+    assert json.loads(answer) == {"tool": row.tool, "arguments": dict(row.arguments)}
+    assert trace.events[1].data["threshold"] == model().router.threshold
 
 
 @pytest.mark.parametrize(("held_out", "share"), [(False, 0.8), (True, 0.55)], ids=["wordings of the log", "others"])

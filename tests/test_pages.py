@@ -19,6 +19,7 @@ from pages.settings import Settings, check_question, read_settings
 from pages.trace_view import Race, Session, card, export_csv, export_json, race_from_json
 from pages.turns import Turns
 from pages.wiring import model_note
+from pages.workbench_projects import Projects
 from router.types import TraceEvent, Usage, to_json
 from tests.browser.scripted import services
 
@@ -28,7 +29,7 @@ EMBEDDED = {"lm": "embedded", "priced_as": "gpt-4o"}
 def asked(question: str = "12 * 12", session: Session | None = None, **data: Any) -> list[dict[str, Any]]:
     """All messages of one question through the real handler and the scripted race."""
     event = {"question": question, "race": "r1", "settings": EMBEDDED} | data
-    handler = Live(services(), Door(services()))
+    handler = Live(services(), Door(services()), Projects(services()))
     return list(handler.send(session or Session(), SimpleNamespace(_data=event)))
 
 
@@ -113,7 +114,7 @@ def test_an_exported_session_comes_back_as_it_was() -> None:
 
 
 def test_a_forged_or_broken_session_is_left_out() -> None:
-    handler, session = Live(services(), Door(services())), Session()
+    handler, session = Live(services(), Door(services()), Projects(services())), Session()
     good = Session()
     asked(session=good)
     row = export_json(good.races)["races"][0]
@@ -255,7 +256,7 @@ def test_a_card_says_which_calls_the_provider_did_not_count_and_keeps_thoughts_a
 
 
 def one_at_a_time() -> Live:
-    handler = Live(services(), Door(services()))
+    handler = Live(services(), Door(services()), Projects(services()))
     handler.turns = Turns(3, "questions")
     return handler
 

@@ -76,6 +76,7 @@ VALUES = {
     "JPY 5000 in EUR": 31.25, "in EUR 5000 JPY": 31.25, "5000¥ to €": 31.25, "how many euros is £50": 62.5, "dollars for 20 euros": 25,
     "EUR 50 in dollars": 62.5, "usd to eur 200": 160, "how many yen in 5 dollars": 640, "CA$30 in euros": 20, "yen to euros 5000": 31.25,
     "how many dollars do i get for 100 euros": 125, "miles to km 26.2": 42.1648, "in kg, 10 pounds": 4.53592,
+    "100 usd to eur and gbp": 64, "in eur and in usd 100 gbp": 156.25, "90 in euros from dollars": 72,
     "i got two thousand yen from my trip, what's that in euros": 12.5, "how many km is a half marathon if its 13.1 miles": 21.0824,
 }  # fmt: skip
 
@@ -85,7 +86,7 @@ HANDED_OVER = {
     "several hundred dollars in euros": "hundred", "thousands of dollars in euros": "thousands", "a few miles in km": "few",
     "what is 9": "9", "9": "9", "what's 12?": "12", "what is thirty?": "30", "/17*3": "3", "50 bitcoin in dollars": "bitcoin", "10 old pounds in euros": "old",
     "10 zimbabwe dollars in euros": "10", "5 ounces of gold in grams": "gold", "5 kg in km": "5", "3 hours in kg": "3",
-    "how many miles in a kilogram": "miles", "5 miles in km doubled": "doubled", "100 usd to eur and gbp": "gbp", "10 in cm": "10",
+    "how many miles in a kilogram": "miles", "5 miles in km doubled": "doubled", "100 usd to eur or gbp": "or", "10 in cm": "10",
     "what is 75 kg in pounds if i lose 10 percent": "in pounds", "100 usd in eur last year": "last",
     "how many characters in hello world": "characters", "uppercase the reverse of abc": "uppercase", "nineteen ninety nine plus 1": "19",
 }  # fmt: skip

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import pytest
+from serving import KEY, LIGHTS, Sure, served
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from test_serve import KEY, LIGHTS, Sure, served
 
 from router.serve.anthropic import Anthropic
 from router.serve.deciding import RouterDecider

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from serving import ANTHROPIC, ASKED, Sure, completion, served
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from test_serve import ANTHROPIC, ASKED, Sure, completion, served
 
 from router.serve.deciding import RouterDecider
 from router.serve.endpoint import Endpoint, ServeConfig

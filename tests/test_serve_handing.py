@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from call_log import SMALL
+from serving import ASKED, KEY, Sure, Upstream, completion, post, served
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from test_serve import ASKED, KEY, Sure, Upstream, completion, post, served
 
 from router.handover import background
 from router.handover.gate import GateConfig

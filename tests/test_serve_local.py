@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import openai
 import pytest
-from test_serve import LIGHTS, served
+from serving import LIGHTS, served
 
 from router.network import Router
 from router.serve.deciding import RouterDecider

@@ -73,7 +73,7 @@ CASES: dict[str, list[tuple[str, dict, str]]] = {
         ("8 oz in ml", {}, "8 fl oz = 236.588 ml"),
         ("how many ounces in a pound", {"to_unit": "oz"}, "16 oz"),
         ("5 GB in MB", {}, "5,000 MB"),
-        ("180 cm in feet and inches", {"to_unit": "ft+in"}, "5 ft 10.87 in"),
+        ("180 cm in feet and inches", {"to_unit": "ft and in"}, "5 ft 10.87 in"),
         ("how many kilomters is 5 miles", {"to_unit": "km"}, "8.04672 km"),
         ("what's 2,5 kg in pounds", {"value": 2.5}, "5.51156 lb"),
         ("convert twenty five kilometers into miles", {"value": 25}, "15.5343 mi"),

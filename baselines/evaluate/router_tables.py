@@ -134,18 +134,20 @@ def serving_table(path: Path) -> str:
     """What the endpoint adds to an upstream's time, in shadow and live."""
     document = json.loads(path.read_text(encoding="utf-8"))
     lines = [
-        "| way | requests | lost | mixed up | tool calls made here | half within | 99 % within | added: half | 99 % | memory |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| way | requests | lost | mixed up | half within | 99 % within | beside direct: half | 99 % | memory, first and last |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in document["rows"]:
-        cells = [row["way"], *(f"{row[name]:,}" for name in ("requests", "lost", "mixed_up", "by_router"))]
-        cells += [f"{row[name]:.1f} ms" for name in ("p50_ms", "p99_ms", "added_p50_ms", "added_p99_ms")]
-        cells.append(f"{row['rss_mb']:.0f} MB")
+        cells = [row["way"], *(f"{row[name]:,}" for name in ("requests", "lost", "mixed_up"))]
+        cells += [f"{row[name]:.1f} ms" for name in ("p50_ms", "p99_ms")]
+        cells += [f"{row[name]:+.1f} ms" for name in ("added_p50_ms", "added_p99_ms")]
+        cells.append(f"{row['rss_from_mb']:.0f} MB, {row['rss_mb']:.0f} MB")
         lines.append(f"| {' | '.join(cells)} |")
     note = (
         f"{document['date']}, {document['machine']['cores']} cores for upstream, endpoint and client together, "
-        f"{document['rate']} requests a second against an upstream that takes {document['upstream_ms']:.0f} ms, in turns; the "
-        f"router was trained on {document['train_rows']:,} rows of SNIPS. `python -m router bench --serve --calls LOG` makes "
+        f"{document['rate']} requests a second against an upstream that takes {document['upstream_ms']:.0f} ms, in turns; "
+        f"load average {document['machine']['load_average']:.1f}. The router was trained on {document['train_rows']:,} rows of "
+        "SNIPS and made every whole call that it read, sure or not. `python -m router bench --serve --calls LOG` makes "
         f"the rows: [{path.name}](assets/results/{path.name})."
     )
     return "\n".join([*lines, "", note])

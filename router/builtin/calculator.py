@@ -15,7 +15,7 @@ from typing import Any
 from simpleeval import InvalidExpression, SimpleEval
 
 from router.builtin import ToolConfig
-from router.builtin.numbers import NUMBER, UNSIGNED, clean, fractions, plain, show
+from router.builtin.numbers import AMBIGUOUS, NUMBER, UNSIGNED, clean, fractions, plain, show
 from router.tools import Tool, ToolError, shorten
 
 MAX_EXPRESSION = 300
@@ -98,7 +98,10 @@ _MODULO = "\x01"
 
 def parse(question: str) -> dict[str, Any] | None:
     """The arithmetic in ``question``, or None where there is none, or more story than arithmetic."""
-    text = _strip(fractions(plain(clean(question))))
+    text = fractions(plain(clean(question)))
+    if AMBIGUOUS.search(question) or second_money(text):
+        return None
+    text = _strip(text)
     if not re.search(r"\d", text) or re.search(r"\d{4}-\d\d-\d\d", text):
         return None  # the hyphens of a date are no minus signs
     if _SPACED.search(question) and _LISTS.search(text):
@@ -126,16 +129,31 @@ def _fits(expression: str) -> dict[str, Any] | None:
            for word in re.findall(r"[a-z][a-z0-9]*", expression)):  # fmt: skip
         return None
     try:
-        ast.parse(to_python(expression), mode="eval")
+        tree = ast.parse(to_python(expression), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return {"expression": expression}
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    loose = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in _FUNCTIONS)
+    return None if isinstance(tree, ast.Tuple) or set(loose) - called else {"expression": expression}
+
+
+_MONEY = re.compile(
+    r"(?P<usd>\$(?=\s*[\d.])|(?<=\d)\s*(?:dollars?\b|bucks?\b|usd\b|\$))"
+    r"|(?P<eur>€(?=\s*[\d.])|(?<=\d)\s*(?:euros?\b|eur\b|€))"
+    r"|(?P<gbp>£(?=\s*[\d.])|(?<=\d)\s*(?:pounds?\b|gbp\b|£))|(?P<jpy>¥(?=\s*[\d.])|(?<=\d)\s*(?:yen\b|jpy\b|¥))",
+    re.IGNORECASE,
+)
+
+
+def second_money(text: str) -> str | None:
+    """The "3 euros" of "5 dollars plus 3 euros", which do not add up; None where ``text`` has one money at most."""
+    kinds = {money.lastgroup: money[0].strip() for money in reversed(list(_MONEY.finditer(text)))}
+    return next(iter(kinds.values())) if len(kinds) > 1 else None
 
 
 def _strip(text: str) -> str:
     """``text`` without polite openings, currency signs and closing punctuation."""
-    text = re.sub(r"[$£€¥]\s*(?=[\d.])", "", text)
-    text = re.sub(r"(?<=\d)\s*(?:dollars?|bucks?|usd|euros?|eur|pounds?|gbp|[$£€¥])(?![\w])", "", text)
+    text = _MONEY.sub("", text)
     text = re.sub(r"\bper\s?cents?\b|\bpct\b|\bpercent(?:age)?(?=\s+(?:of|tip|off|discount)\b)", "%", text)
     text = re.sub(r"(?<=[\d)])\s+%\s+(?=-?\d)", " mod ", text)
     text = re.sub(r"(?<=\d)\s+%", "%", text)

@@ -149,18 +149,18 @@ def _week_number(asked: Asked, match: re.Match[str]) -> Arguments:
 
 
 def _age(asked: Asked, match: re.Match[str]) -> Arguments | None:
-    born = asked.days[0]
-    if born.in_year or born.day is None:
+    if any(moment.in_year or moment.day is None for moment in asked.days):
         return None
-    if (
-        re.search(r"\b(?:week\s*day|day\s+of\s+the\s+week|(?:what|which)\s+day)\b", asked.rest)
-        or born.day > asked.today
-    ):
+    born, *later = sorted(asked.days, key=lambda moment: moment.day or asked.today)
+    if not later and re.search(r"\b(?:week\s*day|day\s+of\s+the\s+week|(?:what|which)\s+day)\b", asked.rest):
         return {"operation": "weekday", "date": _day(born, None, asked)}
+    if born.day > asked.today:
+        return None
     if re.search(r"\bdays\s+old\b|\bin\s+days\b|\bhow\s+many\s+days\b", asked.rest):
-        return {"operation": "days_until", "date": _day(born, None, asked)}
-    late = asked.days[1].day if len(asked.days) > 1 else None
-    return {"operation": "age", "date": _day(born, None, asked)} | ({"other_date": late.isoformat()} if late else {})
+        return None if later else {"operation": "days_until", "date": _day(born, None, asked)}
+    if re.search(r"\b(?:wh(?:o|at|ich|ere|y|ose))\b", asked.rest) and not re.search(r"\b(?:old|age|years|turn)\b", asked.rest):
+        return None  # "who was born on 4 july 1976"
+    return {"operation": "age", "date": _day(born, None, asked), **{"other_date": day.day.isoformat() for day in later}}
 
 
 def _age_by_year(asked: Asked, match: re.Match[str]) -> Arguments | None:
@@ -170,8 +170,9 @@ def _age_by_year(asked: Asked, match: re.Match[str]) -> Arguments | None:
 
 def _between(asked: Asked, match: re.Match[str]) -> Arguments | None:
     """Days from one day to the other; one without a year is the nearest to the other, in the order said."""
-    if not _JOINED.search(asked.rest):
-        return None  # "what day was christmas 2 months ago" says one day by two
+    joint = _JOINED.search(asked.rest)
+    if not joint or (joint[1] in ("and", "&") and not re.search(r"\b(?:between|from|difference|apart)\b", asked.rest)):
+        return None  # "what day was christmas 2 months ago" says one day by two, "until christmas and easter" asks twice
     first, last = asked.days
     start, end = first.day, last.day
     if last.in_year:
@@ -220,7 +221,7 @@ def _span(asked: Asked, match: re.Match[str]) -> Arguments | None:
         return None
     past = re.search(r"\b(?:since|ago|passed)\b", asked.rest)
     day = moment.before(asked.today) if past else moment.after(asked.today)
-    if day is None:
+    if day is None or (past and day > asked.today):
         return None
     if _is_holiday(moment):
         year = {"year": day.year} if past or moment.year else {}
@@ -271,7 +272,8 @@ _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _D = r"[\ue000-\uefff]"
 _THERE = r"(?:\s+(?:are|is|does|has|do))?(?:\s+there)?\s+"
 _SOME_YEAR = r"(?:the\s+year\s+)?(?P<y>\d{4})|(?P<whose>this|next|last)\s+year"
-_JOINED = re.compile(rf"{_D}\W*(?:[-–&]|\b(?:to|until|till?|and|minus|through|since|from|vs)\b).*{_D}", re.DOTALL)
+_TIMED = r"(?:second|minute|min|hour|hr|day|week|month|year)s?\b"
+_JOINED = re.compile(rf"{_D}\W*([-–&]|\b(?:to|until|till?|and|minus|through|since|from|vs)\b).*{_D}", re.DOTALL)
 _BORN = r"\b(?:born|birthday|birth\s*date|date\s+of\s+birth|dob|b-?day|age|how\s+old)\b"
 
 
@@ -300,7 +302,7 @@ _FORMS = (
     _form(
         "leap_year",
         (0,),
-        rf"\b(?:how\s+many|number\s+of)\s+(?P<unit>days|weeks){_THERE}(?:in\s+)?(?:{_SOME_YEAR})",
+        rf"\b(?:how\s+many|number\s+of)\s+(?P<unit>days|weeks){_THERE}(?:in\s+)?(?:{_SOME_YEAR})(?!\d|\s*{_TIMED})",
         _days_in_year,
     ),
     _form(
@@ -342,7 +344,7 @@ _FORMS = (
     _form(
         "weekday",
         (1,),
-        r"\b(?P<asked>week\s*day|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day|day"
+        r"\b(?P<asked>week\s*day|day\s+of\s+(?:the\s+)?week|(?:what|which|wat)\s+(?:week)?day|day(?!\s+of\s+(?:the\s+)?year|\s+number)"
         rf"|(?:an?|on)\s+(?:{WEEKDAY}|weekend))\b",
         _weekday,
     ),

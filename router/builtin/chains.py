@@ -15,9 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from router.builtin import search
 from router.builtin.dates import find_dates
 from router.builtin.english import FACTS, QUERY, QUOTED, composed, cues_in, cues_of, embeds_fact, has_cue
-from router.builtin.leftovers import unread
+from router.builtin.leftovers import CONVERTERS, unread
 from router.builtin.places import find as find_place
 from router.builtin.slots import as_said, fill
 from router.builtin.values import number_in, value_of
@@ -35,12 +36,10 @@ EXACT = 0.9
 
 def exact(result: ToolResult) -> bool:
     """Whether a result is no search result that is merely alike."""
-    score = re.search(r"\bscore (\d\.\d+)\)", result.output or "")
-    return (
-        result.output is not None
-        and not result.output.startswith("Nothing found")
-        and (not score or float(score[1]) >= EXACT)
-    )
+    if result.output is None or search.left_over(result.output):
+        return False
+    score = re.search(r"\bscore (\d\.\d+)\)", result.output)
+    return not score or float(score[1]) >= EXACT
 
 
 def dangling(steps: Sequence[Step]) -> str | None:
@@ -77,7 +76,7 @@ class Search:
         self.tried.add(question.text)
         if composed(question):
             for span in self._spans(question):
-                for value in _forms(span):
+                for value in _forms(span, question.text[: span.start] + question.text[span.end :]):
                     rest = self.solve(question.part(_splice(question.text, span, value)), steps_left - 1)
                     if rest:
                         return [span.step, *rest]
@@ -147,7 +146,7 @@ class Search:
                 start, end = words[first].start(), words[first + size - 1].end()
                 end -= len(text[start:end]) - len(text[start:end].rstrip("?,.!;:"))
                 span = text[start:end]
-                if span.split()[0].lower() in _WEAK_START:
+                if {words[first][0].lower(), words[first + size - 1][0].lower()} & _WEAK:
                     continue
                 if name == "calculator" and any(a < end and start < b for a, b in dates):
                     continue  # the hyphens of a date are no minus signs
@@ -157,13 +156,18 @@ class Search:
                     continue
                 if span.endswith("%") and _TAIL_OF_PERCENT.match(text, end):
                     continue
+                if name == "calculator" and _MEASURE.search(span) and _is_measured(text, end):
+                    continue  # of "5 dollars plus 3 euros" the 3 has a measure of its own
+                joined = _COORDINATED.match(text, end) if name in CONVERTERS else None
+                if joined and CONVERTERS[name](joined["name"]):
+                    continue  # of "in pounds and euros" the pounds are not converted on
                 if not has_cue(span, name):
                     continue
                 cues = set(cues_of(span))
                 if cues - {name} - _MEASURES or (name == "unit_converter" and "currency" in cues):
                     continue
                 step = self._step(name, question.part(span))
-                if step is not None:
+                if step is not None and not _torn(step, text[:start], text[end:]):
                     the = re.search(r"\bthe\s+$", text[:start], re.IGNORECASE)
                     measure = _MEASURE.search(span) if name == "calculator" else None
                     yield _Span(the.start() if the else start, end, step, measure[0] if measure else "")
@@ -193,6 +197,21 @@ class Search:
         return step if exact(step.result) else None
 
 
+def _torn(step: Step, before: str, after: str) -> bool:
+    """Whether ``step`` adds up what stands between ``before`` and ``after``, where one of them takes hold of a term of it:
+    "200 plus 5" of "10% of 200 plus 5"."""
+    added = re.search(r"[\d)%]\s*[-+]", str(step.call.arguments.get("expression", "")))
+    if not added or _TAKEN_TOGETHER.match(step.span):
+        return False
+    return bool(_BINDS_BEFORE.search(before) or _BINDS_BEHIND.match(after))
+
+
+def _is_measured(text: str, end: int) -> bool:
+    """Whether the number that ends at ``end`` has a unit or a currency behind it."""
+    name = re.compile(r"(?<=\d)\s*(?!in\b)([^\W\d_]+|[$€£¥])").match(text, end)
+    return name is not None and any(meaning(name[1]) for meaning in CONVERTERS.values())
+
+
 _MEASURES = frozenset(("unit_converter", "currency"))
 _MEASURE = re.compile(
     r"(?<=\d)\s*(?:dollars?|euros?|pounds?|yen|francs?|bucks|miles?|km|kilomet\w+|met(?:er|re)s?|feet|kg|kilos?"
@@ -200,13 +219,16 @@ _MEASURE = re.compile(
     re.IGNORECASE,
 )
 _LEADS_TO_FACT = re.compile(r"(?:\bknows?|\btell\s+me|\bwhat(?:'s|\s+is|\s+are)?|[:,])\s*$", re.IGNORECASE)
+_BINDS_BEFORE = re.compile(r"(?:\b(?:of|times|by|over|half|twice|double|triple|root|minus|less)|[*/^×÷-])\s*(?:the\s+)?$", re.IGNORECASE)
+_BINDS_BEHIND = re.compile(r"\s*(?:times\b|multiplied\b|divided\b|squared\b|cubed\b|[*/^×÷])", re.IGNORECASE)
+_TAKEN_TOGETHER = re.compile(r"(?:the\s+)?(?:sum|total|difference|average|mean)\b|\(", re.IGNORECASE)
 _TAIL_OF_PERCENT = re.compile(r"\s+(?:vat|tax|gst|tip|fee|duty|interest|commission|off|discount)\b", re.IGNORECASE)
 """Whether 21 % is added or taken away stands behind it: a span must not end before."""
 _ANY_DAY = date(2000, 1, 1)
 """Stands in for today: only where dates stand matters."""
-_WEAK_START = frozenset(
-    ["of", "in", "and", "to", "for", "by", "as", "on", "at", "from", "is", "are", "does", "do", "the", "a"]
-)
+_COORDINATED = re.compile(r"\s*(?:,|/|&|\b(?:and|or)\b)\s*(?:(?:and|or|in|to|into)\s+)*(?P<name>[^\W\d_]+|[$€£¥])", re.IGNORECASE)
+_WEAK = frozenset("of in and or to for by as on at from is are does do the a".split())
+"""Words that neither begin nor end a question of its own."""
 
 
 def _entities(words: str, from_left: bool) -> Iterator[tuple[str, int]]:
@@ -220,15 +242,17 @@ def _entities(words: str, from_left: bool) -> Iterator[tuple[str, int]]:
             yield name, (len(words) - chosen[0].start() - len(name)) if from_left else chosen[0].start()
 
 
-def _forms(span: _Span) -> Iterator[str]:
+def _forms(span: _Span, rest: str) -> Iterator[str]:
     """What can stand in the span's place: the value as given (with the measure that arithmetic dropped), then its bare
-    number."""
+    number, if no other measure stands in the ``rest`` of the question for it to be added to."""
     value = value_of(_output(span.step))
     if span.measure:
         yield f"{value} {span.measure}"
     if value and len(value) <= 80:
         yield value
     number = number_in(_output(span.step))
+    if span.step.call.tool in CONVERTERS and _MEASURE.search(rest):
+        return
     if number is not None and number != value.replace(",", ""):
         yield number
 

@@ -53,9 +53,9 @@ def run(
     moment = now()
     if time and (shift := _SHIFT.fullmatch(time)):
         return _shifted(int(shift[1] + shift[2]), moment, place)
-    name, zone = _zone(place, moment) if place else ("here", moment.tzinfo or timezone.utc)
+    name, zone = _zone(place or "here", moment)
     if ask == "difference" or (time and (place or other_place)):
-        other, other_zone = _zone(other_place, moment) if other_place else ("here", moment.tzinfo or timezone.utc)
+        other, other_zone = _zone(other_place or "here", moment)
         if place is None:
             raise ToolError(
                 f"ask is {ask!r} but place is missing; at least 1 place is needed. Give place, e.g. 'Tokyo'."
@@ -91,7 +91,11 @@ def _carried(time: str, moment: datetime, first: tuple[str, tzinfo], second: tup
     end = start.astimezone(second[1])
     days = (end.date() - start.date()).days
     day = {0: "same day", 1: "next day", -1: "previous day"}[days]
-    return f"{start:%H:%M} in {first[0]} = {end:%H:%M} in {second[0]} ({day})"
+    return f"{start:%H:%M} {_in(first[0])} = {end:%H:%M} {_in(second[0])} ({day})"
+
+
+def _in(name: str) -> str:
+    return name if name.startswith("here (") else f"in {name}"
 
 
 def _span(gap: timedelta) -> str:
@@ -117,7 +121,7 @@ def _zone(place: str, moment: datetime) -> tuple[str, tzinfo]:
     """(name to show, zone) of a place, zone abbreviation, IANA name or UTC offset."""
     key = " ".join(place.lower().split()).strip(" .?!")
     if key in ("here", "local", "my place", "home"):
-        return "here", moment.tzinfo or timezone.utc
+        return f"here ({_offset(moment)})", moment.tzinfo or timezone.utc
     if key in ZONES or key.removesuffix(" time") in ZONES:
         zone = ZONES.get(key) or ZONES[key.removesuffix(" time")]
         return (place.upper() if len(key) < 5 else place), ZoneInfo(zone)

@@ -63,7 +63,7 @@ def conversion(text: str, senses: Senses, prefixed: bool = False, powers: bool =
     free = [i for i, token in enumerate(tokens) if token.value is not None and i not in used]
     if not quantities and len(_different(tokens, bare)) == 2 and len(free) < 2:
         first, second = _different(tokens, bare)
-        if _ASKED.search(text[: tokens[first].start]):
+        if _ASKED.search(text[: tokens[first].start]) or tokens[second - 1].text.lower() == "from":
             first, second = second, first
         value = tokens[free[0]].value if free else 1
         quantities = [((value, tokens[first].senses),)]

@@ -149,6 +149,10 @@ def _converter() -> Any:
     return CurrencyConverter()
 
 
+_REGIONAL = frozenset(("XAF", "XCD", "XCG", "XOF", "XPF"))
+"""Codes that begin with an X and are money that people pay with."""
+
+
 @cache
 def _names() -> dict[str, str]:
     """What people write (lower case) → ISO code, of the currencies that the ECB quotes and of those it does not."""
@@ -157,32 +161,14 @@ def _names() -> dict[str, str]:
     english = Locale("en")
     names: dict[str, str] = {}
     for code, name in english.currencies.items():
+        if code[0] == "X" and code not in _REGIONAL:
+            continue  # metals, baskets and tests
         names.setdefault(name.lower(), code)
         names.setdefault(code.lower(), code)
         names.setdefault(name.lower() + "s", code)
     for code, words in _words().items():
         names |= dict.fromkeys(words, code)
-    for word in (
-        "all",
-        "try",
-        "top",
-        "mop",
-        "pen",
-        "lak",
-        "sos",
-        "amd",
-        "bam",
-        "ern",
-        "mad",
-        "cup",
-        "std",
-        "the",
-        "and",
-        "mro",
-        "ang",
-        "gel",
-        "bond",
-    ):
+    for word in "all try top mop pen lak sos amd bam ern mad cup std the and mro ang gel bond".split():
         names.pop(word, None)
     return names | {"try": "TRY"}
 
@@ -276,7 +262,7 @@ def prepared(text: str) -> str:
 
 
 _AMBIGUOUS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![\d.,]*\d)")
-"""2.500 is two and a half to some and two thousand five hundred to others."""
+"""As ``numbers.AMBIGUOUS``, and money has no third decimal."""
 _SUFFIX = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?(?:[kmbt]n?|mln|mio|trn))\b", re.IGNORECASE)
 
 

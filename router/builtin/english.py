@@ -34,7 +34,7 @@ LEADING = re.compile(
     re.IGNORECASE,
 )
 TRAILING = re.compile(
-    r"(?:[\s,]+(?:please|pls|plz|thanks|thank you|thx|asap|quick(?:ly)?|right now|lol|dude|mate|bro|man|for me"
+    r"(?:[\s,]+(?:please|pls|plz|(?:thanks|thank you|thx)(?:\s+a\s+(?:lot|bunch|million))?|asap|quick(?:ly)?|right now|lol|dude|mate|bro|man|for me"
     r"|tell me|if you can"
     r"|if possible|you idiot|come on|hurry up|thanks in advance|approximately|exactly|roughly|again|any idea"
     r"|do you know|i need it"

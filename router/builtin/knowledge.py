@@ -45,16 +45,16 @@ def built_in() -> list[Passage]:
 
 
 _ASKS = {
-    "capital": "capital city seat government",
-    "population": "population people inhabitants live residents citizens populous many how populated populace",
-    "area": "area big large size surface square kilometer kilometre km km2 land how sq territory huge",
-    "language": "language speak spoken official tongue talk lingua",
-    "currency": "currency money pay used cash legal tender use coin",
+    "capital": "capital city town seat government country call",
+    "population": "population people inhabitants live residents citizens populous many how populated populace number total living head count crowded",
+    "area": "area big large size surface square kilometer kilometre km km2 land how many sq territory huge",
+    "language": "language speak spoken official tongue talk lingua people main where",
+    "currency": "currency money pay used cash legal tender use coin call kind country official people name",
     "continent": "continent where located lie situated part location which",
-    "neighbour": "neighbour neighbor border bordering adjacent country next surround share touch adjoin land frontier",
-    "dialling": "dialling dialing code phone calling telephone dial prefix country international call number area",
+    "neighbour": "neighbour neighbor border bordering adjacent country next surround share touch adjoin land frontier around list",
+    "dialling": "dialling dialing code phone calling call first telephone dial prefix country international call number area",
     "domain": "internet domain tld top level web website ccTLD ending extension url suffix",
-    "iso": "iso code abbreviation letter alpha two three short",
+    "iso": "iso code abbreviation letter alpha two three short country",
     "density": "density dense densely population crowded per square people kilometer",
 }
 _CONTINENTS = {"AF": "Africa", "AS": "Asia", "EU": "Europe", "NA": "North America", "OC": "Oceania", "SA": "South America", "AN": "Antarctica"}  # fmt: skip
@@ -200,11 +200,11 @@ def _elements() -> Iterator[Passage]:
 
         yield fact(
             f"The atomic number of {name} is {row['number']}.",
-            "atomic number protons proton many periodic table position",
+            "atomic number protons proton many atom periodic table position place",
         )
         yield fact(
             f"The chemical symbol of {name} is {row['symbol']}.",
-            "symbol chemical sign abbreviation stand letter formula",
+            "symbol chemical sign abbreviation abbreviated stand letter formula periodic table",
         )
         yield fact(
             f"The element with the symbol {row['symbol']} is {name}.",
@@ -221,8 +221,8 @@ def _elements() -> Iterator[Passage]:
                 f"The atomic weight of {name} is {row['weight']:g}.", "atomic weight mass relative molar heavy u dalton"
             )
         for key, asks in (
-            ("melting", "melting point melt temperature freezing"),
-            ("boiling", "boiling point boil temperature evaporate"),
+            ("melting", "melting point melt when temperature freezing"),
+            ("boiling", "boiling point boil when temperature evaporate"),
         ):
             if row.get(key) is not None:
                 yield fact(f"The {key} point of {name} is {row[key]:g} °C.", asks)
@@ -231,7 +231,7 @@ def _elements() -> Iterator[Passage]:
         if row.get("group"):
             yield fact(
                 f"The group of {name} is {row['group']} and its period is {row['period']}.",
-                "group period column row periodic table",
+                "group period column row periodic table place",
             )
         if row.get("discoverers"):
             yield fact(f"The discoverer of {name} is {row['discoverers']}" + (f" ({row['year']})." if row.get("year") else "."),

@@ -16,7 +16,7 @@ from typing import Any
 
 from rapidfuzz.distance import OSA
 
-from router.builtin import currency, unit_converter
+from router.builtin import calculator, currency, unit_converter, weather
 from router.builtin.conversions import names
 from router.builtin.currency import lookup as currency_code
 from router.builtin.dates import find_dates
@@ -52,9 +52,9 @@ _COMPARED = re.compile(
 _DERIVED = re.compile(r"\b(?:doubled?|tripled?|halved?|twice)\b(?!\s+an?\b)|\bpercentage\b")
 """The same for a quantity that a converter, the calendar or the clock gives: "5 miles in km, doubled"."""
 _TURNED = re.compile(
-    r"\bof\s+(?:what|which)\b|\bdivide\s+\d\S*\s+into\b|\b(?:factorial|root)\s+of\s+(?:minus|negative)\b"
+    r"\bof\s+(?:what|which)\b|\bwith\s+(?:a\s+|the\s+)?remainders?\b|\bdivide\s+\d\S*\s+into\b|\b(?:factorial|root)\s+of\s+(?:minus|negative)\b"
 )
-"""The unknown of "80 is 20% of what", the order of "divide 5 into 100", what no number has."""
+"""The unknown of "80 is 20% of what", the order of "divide 5 into 100", two results for one, what no number has."""
 _DIFFERENCE = re.compile(r"\b(?:rise|drop|fall|change|difference|increase|decrease|(?:warm|hott|cold|cool)er)\b")
 """Ten degrees more in Celsius are eighteen more in Fahrenheit, and not fifty."""
 _NO_FORECAST = re.compile(r"\b(?:did|was|were|has|had|why|always|ever|yesterday)\b")
@@ -77,7 +77,7 @@ _COUNTS = frozenset(("calculator", "unit_converter", "currency", "calendar"))
 CONVERTERS = {"unit_converter": partial(symbol_of, fuzzy=False), "currency": currency_code}
 """Tools that turn one quantity into one other, and how each reads a name."""
 _PREPARED = {"unit_converter": unit_converter.prepared, "currency": currency.prepared}
-_SENSES = {"unit_converter": unit_converter.senses, "currency": currency.senses}
+SENSES = {"unit_converter": unit_converter.senses, "currency": currency.senses}
 _ACCOUNT = frozenset(("calendar", "clock"))
 """Tools whose own parsers account for every word."""
 _ISO = re.compile(r"\b(\d{4})-(\d\d-\d\d)\b")
@@ -88,7 +88,11 @@ _TOLD_BEFORE = re.compile(
     rf"(?={REQUEST})",
     re.IGNORECASE,
 )
-_TOLD_AFTER = re.compile(r"[,;.?!]\s+(?=(?:i|we|my|our|he|she|they|it|i'm|it's|we're)\b)", re.IGNORECASE)
+_TOLD_AFTER = re.compile(
+    r"[,;.?!]\s+(?=(?:i|we|my|our|he|she|they|it|i'm|it's|we're"
+    r"|need|walking|flying|going|travell?ing|driving|heading|leaving|moving)\b)",
+    re.IGNORECASE,
+)
 _ANY_DAY = date(2000, 1, 1)
 
 
@@ -100,7 +104,7 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
     if tools <= {"search"}:
         return _found(_COMPARED, said)
     if tools == {"weather"}:
-        return _found(_NO_FORECAST, said)
+        return _found(_NO_FORECAST, said) or weather.left_over(cleaned(question))
     if "search" in tools and (place := _other_place(cleaned(question), calls)):
         return place
     if "text" in tools and len(calls) == 1:
@@ -115,7 +119,7 @@ def unused(question: Question, calls: Sequence[ToolCall]) -> str | None:
         degrees = str(calls[0].arguments.get("from_unit", "")).startswith("°")
         return derived or (_found(_DIFFERENCE, said) if degrees else None)
     if tools == {"calculator"}:
-        derived = _found(_TURNED, said) or _other_measure(said)
+        derived = _found(_TURNED, said) or calculator.second_money(said) or _other_measure(said)
     if tools == {"calendar"}:
         said = name_days(said, _ANY_DAY).rest
         derived = derived or _other_span(said, calls[-1].arguments.get("operation"))
@@ -132,8 +136,8 @@ def unread(
     Accounted for are the words of values, what an arithmetic grammar or a query takes whole, words ``understood`` to
     say nothing more, and slips of these. Another word counts where it may qualify: beside a value or what is asked for
     ("how many working days"), and anywhere in a ``part`` of a question, where a text is worked on, a learned reader
-    said what is to be done, or slots are open, and in a last clause without any value ("and tell my boss"), which may be
-    a request. Elsewhere it is scenery ("the taxi was 30 euros"). A text that is open
+    said what is to be done, or slots are open, in a last clause without any value ("and tell my boss"), which may be
+    a request, and behind what a conversion ends with ("in dollars in words"). Elsewhere it is scenery ("the taxi was 30 euros"). A text that is open
     may be any words.
     """
     arguments = step.call.arguments
@@ -148,11 +152,11 @@ def unread(
     if negated := _found(_NOT, _without(bare(question), str(arguments.get("text", "")))):
         return negated
     said, words = residue(question, step.call, tool)
-    apart = _apart(said)
-    strict = part or bool(missing) or by_reader or "text" in arguments
+    apart = min(_apart(said), said.rfind(_VALUE) if tool.name in CONVERTERS else math.inf)
+    strict = part or bool(missing) or by_reader or tool.name not in _COUNTS
     for match in words:
         word = match[0].lower()
-        known = word in understood or word in _IDLE or _slip(word, _IDLE, 3) or _slip(word, understood, 6)
+        known = word in understood or word in _IDLE or (tool.name == "weather" and weather.TELLS.fullmatch(word)) or _slip(word, _IDLE, 3) or _slip(word, understood, 6)
         if not known and (strict or match.start() >= apart or _qualifies(said, match, tool)):
             return match[0]
     if tool.name == "currency" and (second := _second_rate(said)):
@@ -194,7 +198,7 @@ def _unconverted(question: Question, tool: str) -> str | None:
     if tool in CONVERTERS and (second := _second_target(text, tool, ())):
         return second
     number = re.search(r"\d[\d.,]*", text) or re.search(r"\d[\d.]*", digits(text))
-    named = names(text, _SENSES[tool]) if tool in _SENSES else ()
+    named = names(text, SENSES[tool]) if tool in SENSES else ()
     return number[0] if number else next((token.text for token in named), None)
 
 
@@ -213,7 +217,7 @@ _IDLE = MOOD | frozenset(
 
 def residue(question: Question, call: ToolCall, tool: Tool) -> tuple[str, list[re.Match[str]]]:
     """(text of ``question`` with a mark in the place of each value, its words): what ``call`` does not hold."""
-    senses = _SENSES.get(call.tool)
+    senses = SENSES.get(call.tool)
     said = re.sub(r"'(?:s|re|ve|ll|d|m)\b", " ", bare(question))
     said = _PREPARED.get(call.tool, digits)(said)
     said = said.replace(str(call.arguments.get("text") or _VALUE), _VALUE)

@@ -17,6 +17,8 @@ MAX_QUESTION = 2_000
 MAX_SHORT = 300
 """Characters of a question that asks for a conversion, a time or the weather; a longer one is a story."""
 
+AMBIGUOUS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d\d0(?![\d.,]*\d)")
+"""2.500 is two and a half to some and two thousand five hundred to others."""
 UNSIGNED = r"(?:\d+(?:\.\d+)?|\.\d+)(?:e[+-]?\d{1,3})?"
 NUMBER = rf"[-+]?{UNSIGNED}"
 """A number after ``plain``: no separators, a point for decimals."""

@@ -7,22 +7,35 @@ costs one decision and a few regular expressions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
 
-from router.builtin import calendar_reading, clock_reading
+from router.builtin import calendar_reading, clock_reading, search
 from router.builtin.chains import MAX_STEPS, Search, dangling, exact
-from router.builtin.english import composed, cues_in, embeds_fact, halves, points_back, requests
-from router.builtin.leftovers import CONVERTERS, cores, reckons, unread, unused
+from router.builtin.conversions import names
+from router.builtin.english import bare, composed, cues_in, embeds_fact, halves, points_back, requests
+from router.builtin.leftovers import CONVERTERS, SENSES, cores, reckons, unread, unused
+from router.builtin.mentions import place_mentions
+from router.builtin.moments import name_days
+from router.builtin.places import find as find_place
 from router.builtin.slots import RESPELLED, as_said, fill
 from router.calls.arguments import PARSE, Filled
 from router.tools import Tool, shorten
 from router.tools.reading import Desk
-from router.types import NON_TOOLS, Decision, Plan, Question, Step, ToolCall
+from router.types import NON_TOOLS, SMALLTALK, Decision, Plan, Question, Step, ToolCall
 
 _READS_ONE = frozenset(("text", "unit_converter", "currency"))
 """Tools whose parsers are content with one request of two ("100 usd in gbp and 100 usd in jpy")."""
 _READS_WHOLE = {"calendar": calendar_reading.left_over, "clock": clock_reading.left_over}
 """Tools whose own parsers account for every word (what these do not read is not read), and how each tells of a word."""
+_COMPARES = re.compile(
+    r"\b(?:between|differences?|than|together|combined|total|sum|average|apart|versus|vs|or|from|both|same)\b"
+    r"|\bwhich\s+(?:one\s+)?(?:is|are|has|have)\b",
+    re.IGNORECASE,
+)
+"""Words that take two things together."""
+_COUNTED = re.compile(r"\b(?:how\s+(?:many|much)|number\s+of|convert)\b", re.IGNORECASE)
 MAX_LENGTH = 300
 """Characters of a question that is searched for spans."""
 
@@ -43,7 +56,7 @@ class English:
         read_as_one = _certain(whole) and len(whole.steps) == 1 and decision.tool not in _READS_ONE
         if decision.tool in NON_TOOLS or read_as_one:
             return whole
-        joined = _joined(question, desk)
+        joined = _distributed(question, desk) or _joined(question, desk)
         return whole if joined is None else _concatenated(joined, decision)
 
 
@@ -96,6 +109,34 @@ def _joined(question: Question, desk: Desk) -> list[Plan] | None:
     return None
 
 
+def _distributed(question: Question, desk: Desk) -> list[Plan] | None:
+    """One request about two things of a kind ("capital of Bolivia and Chile", "100 usd in gbp and eur") as a request about
+    each of them, both certain; None where the question is none."""
+    text = bare(question)
+    if _COMPARES.search(text):
+        return None
+    for first, second in _coordinated(text):
+        parts = [question.part(text[: first[1]] + text[second[1] :]), question.part(text[: first[0]] + text[second[0] :])]
+        asked = [_one(part, desk.decide(part), desk) for part in parts]
+        if all(map(_certain, asked)) and len({step.call.tool for one in asked for step in one.steps}) == 1:
+            return asked
+    return None
+
+
+def _coordinated(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """The (start, end) of each two places, units, currencies or days of ``text`` that "and" or a comma joins."""
+    kinds = (
+        place_mentions(text),
+        *(list(names(text, senses)) for senses in SENSES.values()),
+        name_days(text.lower(), date(2000, 1, 1)).moments,
+    )
+    for kind in kinds:
+        for one, other in zip(kind, kind[1:]):
+            joined = re.fullmatch(r"\s*(?:,|&|,?\s*\band\b)\s*(?:in|of|to|for|and)?\s*", text[one.end : other.start])
+            if joined and " and " not in text[other.start : other.end]:
+                yield (one.start, one.end), (other.start, other.end)
+
+
 def _concatenated(found: Sequence[Plan], decision: Decision) -> Plan:
     """Independent requests as one plan, in the order asked; what is asked twice is answered once."""
     steps = tuple({step.key: step for one in found for step in one.steps}.values())
@@ -126,8 +167,8 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
     if decision.abstained:
         return handed_over(decision.doubt)
     if decision.tool in NON_TOOLS:
-        doubt = brief and reckons(question)
-        return handed_over("Quantities are to be converted, and no tool is sure of it.") if doubt else Plan(decision)
+        doubt = _doubt(question, decision) if brief else None
+        return handed_over(doubt) if doubt else Plan(decision)
     if decision.tool not in tools:
         return handed_over(f"The router chose {decision.tool!r}, which is not among the tools given.")
     if several and embeds_fact(question) and not (decision.tool == "search" and _known_fact(question, desk)):
@@ -137,11 +178,17 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
     if filled.missing or not _by_parser(filled, tool):
         filled = _core(question, tool, desk) or filled
     if not _by_parser(filled, tool):
+        if other := _other(question, tool, desk):
+            return Plan(decision, (other,))
         left = _READS_WHOLE[tool.name](question.text)
         return handed_over(f"{tool.name} does not take {left!r} in." if left else f"{tool.name} has no such question.")
     step = Step(ToolCall(tool.name, filled.arguments), filled.sources, question.text)
     if filled.missing and (left := _left(question, step, desk)):
+        if other := _other(question, tool, desk):
+            return Plan(decision, (other,))
         return handed_over(f"{tool.name} does not take {left!r} in.")
+    if len(filled.missing) > 1 and not filled.arguments:
+        return handed_over(f"Nothing in the question says what {tool.name} is to do.")
     if filled.missing:
         return Plan(decision, (step,), filled.missing, reason=f"Open slots: {', '.join(filled.missing)}.")
     if left := _left(question, step, desk):
@@ -149,9 +196,29 @@ def _one(question: Question, decision: Decision, desk: Desk) -> Plan:
         if core is None or core.arguments != filled.arguments:
             return handed_over(f"{tool.name} does not take {left!r} in.")
     if tool.name == "search" and (probed := desk.probe(step)) is not None:
-        fact = None if exact(probed.result) else Search(desk).closing_fact(question)
-        return Plan(decision, (fact or probed,))
+        fact = probed if exact(probed.result) else Search(desk).closing_fact(question)
+        left = None if fact else search.left_over(probed.result.output or "")
+        return handed_over(f"search does not take {left!r} in.") if left else Plan(decision, (fact or probed,))
     return Plan(decision, (step,))
+
+
+def _doubt(question: Question, decision: Decision) -> str | None:
+    """Why a question that the router is sure to need no tool may need one; None where nothing says so."""
+    if reckons(question):
+        return "Quantities are to be converted, and no tool is sure of it."
+    if decision.tool == SMALLTALK:
+        cities = (place for mention in place_mentions(question.text) if (place := find_place(mention.value, fuzzy=False)))
+        named = next((place.name for place in cities if place.population >= clock_reading.SMALL), None)
+        return named and f"Small talk does not take {named!r} in."
+    return None
+
+
+def _other(question: Question, tool: Tool, desk: Desk) -> Step | None:
+    """The call of a converter that takes in all of a question that ``tool`` cannot read ("how many weeks in 300 days")."""
+    for name in CONVERTERS if tool.name in CONVERTERS or _COUNTED.search(question.text) else ():
+        if name in desk.tools and name != tool.name and (filled := _whole(question, desk.tools[name], desk)):
+            return Step(ToolCall(name, filled.arguments), filled.sources, question.text)
+    return None
 
 
 def _left(question: Question, step: Step, desk: Desk) -> str | None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from rapidfuzz.distance import OSA
 
+from router.network.features import static_vectors
+
 HERE = Path(__file__).parent
 SAID, ROUTER = HERE / "said.json", HERE / "weights" / "config.json"
 CHANGES = frozenset("next last this previous coming half every".split())
@@ -97,7 +99,8 @@ def _is_known(word: str, known: frozenset[str]) -> bool:
         return True
     if len(word) < MIN_LETTERS - 1 or word in CHANGES or word in spelled():
         return False
-    return any(len(other) >= MIN_LETTERS and OSA.distance(word, other, score_cutoff=1) <= 1 for other in known)
+    near = [other for other in known if len(other) >= MIN_LETTERS and OSA.distance(word, other, score_cutoff=1) <= 1]
+    return any(sorted(other) == sorted(word) for other in near) or (bool(near) and not static_vectors.has(word))
 
 
 @cache

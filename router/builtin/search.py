@@ -1,7 +1,8 @@
 """Search: BM25 (rank-bm25) over short passages, each of which answers one question.
 
 Leaves out reasoning over several passages and semantic vectors. Words of the query that the knowledge base does not
-know are forgiven one or two typos; a passage counts as an answer only if it covers enough of what was asked.
+know are forgiven one or two typos; a passage counts as an answer only if it covers enough of what was asked, and a fact
+says the word that it does not cover.
 Wikipedia is asked where the knowledge base has nothing and ``ToolConfig.online`` allows it.
 """
 
@@ -24,6 +25,7 @@ from typing import Any
 from rapidfuzz import fuzz, process
 
 from router.builtin import ToolConfig
+from router.builtin.english import without_chatter
 from router.builtin.knowledge import Passage, built_in, folder
 from router.builtin.numbers import clean
 from router.builtin.places import fold
@@ -71,38 +73,45 @@ def run(index: Callable[[], Index], online: bool, query: str) -> str:
     hits = index().search(query)
     if hits:
         text = " ".join(dict.fromkeys(hit.passage.text for hit in hits))
-        return f"{text} (source: {hits[0].passage.source}, score {hits[0].score:.2f})"
+        without = f", without {hits[0].left!r}" if hits[0].left else ""
+        return f"{text} (source: {hits[0].passage.source}, score {hits[0].score:.2f}{without})"
     if online:
         return _wikipedia(query)
     return f"Nothing found for {query.strip()!r} in {len(index().passages):,} passages."
 
 
+_LEFT = re.compile(r"\(source: .*, score \S+, without '(?P<word>[^']+)'\)$|^Nothing found for ['\"](?P<query>.*)['\"] in ")
+
+
+def left_over(output: str) -> str | None:
+    """What of its query the result ``output`` does not answer: a word, or all of it; None where it answers it whole."""
+    match = _LEFT.search(output)
+    return match["word"] or match["query"] if match else None
+
+
 def parse(question: str) -> dict[str, Any] | None:
     """The question as a query: without politeness, at most ``MAX_QUERY`` characters; None where nothing is left."""
-    text = clean(question).strip(" ?!.,")
+    text = without_chatter(clean(question)).strip(" ?!.,")
     text = _HEAD.sub("", text).strip(" ?!.,")
-    text = re.sub(r"[\s,]*\b(?:please|pls|thanks|thank you|thx|for me|do you know)$", "", text, flags=re.I).strip(
-        " ?!.,"
-    )
     return {"query": text} if re.search(r"\w", text) and len(text) <= MAX_QUERY else None
 
 
 _HEAD = re.compile(
-    r"^(?:(?:please|pls|hey|hi|hello|ok(?:ay)?|so|um+|can you|could you|would you|tell me|do you know|i want to know|"
-    r"i need to know|i need|i'd like to know|"
-    r"look up|look for|search(?: for)?|find(?: out)?|google|give me|show me|what(?:'s|s|\s+is|\s+are|\s+was)|wat is|"
-    r"the|remind me)\b[\s,:]*)+(?=\w)",
+    r"^(?:(?:i need|look up|look for|search(?: for)?|find(?: out)?|google|give me|show me|what(?:'s|s|\s+is|\s+are|\s+was)"
+    r"|wat is|the|remind me)\b[\s,:]*)+(?=\w)",
     re.I,
 )
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A passage found: ``score`` is the share of the query that it covers (0 to 1), ``rank`` what it was sorted by."""
+    """A passage found: ``score`` is the share of the query that it covers (0 to 1), ``rank`` what it was sorted by,
+    ``left`` a word of the query that a passage of one fact does not hold."""
 
     passage: Passage
     score: float
     rank: float
+    left: str | None = None
 
 
 class Index:
@@ -132,7 +141,8 @@ class Index:
     def search(self, query: str) -> list[Hit]:
         """The best passage, or up to four about the same subject where the query names a subject and no more."""
         spoken = frozenset(_tokens(query))
-        words = [self._known(_stem(word)) for word in fold(query).split() if word not in _STOP]
+        said = {self._known(_stem(word)): word for word in fold(query).split() if word not in _STOP}
+        words = list(said)
         known = [word for word in words if word in self._idf]
         if not known:
             return []
@@ -147,11 +157,14 @@ class Index:
             subject = max((len(asked & name) / len(name) for name in self._subjects[i]), default=0.0)
             direct = 1.15 if self._asks[i] in spoken or self._asks[i] in asked else 1.0
             rank = float(scores[i]) * (0.4 + 0.6 * subject) * (0.3 + coverage) * direct + 0.5 * self.passages[i].weight
-            hits.append(Hit(self.passages[i], coverage, rank))
-        hits = sorted((hit for hit in hits if hit.score >= MIN_COVERAGE), key=lambda hit: -hit.rank)
+            left = next((said[word] for word in words if word not in self._words[i]), None)
+            hits.append(Hit(self.passages[i], coverage, rank, left if self.passages[i].asks else None))
+        hits = sorted((hit for hit in hits if hit.score >= MIN_COVERAGE), key=lambda hit: (hit.left is not None, -hit.rank))
         if not hits:
             return []
-        best = hits[0]
+        first = hits[0]
+        alike = (hit for hit in hits if (hit.left, _about(hit)) == (first.left, _about(first)))
+        best = max(alike, key=lambda hit: hit.passage.weight)  # of two Londons the larger, however long their countries' names
         if any(asked <= name for name in map(frozenset, map(_tokens, best.passage.subjects))):
             return [hit for hit in hits if hit.passage.subjects == best.passage.subjects][:4]
         return [best]
@@ -162,6 +175,10 @@ class Index:
             return word
         found = process.extractOne(word, self._long, scorer=fuzz.ratio, score_cutoff=84)
         return found[0] if found and found[0][0] == word[0] else word
+
+
+def _about(hit: Hit) -> tuple[tuple[str, ...], str]:
+    return hit.passage.subjects, hit.passage.asks
 
 
 class _Lazy:
@@ -183,7 +200,7 @@ _built_in_index = _Lazy(lambda: Index(built_in()))
 _STOP = frozenset(
     "a an the of is are was were be been do does did in on at to for from by with and or it its it's they them their "
     "there this that "
-    "these those i you we me my your our he she what whats what's which who whose whom how tell give show please "
+    "these those i you we me my your our he she what whats what's which who whose whom how tell give show please wat "
     "about can could would will "
     "should has have had s name called any some get got one also as if so than then us need want take find please "
     "thing there's".split()

@@ -128,17 +128,21 @@ _CHARACTERS = re.compile(r"\bcharacters?\b|\bchars\b", re.I)
 _SPOKEN_OF = re.compile(
     r"^(?:it|that|this|them|(?:the\s+)?words?)$|^(?:my|your|his|our|their)\s|^(?:this|that|these|those)\s"
     r"|^the\s+(?:\w+\s+){0,3}(?:of|in)\b|^(?:the\s+)?alphabet$|\bwithout\b|\beverything\b|^out\s"
+    r"|\bthis\s+(?:sentence|word|text|phrase|paragraph|essay|letter)$"
     r"|\b(?:and|then|but)\s+(?:then\s+)?(?:spell|count|reverse|upper|lower|capital|tell|use|say|how\s|write|make|give|translate)",
     re.IGNORECASE,
 )
 """A text that stands for another ("my name", "the opposite of hot", "it"), or a second request behind it."""
+_MEANING = re.compile(r"\bwhat\s+(?:does|do|did)\b[^\"':]*\bmean\b|\bmeaning\s+of\b|\bdefin(?:e|ition)\b", re.IGNORECASE)
 _TRANSFORMS = ("revers|backward", "upper|capital|caps", "lower", "title", "palindrom")
 
 
 def unclear(question: str, text: str = "") -> str | None:
     """What ``question`` asks for besides one operation on ``text``: a transform of what another gives ("uppercase the
-    reverse of"), characters where there are others than letters, a text that is spoken of and not given; None where there
-    is no such thing."""
+    reverse of"), what a word means, characters where there are others than letters, a text that is spoken of and not given;
+    None where there is no such thing."""
+    if meaning := _MEANING.search(question):
+        return meaning[0]
     rest = question.replace(text, " ") if text else question
     given = re.search(rf"[\"'`:]\s*{re.escape(text)}", question)
     if text and not given and (spoken := _SPOKEN_OF.search(text)):

@@ -13,8 +13,8 @@ from typing import Any
 
 from router.builtin import ToolConfig
 from router.builtin.conversions import Conversion, Quantity, begins, conversion
-from router.builtin.numbers import MAX_SHORT, clean, digits, portions, show
-from router.builtin.units import FEET_INCHES, symbol_of, vocabulary
+from router.builtin.numbers import AMBIGUOUS, MAX_SHORT, clean, digits, portions, show
+from router.builtin.units import symbol_of, vocabulary
 from router.tools import Tool, ToolError, shorten
 
 MAX_UNIT = 40
@@ -38,7 +38,7 @@ def build(config: ToolConfig) -> Tool:
 
 def run(value: float, from_unit: str, to_unit: str) -> str:
     """``26.2 mi = 42.1648 km``. Raises ToolError for unknown units and units of different kinds."""
-    source, target = _symbol(from_unit), _symbol(to_unit)
+    source, (target, *smaller) = _symbol(from_unit), _symbols(to_unit)
     if not math.isfinite(value) or abs(value) > 1e100:
         raise ToolError(f"value {value} is out of range: the limit is 1e100. Give a smaller number.")
     if (
@@ -52,7 +52,7 @@ def run(value: float, from_unit: str, to_unit: str) -> str:
         raise ToolError(
             f"{show(value)} {source} lies below absolute zero (0 K = -273.15 °C). Give a higher temperature."
         )
-    return f"{show(value)} {_shown(source, value)} = {_quantity(converted, target)}"
+    return f"{show(value)} {_shown(source, value)} = {_quantity(converted, target, smaller)}"
 
 
 def parse(question: str) -> dict[str, Any] | None:
@@ -67,21 +67,20 @@ def parse(question: str) -> dict[str, Any] | None:
 
 def prepared(text: str) -> str:
     """``text`` with its quantities as numbers; "" where one of them can be read in two ways."""
-    if _AMBIGUOUS.search(text):
+    if AMBIGUOUS.search(text):
         return ""
     text = portions(digits(text), partial(begins, senses=senses))
     text = re.sub(r"(?<!\d )\bpoint\s+(?=\d)", "0.", text)
     return re.sub(r"\b(?:minus|negative)\s+(?=\d)", "-", text, flags=re.IGNORECASE)
 
 
-_AMBIGUOUS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d\d0(?![\d.,]*\d)")
-"""2.500 is two and a half to some and two thousand five hundred to others."""
-
-
 def senses(name: str, alone: bool) -> Sequence[str]:
     """The units that ``name`` can mean; a word that stands alone may be misspelt."""
     if name.lower() in _NO_UNITS:
         return ()
+    if " and " in name:
+        symbols = [symbol_of(part, fuzzy=False) for part in name.split(" and ")]
+        return (_AND.join(symbols),) if all(symbols) and _nested(symbols) else ()
     symbol = symbol_of(name, fuzzy=alone and len(name) > 4) or (
         symbol_of(name.replace("°", "")) if "°" in name else None
     )
@@ -103,7 +102,7 @@ def _arguments(found: Conversion) -> dict[str, Any] | None:
             whole = _whole(found.quantity, first)
             if whole and whole[1] == target and first != target:
                 whole = _convert(whole[0], target, first), first  # 5 ft 11 in inches: from feet
-            if whole and whole[1] != target and _convertible(whole[1], target):
+            if whole and whole[1] != target and _convertible(whole[1], target.split(_AND)[0]):
                 return {"value": whole[0], "from_unit": whole[1], "to_unit": target}
     return None
 
@@ -125,6 +124,27 @@ def _whole(quantity: Quantity, first: str) -> tuple[float | int, str] | None:
     return (round(total, 9) if len(quantity) > 1 else total), unit
 
 
+_AND = " and "
+"""Joins the units of a target that is told in several: "h and min"."""
+
+
+def _symbols(name: str) -> list[str]:
+    """The units of a target, the largest first. Raises ToolError."""
+    symbols = [_symbol(part) for part in name.split(_AND)]
+    if not _nested(symbols):
+        raise ToolError(f"{shorten(name, 40)!r} are no units of which each is a whole number of the next. Give one unit.")
+    return symbols
+
+
+def _nested(symbols: Sequence[str]) -> bool:
+    """Whether each of ``symbols`` is a whole number, more than one, of the next: "h", "min"."""
+    try:
+        steps = [_convert(1, larger, smaller) for larger, smaller in zip(symbols, symbols[1:])]
+    except ToolError:
+        return False
+    return all(step > 1.5 and abs(step - round(step)) < 1e-6 * step for step in steps)
+
+
 def _symbol(name: str) -> str:
     symbol = symbol_of(name)
     if symbol is None:
@@ -137,8 +157,6 @@ def _symbol(name: str) -> str:
 
 def _shown(symbol: str, value: float = 1) -> str:
     """The symbol, or the word in singular or plural where a unit has no symbol ("3 cups")."""
-    if symbol == FEET_INCHES:
-        return "ft"
     if symbol not in _COUNTED or value == 1:
         return symbol
     return symbol[:-1] + "ies" if symbol == "century" else symbol + "s"
@@ -149,12 +167,13 @@ _COUNTED = frozenset(
 ) | {"short ton", "long ton"}
 
 
-def _quantity(value: float, symbol: str) -> str:
-    if symbol != FEET_INCHES:
+def _quantity(value: float, symbol: str, smaller: Sequence[str] = ()) -> str:
+    """``value`` of ``symbol``, its fraction in ``smaller`` units: "5 ft 10.87 in"."""
+    if not smaller:
         return f"{show(value)} {_shown(symbol, value)}"
-    inches = round(abs(value) * 12, 2)
-    sign = "-" if value < 0 else ""
-    return f"{sign}{int(inches // 12):,} ft {show(round(inches % 12, 2))} in"
+    step = round(_convert(1, symbol, smaller[0]))
+    whole, rest = divmod(round(abs(value) * step, 2 if len(smaller) == 1 else 9), step)
+    return f"{'-' if value < 0 else ''}{int(whole):,} {_shown(symbol, whole)} {_quantity(rest, smaller[0], smaller[1:])}"
 
 
 def _is_volume(symbol: str) -> bool:

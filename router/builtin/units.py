@@ -151,17 +151,6 @@ g/cm³|gram/centimeter**3|g/cm3
 kg/m³|kilogram/meter**3|kg/m3
 """
 
-FEET_INCHES = "ft+in"
-"""A target that is written with two units: 5 ft 10.87 in."""
-_SPECIAL = {
-    "ft and in": FEET_INCHES,
-    "feet and inches": FEET_INCHES,
-    "foot and inches": FEET_INCHES,
-    "ft+in": FEET_INCHES,
-}
-_SPECIAL |= {"feet and inch": FEET_INCHES, "ft/in": FEET_INCHES, "feet/inches": FEET_INCHES, "feet inches": FEET_INCHES}
-
-
 @cache
 def vocabulary() -> tuple[dict[str, str], dict[str, str]]:
     """(what people write → symbol, symbol → pint's name). Names are lower case with single spaces, but the symbols
@@ -178,7 +167,7 @@ def vocabulary() -> tuple[dict[str, str], dict[str, str]]:
             *(w.replace("_", " ") for w in words.split()),
         ):
             names.setdefault(word, symbol)
-    return names | _SPECIAL, pint_names | {FEET_INCHES: "foot"}
+    return names, pint_names
 
 
 def symbol_of(name: str, fuzzy: bool = True) -> str | None:
@@ -187,7 +176,7 @@ def symbol_of(name: str, fuzzy: bool = True) -> str | None:
     name = " ".join(name.replace("_", " ").split()).strip(" .,?!") if name not in names else name
     for form in (name, name.lower()):
         if form in names:
-            return names[form]
+            return names[form] if not _other_prefix(name, names[form]) else None
     form = name.lower().replace("²", "2").replace("³", "3")
     form = form.removeprefix("u.s. ").removeprefix("us ").removeprefix("american ")
     if form in names:
@@ -200,6 +189,12 @@ def symbol_of(name: str, fuzzy: bool = True) -> str | None:
         return None
     found = process.extractOne(form, _long_names(), scorer=OSA.distance, score_cutoff=1 + (len(form) > 7))
     return names[found[0]] if found and found[0][0] == form[0] else None
+
+
+def _other_prefix(name: str, symbol: str) -> bool:
+    """Whether ``name`` is ``symbol`` but for milli in the place of mega, or the reverse: "mW" is no megawatt."""
+    prefixed = vocabulary()[1][symbol].startswith(("milli", "mega"))
+    return prefixed and name[0] != symbol[0] and name[1:] == symbol[1:] and not name.isupper()
 
 
 _POWER = re.compile(r"(?P<first>sq(?:uare)?\.?|cu(?:bic)?\.?) (?P<of>\S+)|(?P<base>\S+) (?P<last>squared|cubed)")

@@ -103,10 +103,16 @@ def _fetch(url: str) -> dict[str, Any]:
 _ABOUT = (
     r"weather|wether|wheather|forecast|rain(?:ing|y|s)?|snow(?:ing|y|s)?|sun(?:ny|shine)?|cloud(?:y|s)?|wind(?:y)?|"
     r"storm(?:y|s)?|hot|cold|warm|cool|chilly|humid(?:ity)?|freezing|"
-    r"temperature|temp|temps|umbrella|raincoat|coat|jacket|sunscreen|degrees|fog(?:gy)?|thunder(?:storm)?s?|hail|dry|"
-    r"wet|nice|pour(?:ing)?|drizzl\w+|sunglasses|scarf|shorts|climate|conditions"
+    r"temperatures?|temps?|umbrella|raincoat|coat|jacket|sunscreen|degrees|precipitation|showers?|icy|freeze|sweater|boots|fog(?:gy)?|thunder(?:storm)?s?|hail|dry|"
+    r"wet|nice|pour(?:ing)?|drizzl\w+|sunglasses|scarf|shorts|conditions"
 )
 _WHEN = r"(?:right\s+now|now|today|tonight|tomorrow|tommorow|tomorow|tmrw|tmr|currently|at\s+the\s+moment|this\s+(?:morning|afternoon|evening|week|weekend)|later|outside|please|pls|thanks|thx|be|like|is|going\s+to\s+be|the\s+day|for)"
+_NOW = (
+    r"now|tod+ay|tonight|tomm?orr?ow|tmrw|tmr|currently|current|outside|morning|afternoon|evening|latest|report|update"
+    r"|kind|sort|looking|gonna|wear|take|gets|getting|much"
+)
+TELLS = re.compile(rf"(?:{_ABOUT}|{_NOW})", re.I)
+"""Words of questions that today's or tomorrow's forecast answers."""
 _IN = re.compile(
     rf"\b(?:in|at|for|near|around|over|to|of|across|visiting)\s+(?:the\s+)?(?P<place>[^?!,;]+?(?:,"
     rf"\s*[^?!,;]+?)?)(?:\s*,?\s+{_WHEN})*[\s?!.]*$",
@@ -162,6 +168,15 @@ def parse(question: str) -> dict[str, Any] | None:
             if place and find(place, fuzzy=not exact):
                 return {"place": place} | ({"day": day} if day else {})
     return None
+
+
+_SUBJECT = re.compile(rf"\b(?:{_ABOUT}|wear|tiempo|temps|wetter|meteo)\b", re.I)
+
+
+def left_over(question: str) -> str | None:
+    """The first words of a ``question`` that names nothing of the weather, and yet says more than a place and a day."""
+    asks = re.match(r"(?:is|are|was|will|do|does|can|when|where|who|why|which)\b.{0,20}", question, re.I)
+    return asks[0] if asks and not _SUBJECT.search(question) else None
 
 
 def _trim(text: str) -> str | None:

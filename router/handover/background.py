@@ -12,20 +12,34 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from router.handover.gate import GateConfig, Gates, ceiling
+from router.calls.tagger import CallModel
+from router.handover.gate import Comparison, GateConfig, Gates, Usual, ceiling
 from router.handover.journal import Journal
-from router.handover.learner import Candidate, LearnerConfig, Lesson, compare, read_as_of_then, train_candidate
+from router.handover.learner import (
+    Candidate,
+    LearnerConfig,
+    Lesson,
+    compare,
+    compared,
+    read_as_of_then,
+    train_candidate,
+)
 
+GIVEN = 0
+"""The number of a model that the journal did not teach: what a hand-over was given to begin with."""
 KEPT = 5
 """Models that are kept, the one that stands among them."""
 FIRST, GROWTH, AFTER_PAUSE = 100, 1.5, 100
 """The learner begins at so many lessons, goes on when they have grown by this factor, and earlier, with so many new ones,
 where something was paused since."""
+LOOK_AGAIN = GROWTH
+"""The model that stands is judged again when its comparisons have grown by this factor since the last look, which they only
+have where no new model has come by then: each look leaves less of the error to the later ones."""
 WORSE = 0.01
 """The chance under which a candidate that was right less often than the model that stands is not put in its place."""
 JOURNAL_VARIABLE = "SWITCHYARD_JOURNAL"
@@ -81,7 +95,7 @@ def learn(
         partial.mkdir()
         candidate.save(partial)
         partial.rename(folder_of(models, number))
-        kept = not worse(candidate, _standing(models, state), lessons, state.get("learned_to", 0))
+        kept = not worse(candidate, right_before(journal, models, lessons))
         learned = {"lessons": len(lessons), "learned_to": max(lesson.row for lesson in lessons)}
         if kept:
             stand(journal, number, candidate, gate, learned)
@@ -90,6 +104,72 @@ def learn(
             journal.update(lambda state: state | learned)
         _forget(models, journal.state().get("model"))
     return {"number": number, "lessons": len(lessons), "seconds": candidate.seconds, "kept": kept}
+
+
+def comparisons_of(journal: Journal, models: Path, number: int) -> tuple[list[Comparison], Usual]:
+    """What is known of how far model ``number`` agrees: by the models of its folds, and since it stands by itself. A model
+    that was given, number GIVEN, has no folds. Raises OSError and ArtifactError where it is gone."""
+    fresh = journal.comparisons(number)
+    if number == GIVEN:
+        return fresh, Usual()
+    learned, usual = compared(folder_of(models, number))
+    return [*learned, *fresh], usual
+
+
+def look_again(journal: Journal, models: Path, gate: GateConfig) -> bool:
+    """Judge the model that stands again, where enough comparisons have come since the last look. Returns whether it did.
+
+    What it would have called since it stands is proof of it, for it has learned from none of it. Raises OSError and
+    ArtifactError where the model is gone.
+    """
+    before = journal.state()
+    number = before.get("model") or GIVEN
+    found, usual = comparisons_of(journal, models, number)
+    if not _worth_a_look(before, len(found)):
+        return False
+    at, limit, looked = journal.last(), ceiling(*journal.consistency()), False
+
+    def change(state: dict[str, Any]) -> dict[str, Any]:
+        nonlocal looked
+        looked = (state.get("model") or GIVEN) == number and _worth_a_look(state, len(found))
+        if not looked:  # another process has looked, or another model stands
+            return state
+        gates = gates_of(state, gate)
+        gates.judge_again(found, at, limit, usual)
+        return state | _changed(state, gates) | {"compared": len(found)}
+
+    journal.update(change)
+    return looked
+
+
+def change_gates(journal: Journal, act: Callable[[Gates, int], None]) -> None:
+    """Let a person ``act`` on the gates at the last request: every process that shares the journal follows."""
+    at = journal.last()
+
+    def change(state: dict[str, Any]) -> dict[str, Any]:
+        gates = gates_of(state, config_of(state))
+        act(gates, at)
+        return state | _changed(state, gates)
+
+    journal.update(change)
+
+
+def gates_of(state: Mapping[str, Any], gate: GateConfig) -> Gates:
+    """The gates in a journal's state."""
+    return Gates.from_json(state["gates"], gate) if "gates" in state else Gates(gate)
+
+
+def _changed(state: Mapping[str, Any], gates: Gates) -> dict[str, Any]:
+    return {"gates": gates.as_json(), "changes": state.get("changes", 0) + 1}
+
+
+def next_look(compared: int) -> int:
+    """How many comparisons there must be for a look after the one at which there were ``compared``."""
+    return max(compared + 1, math.ceil(compared * LOOK_AGAIN))
+
+
+def _worth_a_look(state: Mapping[str, Any], comparisons: int) -> bool:
+    return comparisons >= next_look(state.get("compared", 0))
 
 
 def rollback(journal: Journal, models: Path, gate: GateConfig) -> int:
@@ -106,32 +186,37 @@ def rollback(journal: Journal, models: Path, gate: GateConfig) -> int:
 def stand(journal: Journal, number: int, candidate: Candidate, gate: GateConfig, learned: Mapping[str, int]) -> None:
     """Judge ``candidate``'s proof, and let it be the model that stands, in one transaction."""
     at, limit = journal.last(), ceiling(*journal.consistency())
+    known = [*candidate.comparisons, *journal.comparisons(number)]  # it may have stood before
 
     def change(state: dict[str, Any]) -> dict[str, Any]:
-        gates = Gates.from_json(state["gates"], gate) if "gates" in state else Gates(gate)
-        gates.judge(candidate.comparisons, at, limit, candidate.usual)
-        changes = state.get("changes", 0) + 1
-        return state | learned | {"model": number, "gates": gates.as_json(), "changes": changes}
+        gates = gates_of(state, gate)
+        gates.judge(known, at, limit, candidate.usual)
+        return state | learned | _changed(state, gates) | {"model": number, "compared": len(known)}
 
     journal.update(change)
 
 
-def worse(candidate: Candidate, standing: Candidate | None, lessons: list[Lesson], learned_to: int) -> bool:
-    """Whether ``candidate`` was right in fewer of the lessons that ``standing`` has not learned from (of each it is the
-    reading by a model that had not either), by more than chance: an exact sign test of the calls that only one of them
-    had right (McNemar 1947)."""
-    if standing is None:
-        return False
+def worse(candidate: Candidate, before: Mapping[int, bool]) -> bool:
+    """Whether ``candidate`` was right in fewer of the lessons than the model that stands was (``before``: lesson → whether
+    it was, where it had not learned from it; nor had the models of the candidate's folds), by more than chance: an exact
+    sign test of the calls that only one of them had right (McNemar 1947)."""
     own = {one.row: one.agreed["call"] for one in candidate.comparisons}
-    lost = won = 0
-    for lesson in lessons:
-        if lesson.row > learned_to and lesson.row in own:
-            before = compare(lesson.row, read_as_of_then(standing.model, lesson.example), lesson.example).agreed["call"]
-            lost += before and not own[lesson.row]
-            won += own[lesson.row] and not before
+    lost = sum(right and not own[row] for row, right in before.items() if row in own)
+    won = sum(own[row] and not right for row, right in before.items() if row in own)
     differing = lost + won
     chance = sum(math.comb(differing, k) for k in range(lost, differing + 1)) / 2**differing
     return chance < WORSE
+
+
+def right_before(journal: Journal, models: Path, lessons: Sequence[Lesson]) -> dict[int, bool]:
+    """Of the lessons that the model that stands has not learned from: whether it has the whole call right."""
+    state = journal.state()
+    number = state.get("model")
+    if not number:
+        return {one.row: one.agreed["call"] for one in journal.comparisons(GIVEN)}
+    model, learned_to = CallModel.load(folder_of(models, number)), state.get("learned_to", 0)
+    new = [lesson for lesson in lessons if lesson.row > learned_to]
+    return {one.row: compare(one.row, read_as_of_then(model, one.example), one.example).agreed["call"] for one in new}
 
 
 def folder_of(models: Path, number: int) -> Path:
@@ -141,11 +226,6 @@ def folder_of(models: Path, number: int) -> Path:
 def numbers(models: Path) -> list[int]:
     """The numbers of the models that are there, rising."""
     return sorted(int(path.name) for path in models.glob("[0-9]*") if path.name.isdigit())
-
-
-def _standing(models: Path, state: Mapping[str, Any]) -> Candidate | None:
-    number = state.get("model")
-    return Candidate.load(folder_of(models, number)) if number else None
 
 
 def _forget(models: Path, standing: int | None) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from router.handover import background
-from router.handover.gate import SCOPES, Gate, GateConfig, Gates, ceiling
+from router.handover.gate import SCOPES, Gate, ceiling
 from router.handover.journal import Journal, JournalConfig
 
 HEADERS = ("tool", "scope", "state", "compared", "over threshold", "agreed", "at least", "missing", "why")
@@ -79,18 +79,13 @@ def _models(args: argparse.Namespace, journal: Journal) -> Path:
     return Path(known)
 
 
-def _gates(journal: Journal, config: GateConfig) -> Gates:
-    state = journal.state()
-    return Gates.from_json(state["gates"], config) if "gates" in state else Gates(config)
-
-
 def _status(args: argparse.Namespace, journal: Journal) -> None:
     state = journal.state()
     config = background.config_of(state)
-    gates = _gates(journal, config)
+    gates = background.gates_of(state, config)
     same, asked = journal.consistency()
     rows = [
-        _row(scope, tool, gate, config)
+        _row(scope, tool, gate)
         for scope in reversed(SCOPES)
         for tool, gate in sorted(gates.gates[scope].items())
     ]
@@ -111,8 +106,8 @@ def _status(args: argparse.Namespace, journal: Journal) -> None:
     print(json.dumps(told, ensure_ascii=False))
 
 
-def _row(scope: str, tool: str, gate: Gate, config: GateConfig) -> dict[str, str]:
-    proof, missing = gate.proof, gate.missing(config.target, config.error)
+def _row(scope: str, tool: str, gate: Gate) -> dict[str, str]:
+    proof = gate.proof
     return dict(
         zip(
             HEADERS,
@@ -124,31 +119,20 @@ def _row(scope: str, tool: str, gate: Gate, config: GateConfig) -> dict[str, str
                 f"{proof.accepted:,}",
                 "–" if proof.agreement is None else f"{proof.agreement:.1%}",
                 f"{proof.bound:.1%}",
-                "–" if missing is None else f"{missing:,}",
+                "–" if gate.missing is None else f"{gate.missing:,}",
                 gate.reason,
             ),
         )
     )
 
 
-def _by_hand(args: argparse.Namespace, journal: Journal, act: Callable[[Gates, int], None]) -> None:
-    config, at = background.config_of(journal.state()), journal.last()
-
-    def change(state: dict[str, Any]) -> dict[str, Any]:
-        gates = Gates.from_json(state["gates"], config) if "gates" in state else Gates(config)
-        act(gates, at)
-        return state | {"gates": gates.as_json(), "changes": state.get("changes", 0) + 1}
-
-    journal.update(change)
-
-
 def _promote(args: argparse.Namespace, journal: Journal) -> None:
-    _by_hand(args, journal, lambda gates, at: gates.promote(args.tool, at))
+    background.change_gates(journal, lambda gates, at: gates.promote(args.tool, at))
     print(json.dumps({"promoted": args.tool}))
 
 
 def _pause(args: argparse.Namespace, journal: Journal) -> None:
-    _by_hand(args, journal, lambda gates, at: gates.pause(args.tool, at))
+    background.change_gates(journal, lambda gates, at: gates.pause(args.tool, at))
     print(json.dumps({"paused": args.tool}))
 
 

@@ -9,18 +9,28 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import datetime
+from typing import Literal, Protocol
 
 from router.calls.read import LearnedCall
 from router.calls.tagger import CallModel
 from router.handover.evidence import NEVER
 from router.handover.gate import SCOPES, Comparison, Gates, Scope
 from router.handover.learner import Candidate, compare, confidences, read_as_of_then, unseen, words_of
-from router.types import Example
+from router.types import NON_TOOLS, Example
 
-Mode = Literal["collecting", "shadow", "ask", "audit", "act"]
+Mode = Literal["collecting", "shadow", "ask", "audit", "partial", "act"]
 """What becomes of a request. On "act" the router calls; else the LLM does: there is no model yet (collecting), the tool
-is not live (shadow), the call is in doubt (ask), or the coin drew it (audit)."""
+is not live (shadow), the call is in doubt (ask), or the coin drew it (audit). On "partial" the router names the tool, which
+is proven, and the LLM its arguments."""
+REASONS: dict[Mode, str] = {
+    "collecting": "Nothing is learned yet, so the LLM chooses.",
+    "shadow": "The tool is not handed over, so the LLM chooses.",
+    "ask": "The call is in doubt, so the LLM chooses.",
+    "audit": "Drawn into the audit sample: the LLM chooses, and both calls are compared.",
+    "partial": "The tool is proven and its arguments are not: the LLM gives these, seeing one schema.",
+}
+"""Why the router does not make the call itself, by mode."""
 PROOF: tuple[Mode, ...] = ("collecting", "shadow", "audit")
 """Modes that do not depend on how sure the router was."""
 
@@ -47,12 +57,18 @@ class Opinion:
         return self.call.tool if self.call else None
 
 
+class Reads(Protocol):
+    """What a hand-over needs of a model: the call that it reads in a question."""
+
+    def call(self, question: str, now: datetime | None = None) -> LearnedCall: ...
+
+
 @dataclass(frozen=True)
 class Standing:
     """A model with what is asked of it at every request. It is exchanged as a whole, never in parts."""
 
     number: int
-    model: CallModel
+    model: Reads
     words: frozenset[str]
 
     @classmethod
@@ -72,8 +88,11 @@ class Desk:
         self.gates.judge(candidate.comparisons, at, ceiling, candidate.usual)
         self.standing = Standing.of(number, candidate.model)
 
-    def decide(self, row: int, question: str, standing: Standing | None, call: LearnedCall | None) -> Opinion:
-        """What becomes of request ``row``, in which ``standing`` has read ``call``."""
+    def decide(
+        self, row: int, question: str, standing: Standing | None, call: LearnedCall | None, fills: bool = False
+    ) -> Opinion:
+        """What becomes of request ``row``, in which ``standing`` has read ``call``. ``fills``: whether the LLM can be asked
+        for the arguments of one tool."""
         if standing is None or call is None:
             return Opinion(row, "collecting")
         gates = self.gates
@@ -86,8 +105,19 @@ class Desk:
             mode = "shadow"
         elif drawn:
             mode = "audit"
+        if fills and not drawn and call.tool not in NON_TOOLS:
+            mode = self._partly(mode, call.tool, sure["tool"])
         threshold = gates.gate("call", call.tool).threshold
         return Opinion(row, mode, call, confidence, sure, standing.number, threshold)
+
+    def _partly(self, mode: Mode, tool: str | None, sure: bool) -> Mode:
+        """``mode``, or "partial" where the tool is proven and its whole call is not. What the LLM is asked of one tool says
+        nothing of the tool; so a coin, and not how sure the router is, leaves enough requests that prove the whole call."""
+        if mode not in ("ask", "shadow") or self.gates.gate("tool", tool).state != "live":
+            return mode
+        if mode == "shadow" and self._coin.random() >= self.gates.config.partial:
+            return mode
+        return "partial" if sure else "ask"
 
     def consider(self, row: int, asked: Example) -> Opinion:
         """What becomes of request ``row``, the question of ``asked``, which the model reads as of when it was asked."""

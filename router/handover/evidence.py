@@ -80,7 +80,8 @@ def _log_factorials(n: int) -> np.ndarray:
 class Proof:
     """What the comparisons from ``threshold`` on show: ``agreed`` of ``accepted``, hence ``bound`` at least.
 
-    ``seen``: comparisons that there were. Where nothing is ``proven``, it is the threshold that came nearest.
+    ``seen``: comparisons that there were. Where nothing is ``proven``, it is the threshold that came nearest, and
+    ``lacking`` so many more calls would prove it, if all of them agree and are as sure as any.
     """
 
     threshold: float = NEVER
@@ -89,6 +90,7 @@ class Proof:
     seen: int = 0
     bound: float = 0.0
     proven: bool = False
+    lacking: int = 0
 
     @property
     def coverage(self) -> float:
@@ -108,14 +110,9 @@ def prove(confidences: Sequence[float], agreed: Sequence[bool], target: float, a
     more are taken in until one test fails, so that many thresholds cost no more than one. There are several sequences,
     each with its part of alpha, for a few unlucky rows at the top shall not end them all. Confidence 0 is never taken.
     """
-    order = np.argsort(-np.asarray(confidences, float), kind="stable")
-    scores, right = np.asarray(confidences, float)[order], np.asarray(agreed, bool)[order]
-    usable = int((scores > 0).sum())
-    if not usable:
+    scores, hits, sizes = _ranked(confidences, agreed)
+    if not sizes:
         return Proof(seen=len(scores))
-    hits = np.cumsum(right)
-    last = np.flatnonzero(np.r_[scores[1:] < scores[:-1], True][:usable]) + 1  # equal confidences cannot be split
-    sizes = sorted({int(last[np.searchsorted(last, min(n, last[-1]))]) for n in _grid(usable)})
     best = 0
     for start in STARTS:
         for n in (n for n in sizes if n >= start * sizes[-1]):
@@ -132,6 +129,43 @@ def prove(confidences: Sequence[float], agreed: Sequence[bool], target: float, a
         bound=least_share(right_ones, n, alpha / len(STARTS)),
         proven=best > 0,
     )
+
+
+def lacking(confidences: Sequence[float], agreed: Sequence[bool], target: float, alpha: float) -> int:
+    """How many more calls, all of them agreeing and as sure as any, would let ``prove`` prove ``target``."""
+
+    def short(more: int) -> bool:
+        _, hits, sizes = _ranked(np.r_[np.full(more, NEVER), confidences], np.r_[np.full(more, True), agreed])
+        firsts = [next(n for n in sizes if n >= start * sizes[-1]) for start in STARTS if sizes]
+        return not any(proves(int(hits[n - 1]), n, target, alpha / len(STARTS)) for n in firsts)
+
+    if not short(0):
+        return 0
+    low, high = 0, 1
+    while short(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if short(middle) else (low, middle)
+    return high
+
+
+def measured(confidences: Sequence[float], agreed: Sequence[bool], threshold: float, alpha: float = 0.05) -> Proof:
+    """What the comparisons from ``threshold`` on show by now; ``bound`` is one-sided, with the error ``alpha``."""
+    over = [right for confidence, right in zip(confidences, agreed) if confidence >= threshold]
+    bound = least_share(sum(over), len(over), alpha) if over else 0.0
+    return Proof(threshold, len(over), sum(over), len(confidences), bound)
+
+
+def _ranked(confidences: Sequence[float], agreed: Sequence[bool]) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """The confidences from the highest on, how many of the first n agreed, and the n at which a sequence tests."""
+    order = np.argsort(-np.asarray(confidences, float), kind="stable")
+    scores, right = np.asarray(confidences, float)[order], np.asarray(agreed, bool)[order]
+    usable = int((scores > 0).sum())
+    hits = np.cumsum(right)
+    last = np.flatnonzero(np.r_[scores[1:] < scores[:-1], True][:usable]) + 1  # equal confidences cannot be split
+    sizes = {int(last[np.searchsorted(last, min(n, last[-1]))]) for n in _grid(usable)} if usable else ()
+    return scores, hits, sorted(sizes)
 
 
 def _grid(n: int) -> list[int]:

@@ -22,11 +22,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from router.handover.evidence import EVEN_LOOKS, NEVER, Alarm, Proof, greatest_share, prove, proves, spent
+from router.handover.evidence import (
+    EVEN_LOOKS,
+    NEVER,
+    Alarm,
+    Proof,
+    greatest_share,
+    lacking,
+    measured,
+    prove,
+    proves,
+    spent,
+)
 
 Scope = Literal["tool", "call"]
 SCOPES: tuple[Scope, ...] = ("tool", "call")
@@ -40,7 +51,8 @@ class GateConfig:
     """What a gate asks for: ``target`` agreement, proven with an ``error`` of at most 5 %.
 
     ``own``: comparisons from which a tool is proven by itself. ``audit``: share of requests that go to the LLM though
-    the router is sure. ``false_agreement`` and ``false_drift``: observations in the mean, at least, until an alarm of
+    the router is sure. ``partial``: share of the requests of a tool whose choice is proven and whose whole calls are not,
+    of which the LLM is asked for the arguments alone. ``false_agreement`` and ``false_drift``: observations in the mean, at least, until an alarm of
     that kind rings though nothing has changed.
 
     Raises ValueError where a share is not between 0 and 1.
@@ -50,11 +62,12 @@ class GateConfig:
     error: float = 0.05
     own: int = 400
     audit: float = 0.05
+    partial: float = 0.5
     false_agreement: float = 2_000
     false_drift: float = 20_000
 
     def __post_init__(self) -> None:
-        for name in ("target", "error", "audit"):
+        for name in ("target", "error", "audit", "partial"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, not between 0 and 1. Give a share such as 0.95.")
 
@@ -100,14 +113,10 @@ class Gate:
         """The confidence from which a call is sure; NEVER where the tool is not live."""
         return self.proof.threshold if self.state == "live" else NEVER
 
-    def missing(self, target: float, error: float) -> int | None:
-        """Agreeing calls that are missing until live, if all that follow agree; None where it is live or unseen."""
-        if self.state == "live" or not self.proof.accepted:
-            return None
-        more = 0
-        while not proves(self.proof.agreed + more, self.proof.accepted + more, target, error):
-            more += 1 + more // 50
-        return more
+    @property
+    def missing(self) -> int | None:
+        """Agreeing calls that are missing until live, at least; None where it is live or no call was compared."""
+        return None if self.state == "live" or not self.proof.accepted else self.proof.lacking
 
 
 class Gates:
@@ -136,40 +145,87 @@ class Gates:
 
         ``ceiling``: no router can agree more with this LLM, by its own consistency; a target above it is refused.
         """
-        for scope in SCOPES:
-            proofs = self._proofs(scope, comparisons)
-            for tool, (proof, shared) in proofs.items():
-                proven = proof.proven and self.config.target <= ceiling
-                self._settle(scope, tool, replace(proof, proven=proven), shared, at)
-            if self.config.target > ceiling:
-                self._refuse(scope, ceiling)
+        self._look(comparisons, at, ceiling)
         self._listen(comparisons, usual)
 
-    def _proofs(self, scope: Scope, comparisons: Sequence[Comparison]) -> dict[str, tuple[Proof, bool]]:
-        """By tool: its own proof, or that which it shares with all tools of few comparisons."""
+    def judge_again(
+        self, comparisons: Sequence[Comparison], at: int, ceiling: float = 1.0, usual: Usual = Usual()
+    ) -> None:
+        """A further look, when more comparisons of the same model are there. What was proven of it stays so, alarms apart,
+        and these go on from what they have heard."""
+        proven = {(scope, tool) for scope in SCOPES for tool, one in self.gates[scope].items() if one.state == "live"}
+        self._look(comparisons, at, ceiling, proven)
+        heard = self.alarms
+        self._listen(comparisons, usual)
+        self.hear_on(heard)
+
+    def hear_on(self, heard: Mapping[str, Alarm]) -> None:
+        """Let the alarms go on from what those of the same model have ``heard``."""
+        for name, alarm in self.alarms.items():
+            if name in heard:
+                alarm.raised = heard[name].raised
+
+    def shown(self, comparisons: Sequence[Comparison]) -> Gates:
+        """These gates with what ``comparisons`` show by now, for somebody to see: nothing is decided, no look is spent."""
+        seen = Gates(self.config)
+        seen.looks, seen.gates = dict(self.looks), {scope: dict(own) for scope, own in self.gates.items()}
+        for scope in SCOPES:
+            for shared, group in self._groups(scope, comparisons):
+                columns = _columns(group)
+                found = self._found(scope, *columns)
+                for tool in group:
+                    gate = self.gate(scope, tool)
+                    proof = measured(*columns, gate.threshold) if gate.state == "live" else found
+                    seen.gates[scope][tool] = replace(gate, proof=proof, shared=shared)
+        return seen
+
+    def _look(
+        self,
+        comparisons: Sequence[Comparison],
+        at: int,
+        ceiling: float,
+        proven: Collection[tuple[Scope, str]] = (),
+    ) -> None:
+        for scope in SCOPES:
+            groups = self._groups(scope, comparisons)
+            looked = any(self._can_prove(sum(map(len, group.values()))) for _, group in groups)
+            self.looks[scope] += looked
+            for shared, group in groups:
+                proof = self._found(scope, *_columns(group))
+                proof = replace(proof, proven=looked and proof.proven and self.config.target <= ceiling)
+                for tool in (tool for tool in group if (scope, tool) not in proven):
+                    self._settle(scope, tool, proof, shared, at, looked)
+            if self.config.target > ceiling:
+                self._refuse(scope, ceiling)
+
+    def _found(self, scope: Scope, confidences: Sequence[float], agreed: Sequence[bool]) -> Proof:
+        """What the comparisons show, by the error that the look so far may spend, and what the next one lacks."""
+        looks, (target, error) = self.looks[scope], (self.config.target, self.config.error)
+        proof = prove(confidences, agreed, target, spent(error, max(1, looks)))
+        if proof.proven or not proof.accepted:
+            return proof
+        return replace(proof, lacking=lacking(confidences, agreed, target, spent(error, looks + 1)))
+
+    def _groups(
+        self, scope: Scope, comparisons: Sequence[Comparison]
+    ) -> list[tuple[bool, dict[str, list[tuple[float, bool]]]]]:
+        """What is proven together: a tool by itself, or all tools of few comparisons (then True), with the confidence and
+        the agreement of each comparison."""
         by_tool: dict[str, list[Comparison]] = defaultdict(list)
         for one in comparisons:
             by_tool[one.tool]
             if one.row > self.gate(scope, one.tool).after:
                 by_tool[one.tool].append(one)
-        few = [tool for tool, own in by_tool.items() if len(own) < self.config.own]
-        groups = [[tool] for tool in by_tool if tool not in few] + ([few] if few else [])
         counted = {tool: [(one.confidence[scope], one.agreed[scope]) for one in own] for tool, own in by_tool.items()}
-        if not any(self._can_prove(sum(len(counted[tool]) for tool in group)) for group in groups):
-            return {tool: (Proof(seen=len(own)), len(by_tool[tool]) < self.config.own) for tool, own in counted.items()}
-        self.looks[scope] += 1
-        alpha, found = spent(self.config.error, self.looks[scope]), {}
-        for group in groups:
-            pairs = [pair for tool in group for pair in counted[tool]]
-            proof = prove([c for c, _ in pairs], [a for _, a in pairs], self.config.target, alpha)
-            found |= dict.fromkeys(group, (proof, group is few))
-        return found
+        few = {tool: own for tool, own in counted.items() if len(own) < self.config.own}
+        groups = [(False, {tool: own}) for tool, own in counted.items() if tool not in few]
+        return groups + ([(True, few)] if few else [])
 
     def _can_prove(self, trials: int) -> bool:
         """Whether so many comparisons could prove the target if all agreed: else a look would be spent on nothing."""
         return proves(trials, trials, self.config.target, self.config.error / (EVEN_LOOKS + 1))
 
-    def _settle(self, scope: Scope, tool: str, proof: Proof, shared: bool, at: int) -> None:
+    def _settle(self, scope: Scope, tool: str, proof: Proof, shared: bool, at: int, looked: bool) -> None:
         gate = self.gate(scope, tool)
         if gate.by_hand == "paused":
             state, reason = "paused", gate.reason
@@ -177,7 +233,7 @@ class Gates:
             state, reason = "live", gate.reason
         elif proof.proven:
             state, reason = "live", f"{proof.agreed} of {proof.accepted} calls agreed, {proof.bound:.1%} at least."
-        elif gate.state == "paused" and not proof.accepted:
+        elif gate.state == "paused" and not (looked and proof.accepted):
             state, reason = "paused", gate.reason
         else:
             state = "shadow" if proof.seen else "collecting"
@@ -304,6 +360,11 @@ class Gates:
         found.looks = dict(value["looks"])
         found.alarms = {name: Alarm(a["usual"], a["rate"], tuple(a["raised"])) for name, a in value["alarms"].items()}
         return found
+
+
+def _columns(group: Mapping[str, Sequence[tuple[float, bool]]]) -> tuple[list[float], list[bool]]:
+    pairs = [pair for own in group.values() for pair in own]
+    return [confidence for confidence, _ in pairs], [agreed for _, agreed in pairs]
 
 
 def ceiling(same: int, asked: int) -> float:

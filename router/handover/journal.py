@@ -20,7 +20,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from router.handover.desk import PROOF, Mode
+from router.handover.gate import Comparison
 from router.handover.learner import Lesson
+from router.handover.peers import same_call
 from router.lms.errors import redact as without_keys
 from router.tools import ToolSet
 from router.tools.tool import Tool
@@ -84,8 +86,10 @@ class JournalError(ValueError):
 class JournalRow:
     """One request. ``mode``: what became of it (``desk.Mode``). ``tag``: whose it is, to erase by.
 
-    ``llm_call``: what the LLM called, the tool "none" where it called none; None where it was not asked. ``corrected``:
-    what a user said is right instead. ``agreed``: by scope, None where there was nothing to compare. ``same_twice``:
+    ``llm_call``: what the LLM called, the tool "none" where it called none; None where it was not asked (on "act" it is there
+    only where the LLM is asked in any case, as in the page's race). ``corrected``:
+    what a user said is right instead. ``agreed``: by scope, whether the router's call is the one that is right, None where
+    there was nothing to compare. ``same_twice``:
     whether the LLM, asked for a second time, called the same; None where it was not. ``failed``: the tool gave an error.
     ``tools_id``: of the ToolSet on offer. ``model``: number of the model that was in place.
     """
@@ -116,7 +120,7 @@ class JournalRow:
     @property
     def proof(self) -> bool:
         """Whether the row may count as proof: the LLM answered it whatever the router thought of it."""
-        return self.llm_call is not None and self.mode in PROOF
+        return self.llm_call is not None and self.mode in (*PROOF, "act")
 
 
 @dataclass(frozen=True)
@@ -175,13 +179,33 @@ class Journal:
             self._known_tools.add(tools_id)
         return number
 
-    def correct(self, number: int, call: ToolCall) -> None:
-        """Note that for row ``number`` ``call`` is right. Raises JournalError where there is no such row."""
+    def correct(self, number: int, call: ToolCall) -> JournalRow:
+        """Note that for row ``number`` ``call`` is right, and whether the router's was. Returns the row as it is now. Raises
+        JournalError where there is no such row."""
+        call = self._clean_call(call)
         with self._engine.begin() as connection:
-            value = _call_json(self._clean_call(call))
-            found = connection.execute(_ROWS.update().where(_ROWS.c.id == number).values(corrected=value))
-        if not found.rowcount:
-            raise JournalError(f"There is no row {number} in the journal. Give a row's number.")
+            found = connection.execute(sa.select(_ROWS).where(_ROWS.c.id == number)).mappings().first()
+            if found is None:
+                raise JournalError(f"There is no row {number} in the journal. Give a row's number.")
+            row = replace(_row(found), corrected=call)
+            if row.router_call is not None:
+                same = same_call(_example(row.question, row.router_call), _example(row.question, call))
+                row = replace(row, agreed={"tool": row.router_call.tool == call.tool, "call": same})
+            values = {"corrected": _call_json(call), "agreed": row.agreed}
+            connection.execute(_ROWS.update().where(_ROWS.c.id == number).values(**values))
+        return row
+
+    def comparisons(self, model: int) -> list[Comparison]:
+        """What ``model`` would have called for requests that came while it stood, beside what was right, as far as it may
+        count as proof."""
+        with self._engine.connect() as connection:
+            query = sa.select(_ROWS).where(_ROWS.c.model == model, _ROWS.c.agreed.is_not(None)).order_by(_ROWS.c.id)
+            rows = [(found["id"], _row(found)) for found in connection.execute(query).mappings()]
+        return [
+            Comparison(number, row.router_call.tool, row.confidence, row.agreed)
+            for number, row in rows
+            if row.proof and row.lesson is not None and row.router_call is not None
+        ]
 
     def rows(self, after: int = 0) -> Iterator[tuple[int, JournalRow]]:
         """(number, row) of all rows with a number over ``after``, in order."""
@@ -352,6 +376,10 @@ class Journal:
         for pattern in self._patterns:
             text = pattern.sub("[…]", text)
         return self.config.redactor(text) if self.config.redactor else text
+
+
+def _example(question: str, call: ToolCall) -> Example:
+    return Example(question, call.tool, dict(call.arguments))
 
 
 def _clock(row: JournalRow) -> str:

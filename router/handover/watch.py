@@ -20,15 +20,16 @@ from typing import Any
 
 from router.handover.desk import Opinion
 from router.handover.evidence import least_share
-from router.handover.gate import SCOPES, Gate, GateConfig, Gates
+from router.handover.gate import SCOPES, GateConfig, Gates, Scope
 from router.handover.learner import LearnerConfig
 from router.handover.peers import same_call
 from router.handover.replay import Recorded, Replay, ReplayConfig
 from router.types import Example
 
-CHECKPOINTS = (200, 600, 1_600, 2_800)
-LEARNER = LearnerConfig(folds=(3, 3))
-"""Fewer models than the library trains by default, and less often, so that thousands of requests take minutes."""
+CHECKPOINTS, LEAST_ROWS = (200, 600, 1_600, 2_800), 60
+LEARNER = LearnerConfig(folds=(3, 3), workers=min(4, os.cpu_count() or 1))
+"""Fewer models than the library trains by default, less often, and several at a time, so that thousands of requests take
+minutes."""
 BLOCK = 100
 """Requests that are counted together for one point of a curve."""
 UNEASY = "The audit sample looks worse than what was proven, so the LLM makes every call and all are compared."
@@ -141,6 +142,12 @@ class Watch:
         )
 
 
+def checkpoints(rows: int) -> tuple[int, ...]:
+    """After how many of so many requests it learns; of few, after half of them; of fewer than LEAST_ROWS never."""
+    few = LEAST_ROWS <= rows <= CHECKPOINTS[0]
+    return (rows // 2, *CHECKPOINTS) if few else CHECKPOINTS
+
+
 def held_back(gates: Gates) -> set[str]:
     """Why calls that were handed over go to the LLM again: the reasons of pauses, and an audit that takes in all."""
     paused = {gate.reason for gate in gates.gates["call"].values() if gate.state == "paused"}
@@ -150,12 +157,13 @@ def held_back(gates: Gates) -> set[str]:
 def tools(seen: Counter[str], gates: Gates) -> list[dict[str, Any]]:
     """Where each tool of ``seen`` (name → requests) stands, in both scopes."""
     return [
-        {"name": tool, "seen": seen[tool]} | {scope: _gate(gates.gate(scope, tool), gates.config) for scope in SCOPES}
+        {"name": tool, "seen": seen[tool]} | {scope: _gate(gates, scope, tool) for scope in SCOPES}
         for tool in sorted(seen)
     ]
 
 
-def _gate(gate: Gate, config: GateConfig) -> dict[str, Any]:
+def _gate(gates: Gates, scope: Scope, tool: str) -> dict[str, Any]:
+    gate = gates.gate(scope, tool)
     proof = gate.proof
     return {
         "state": gate.state,
@@ -165,7 +173,7 @@ def _gate(gate: Gate, config: GateConfig) -> dict[str, Any]:
         "bound": proof.bound,
         "threshold": gate.threshold if gate.state == "live" else None,
         "shared": gate.shared,
-        "missing": gate.missing(config.target, config.error),
+        "missing": gate.missing,
         "reason": gate.reason,
     }
 
@@ -187,8 +195,9 @@ def main(argv: Sequence[str] | None = None, learner: LearnerConfig = LEARNER) ->
     if hasattr(os, "nice"):
         os.nice(15)
     try:
-        config = ReplayConfig(GateConfig(target=args.target), CHECKPOINTS, embed=None, learner=learner)
-        Watch(list(read_each(args.log)), config, args.pace, lambda line: print(json.dumps(line), flush=True)).play()
+        rows = list(read_each(args.log))
+        config = ReplayConfig(GateConfig(target=args.target), checkpoints(len(rows)), embed=None, learner=learner)
+        Watch(rows, config, args.pace, lambda line: print(json.dumps(line), flush=True)).play()
     except BrokenPipeError:  # nobody watches any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError) as fault:

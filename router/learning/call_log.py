@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from router.calls.gazetteer import Gazetteer
-from router.calls.slots import Row, Slot, asked_on, dated, key, learn_slots, placed, read_row
+from router.calls.slots import Row, Slot, asked_on, dated, learn_slots, placed, read_row
 from router.calls.tagger import spans_of
 from router.learning.tagger import Batch
 from router.network.calibration import label_numbers

@@ -10,11 +10,13 @@ import json
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from router.calls.slots import stated
 from router.learning import synthetic
 from router.learning.logs import (
     LABEL_COLUMNS,
@@ -27,6 +29,7 @@ from router.learning.logs import (
     read_text,
     show,
 )
+from router.tools import Tool, ToolError
 from router.types import NONE, Example
 
 AT_COLUMNS = ("at", "timestamp", "created_at")
@@ -35,24 +38,52 @@ _LINE = re.compile(r":\d+$")
 """The line at the end of a source."""
 
 
-def read_examples(path: str | Path, question_set: bool = False) -> tuple[list[Example], list[Problem]]:
-    """Examples of a file (every form that ``router.learning.logs`` reads) and the rows that were unfit.
+def read_examples(
+    path: str | Path, question_set: bool = False, tools: Mapping[str, Tool] | None = None
+) -> tuple[list[Example], list[Problem]]:
+    """``parse_examples`` of a file. Raises OSError where it cannot be read and ValueError where it is not UTF-8."""
+    path = Path(path)
+    return parse_examples(read_text(path), path.name, question_set, tools)
+
+
+def parse_examples(
+    text: str, name: str, question_set: bool = False, tools: Mapping[str, Tool] | None = None
+) -> tuple[list[Example], list[Problem]]:
+    """Examples of the text of a file called ``name`` (every form that ``router.learning.logs`` reads) and the rows that
+    were unfit.
 
     ``question_set``: a column ``tools`` names those that a question needs. Anywhere else it is what was on offer, and
-    no label. Raises OSError where the file cannot be read and ValueError where it is not UTF-8 text.
+    no label. ``tools``: those that the rows call; a call that does not fit its tool's schema is a problem too, and its
+    row teaches which tool is right, and no arguments.
     """
-    path = Path(path)
-    labelled, problems = read_labelled(read_text(path), path.name)
+    labelled, problems = read_labelled(text, name)
     if labelled and all(one.tools is None for one in labelled):
         said = f"none of {len(labelled)} rows names a tool. Name a column of them one of {', '.join(LABEL_COLUMNS)}."
         return [], sorted([*problems, Problem(labelled[0].line, said)], key=lambda p: p.line)
     examples = []
     for one in labelled:
         try:
-            examples.append(_example(one, question_set))
+            example = _example(one, question_set)
         except Unfit as fault:
             problems.append(Problem(one.line, str(fault)))
+            continue
+        if fault := misfit(example, tools or {}):
+            problems.append(Problem(one.line, f"{fault} The row teaches the tool alone."))
+            example = replace(example, arguments=None)
+        examples.append(example)
     return examples, sorted(problems, key=lambda p: p.line)
+
+
+def misfit(example: Example, tools: Mapping[str, Tool]) -> str | None:
+    """Why the call of ``example`` does not fit its tool's schema, in a sentence; None where it fits, is not known, or
+    its tool is not among ``tools``. An argument that is null is not there."""
+    if example.tool not in tools or example.arguments is None:
+        return None
+    try:
+        tools[example.tool].check(stated(example.arguments))
+    except ToolError as fault:
+        return str(fault)
+    return None
 
 
 def read_each(path: Path) -> Iterator[Example]:

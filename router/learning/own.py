@@ -21,7 +21,7 @@ from router.calls.tagger import CallModel
 from router.learning import synthetic
 from router.learning.data import folds, split
 from router.learning.log_tools import described
-from router.learning.tagging import CallProgress, CallTrainingConfig, fit_calls
+from router.learning.tagging import CallProgress, CallTrainingConfig, JudgedCalls, fit_and_judge
 from router.learning.training import (
     FILLER_TEXTS,
     Progress,
@@ -117,8 +117,18 @@ def train_calls(
     aims: CallAims = CallAims(),
     on_progress: Callable[[CallProgress], None] = nobody,
 ) -> CallModel:
-    """A calibrated call model for the labels of ``rows``, ``none`` and ``smalltalk``; its ``warnings`` say where it is
-    poor.
+    """The model of ``learn_calls``."""
+    return learn_calls(rows, tools, aims, on_progress).model
+
+
+def learn_calls(
+    rows: Sequence[Example],
+    tools: ToolSet = ToolSet(),
+    aims: CallAims = CallAims(),
+    on_progress: Callable[[CallProgress], None] = nobody,
+) -> JudgedCalls:
+    """A calibrated call model for the labels of ``rows``, ``none`` and ``smalltalk``, with what it read in held-out
+    rows, those of ``world`` among them; its ``warnings`` say where it is poor.
 
     A call is sure where at least ``aims.target`` of the calls on held-out rows were right as a whole, by the lower
     bound of that share. The model keeps ``tools``; those of the rows that are not among them are described from the
@@ -135,12 +145,14 @@ def train_calls(
         **({"folds": FOLDS} if len(rows) < FEW else {}),
         **({"least_steps": LEAST_STEPS} if aims.epochs is None else {"epochs": aims.epochs, "least_steps": 1}),
     )
-    model = fit_calls(mixed, config, on_progress)
+    found = fit_and_judge(mixed, config, on_progress)
+    model = found.model
     held, chosen = model.parts.provenance["held_out"], model.parts.confidence.chosen_on
     judged = [True] * held["right"] + [False] * (held["rows"] - held["right"])
-    about = {"own_rows": len(rows), "warnings": [*_warnings(own, judged), *call_warnings(chosen)]}
+    about = {"own_rows": len(rows), "warnings": [*_warnings(own, judged), *call_warnings(chosen, found.stopped)]}
     router = model.router.having(provenance={**model.router.provenance, **about}, fillers=_fillers(mixed))
-    return CallModel(router, replace(model.parts, tools=tuple((tools | described(own, tools)).as_json())))
+    parts = replace(model.parts, tools=tuple((tools | described(own, tools)).as_json()))
+    return replace(found, model=CallModel(router, parts))
 
 
 def _own(rows: Sequence[Example]) -> list[Example]:
@@ -246,9 +258,13 @@ def _warnings(tools: Sequence[Example], judged: Sequence[bool]) -> Iterator[str]
         yield f"Labels with fewer than {SCARCE} rows: {shown}. Give at least {ENOUGH} a label."
 
 
-def call_warnings(chosen: Mapping[str, Any]) -> Iterator[str]:
-    """What ``chosen_on`` of a call model's confidence says against it."""
+def call_warnings(chosen: Mapping[str, Any], stopped: tuple[int, int] | None) -> Iterator[str]:
+    """What ``chosen_on`` of a call model's confidence says against it, and that its training was ``stopped``."""
     target, rows, provable = chosen["target"], chosen["questions"], chosen["provable"]
+    if stopped:
+        part, parts = stopped
+        learned = "with fewer steps than planned" if part == 1 else f"from {parts - 2} of {parts - 1} parts of the rows"
+        yield f"Stopped in training {part} of {parts}: it has learned {learned}. Train to the end for a better one."
     if chosen["sure"]:
         return
     needed = math.ceil(ONE_SIDED**2 * target / (1 - target))

@@ -20,7 +20,6 @@ from router.network.features import Vocabulary
 from router.network.module import NetworkConfig, RouterNetwork
 
 
-
 @dataclass(frozen=True)
 class Batch:
     """Questions as tensors. n questions of at most ``longest`` words."""

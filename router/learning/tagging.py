@@ -5,6 +5,7 @@ Leaves out the readings that tools bring themselves, and types: a span stays the
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,7 +18,7 @@ import torch
 from torch.nn import functional as F
 
 from router.calls.artifact import CallParts
-from router.calls.confidence import fit_call_confidence
+from router.calls.confidence import Confidence, fit_call_confidence, is_right
 from router.calls.read import LearnedCall
 from router.calls.slots import Row, asked_at
 from router.calls.tagger import CallModel
@@ -45,6 +46,10 @@ from router.types import NON_TOOLS, Example
 
 SMALL_LOG = 4_000
 """Rows up to which a log is small."""
+REPORTS = 20
+"""Reports that a listener has of each training."""
+WATCHED = 60
+"""Held-out rows of tools that a training is watched by."""
 LEAST_HELD_OUT = 500
 """Rows without which a held-out share promises too little: a precision of 97 % needs 88 calls without an error."""
 
@@ -91,19 +96,40 @@ class CallTrainingConfig(DescentConfig):
 
 @dataclass(frozen=True)
 class CallProgress:
-    """A bit of training has ended: ``step`` of ``steps`` in training ``part`` of ``parts``, mean ``loss`` since the
-    last report."""
+    """A bit of training has ended: ``step`` of ``steps`` in training ``part`` of ``parts``, so many passes over its
+    rows (``epoch`` of ``epochs``), mean ``loss`` since the last report. ``model`` gives what has been trained so far,
+    and ``held_right`` the share of this training's held-out rows that it reads right (None where it has none): both
+    cost time, so they are made when they are asked for."""
 
     part: int
     parts: int
     step: int
     steps: int
+    epoch: float
+    epochs: float
     loss: float
     seconds: float
+    model: Callable[[], CallModel]
+    held_right: Callable[[], float | None] = lambda: None
+
+
+class Enough(Exception):
+    """Raised by a listener: no further step is to be made, and the best that was trained so far is kept."""
 
 
 def nobody(progress: CallProgress) -> None:
-    """The listener of a training that nobody watches. A listener may raise to break the training off."""
+    """The listener of a training that nobody watches. A listener may raise to break the training off, or ``Enough`` to
+    end it."""
+
+
+@dataclass(frozen=True)
+class JudgedCalls:
+    """A trained ``model`` and what it is judged by: ``held``, rows with what a model that had not seen them read, as
+    sure as ``model`` takes that to be. ``stopped``: in which training of how many a listener had enough, if one had."""
+
+    model: CallModel
+    held: tuple[tuple[Example, LearnedCall], ...]
+    stopped: tuple[int, int] | None = None
 
 
 def fit_calls(
@@ -112,12 +138,23 @@ def fit_calls(
     on_progress: Callable[[CallProgress], None] = nobody,
     validation: Sequence[Example] | None = None,
 ) -> CallModel:
+    """The model of ``fit_and_judge``."""
+    return fit_and_judge(examples, config, on_progress, validation).model
+
+
+def fit_and_judge(
+    examples: Sequence[Example],
+    config: CallTrainingConfig | None = None,
+    on_progress: Callable[[CallProgress], None] = nobody,
+    validation: Sequence[Example] | None = None,
+) -> JudgedCalls:
     """A calibrated call model trained on ``examples`` with their arguments, as ``CallTrainingConfig.of`` has it where
     no ``config`` is given.
 
     Where ``validation`` is not given, a share is held out to calibrate on; of a log too small for that, each of
-    ``config.folds`` parts is read by a model that was trained on the others, and the model itself on all. Raises
-    ValueError where there are too few examples.
+    ``config.folds`` parts is read by a model that was trained on the others, and the model itself on all. Where a
+    listener has had ``Enough``, the model is the best of those trained to the end, and the first as it is where none
+    was. Raises ValueError where there are too few examples.
     """
     started = time.process_time()
     config = config or CallTrainingConfig.of(len(examples))
@@ -128,24 +165,75 @@ def fit_calls(
         raise ValueError(
             f"{len(several)} tool with two or more examples among {len(examples)}; a router needs two. Add examples."
         )
-    parts = 1 if validation is not None else config.folds + 1
-    told = lambda part: lambda p: on_progress(replace(p, part=part, parts=parts))  # noqa: E731
-    if validation is None:
-        held = [_held_out(rest, fold, config, told(i)) for i, (rest, fold) in enumerate(_folds(examples, config), 1)]
-    model = _fit(examples, config, told(parts))
-    if validation is not None:
-        held = [_read_all(model, validation)]
+    trainings = [*_folds(examples, config), (examples, ())] if validation is None else [(examples, validation)]
+    models: list[CallModel] = []
+    held: list[_Held] = []
+    stopped = None
+    for part, (rest, fold) in enumerate(trainings, 1):
+        watched = _Watched(on_progress, part, len(trainings), fold)
+        model = _fit(rest, config, watched)
+        stopped = (part, len(trainings)) if watched.enough else None
+        if not stopped or not held:
+            models.append(model)
+            held += [_read_all(model, fold)] if fold or validation is not None else []
+        if stopped:
+            break
+    model = models[-1] if not stopped else max(zip(models, held), key=lambda pair: pair[1].share_right)[0]
+    return _judged(model, held, config, provenance(examples, asdict(config), started), stopped)
+
+
+def _judged(
+    model: CallModel,
+    held: Sequence[_Held],
+    config: CallTrainingConfig,
+    about: dict[str, Any],
+    stopped: tuple[int, int] | None,
+) -> JudgedCalls:
+    """``model`` calibrated on all that was ``held`` out."""
     labels = model.router.labels
     rows = [example for part in held for example in part.examples]
+    calls = [call for part in held for call in part.calls]
     logits = np.concatenate([part.logits(labels) for part in held])
     calibration = fit_calibration(logits, rows, labels, config.abstention)
     judged = [labels[best] == row.tool for best, row in zip(logits.argmax(1), rows) if row.tool not in NON_TOOLS]
-    about = provenance(examples, asdict(config), started)
     about |= {"held_out": {"rows": len(judged), "right": sum(judged)}}
-    kept = tuple(remember(examples, config.seed))
-    router = model.router.having(calibration=calibration, provenance=about, memory=kept)
-    confidence = fit_call_confidence([call for part in held for call in part.calls], rows, config.target)
-    return CallModel(router, replace(model.parts, confidence=confidence, provenance=about))
+    router = model.router.having(calibration=calibration, provenance=about)
+    confidence = fit_call_confidence(calls, rows, config.target)
+    found = CallModel(router, replace(model.parts, confidence=confidence, provenance=about))
+    return JudgedCalls(found, tuple(zip(rows, (_sure(call, confidence) for call in calls))), stopped)
+
+
+def _sure(call: LearnedCall, confidence: Confidence) -> LearnedCall:
+    """``call`` as sure as ``confidence`` makes it."""
+    of = confidence.of(call.probability, call.read) if call.probability else 0.0
+    return replace(call, confidence=of, sure=call.whole and of >= confidence.least(call.tool))
+
+
+class _Watched:
+    """Training ``part`` of ``parts`` with its listener: adds what is known of ``fold``, notes Enough."""
+
+    def __init__(
+        self, on_progress: Callable[[CallProgress], None], part: int, parts: int, fold: Sequence[Example]
+    ) -> None:
+        self.enough = False
+        self._on_progress, self._part, self._parts = on_progress, part, parts
+        tools = [example for example in fold if example.tool not in NON_TOOLS]
+        self._sample = random.Random(0).sample(tools, min(WATCHED, len(tools)))
+
+    def __call__(self, progress: CallProgress) -> None:
+        right = lambda: _share_right(progress.model(), self._sample)  # noqa: E731
+        try:
+            self._on_progress(replace(progress, part=self._part, parts=self._parts, held_right=right))
+        except Enough:
+            self.enough = True
+            raise
+
+
+def _share_right(model: CallModel, examples: Sequence[Example]) -> float | None:
+    """The share of ``examples`` that ``model`` reads right, as far as they say; None where there are none."""
+    if not examples:
+        return None
+    return _Held(model, examples, _read(model, examples)).share_right
 
 
 @dataclass(frozen=True)
@@ -161,30 +249,37 @@ class _Held:
         router = self.model.router
         own = router.logits([e.question for e in self.examples]) * np.float32(router.calibration.temperature)
         out = np.full((len(own), len(labels)), own.min(initial=0.0) - 5, np.float32)
-        out[:, [labels.index(label) for label in router.labels]] = own
+        for column, label in enumerate(labels):
+            if label in router.labels:
+                out[:, column] = own[:, router.labels.index(label)]
         return out
+
+    @property
+    def share_right(self) -> float:
+        """The share of calls that are right; of the tool alone where an example does not say its arguments."""
+        known = (e.arguments is not None or e.tool in NON_TOOLS for e in self.examples)
+        right = [is_right(c, e) if ok else c.tool == e.tool for c, e, ok in zip(self.calls, self.examples, known)]
+        return sum(right) / max(1, len(right))
 
 
 def _fit(
     examples: Sequence[Example], config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
 ) -> CallModel:
+    """A model trained on ``examples``, not calibrated yet."""
     with seeded(config.seed):
         network, parts = train_network(examples, config, on_progress)
-    return CallModel(network.base.fold(), parts)
-
-
-def _held_out(
-    rest: Sequence[Example], fold: Sequence[Example], config: CallTrainingConfig,
-    on_progress: Callable[[CallProgress], None],
-) -> _Held:  # fmt: skip
-    return _read_all(_fit(rest, config, on_progress), fold)
+    return CallModel(network.base.fold(memory=remember(examples, config.seed)), parts)
 
 
 def _read_all(model: CallModel, examples: Sequence[Example]) -> _Held:
     """The calls that ``model`` reads once its tool probabilities are calibrated on the same examples."""
     model = CallModel(calibrate(model.router, examples), model.parts)
+    return _Held(model, examples, _read(model, examples))
+
+
+def _read(model: CallModel, examples: Sequence[Example]) -> list[LearnedCall]:
     day = datetime.fromisoformat(model.parts.asked_on)
-    return _Held(model, examples, [model.call(example.question, asked_at(example, day)) for example in examples])
+    return [model.call(example.question, asked_at(example, day)) for example in examples]
 
 
 def _folds(examples: Sequence[Example], config: CallTrainingConfig) -> Iterator[tuple[list[Example], list[Example]]]:
@@ -218,24 +313,32 @@ def train_network(
     log = CallLog.read(examples)
     vocabulary = Vocabulary.build(example.question for example in examples)
     network = CallNetwork(vocabulary, log.slots, log.span_slots, config.network, config.members, config.layers)
-    _optimise(network, log, config, on_progress)
     phrases = {phrase: dict(counts) for phrase, counts in log.gazetteer.phrases.items()}
     asked_on = log.asked_on.isoformat()
     about = {"asked_on": asked_on, "words": log.spoken, "classes": fit_classes(log)}
-    parts = CallParts(log.slots, log.span_slots, phrases, network.arrays(), **about)
-    return network, parts.of(log.known)
+
+    def parts() -> CallParts:
+        return CallParts(log.slots, log.span_slots, phrases, network.arrays(), **about).of(log.known)
+
+    _optimise(network, log, config, on_progress, lambda: CallModel(network.base.fold(), parts()))
+    return network, parts()
 
 
 def _optimise(
-    network: CallNetwork, log: CallLog, config: CallTrainingConfig, on_progress: Callable[[CallProgress], None]
+    network: CallNetwork,
+    log: CallLog,
+    config: CallTrainingConfig,
+    on_progress: Callable[[CallProgress], None],
+    trained: Callable[[], CallModel],
 ) -> None:
+    """Train ``network`` on ``log``. ``trained`` gives the model that it is so far."""
     batches = Batches(log, config.drawing, config.seed)
     n_tools = len(network.base.labels)
     targets = torch.from_numpy(smoothed(log.tools, n_tools, config.label_smoothing))
     shares = torch.from_numpy(balance(log.tools, n_tools))
     steps = max(config.least_steps, -(-config.epochs * len(log.rows) // batches.size))
     descent = Descent(network, network.base.tables, config, steps)
-    report, total, started = max(1, steps // 20), 0.0, time.perf_counter()
+    report, total, started = max(1, steps // REPORTS), 0.0, time.perf_counter()
     network.train()
     for step, (chosen, drawn) in zip(range(steps), batches):
         batch, tags, known = batches.read(chosen, drawn, network.base)
@@ -248,6 +351,13 @@ def _optimise(
         descent.step(loss)
         total += float(loss.detach())
         if (step + 1) % report == 0:
-            on_progress(CallProgress(1, 1, step + 1, steps, total / report, time.perf_counter() - started))
+            passes, spent = batches.size / len(log.rows), time.perf_counter() - started
+            progress = CallProgress(
+                1, 1, step + 1, steps, (step + 1) * passes, steps * passes, total / report, spent, trained
+            )
+            try:
+                on_progress(progress)
+            except Enough:
+                break
             total = 0.0
     network.eval()

@@ -273,7 +273,7 @@ def evaluate(router: Router, examples: Sequence[Example]) -> dict[str, Any]:
     """Measures of a calibrated router: see ``measure``; and coverage and selective accuracy at its threshold."""
     numbers = label_numbers(router.labels, [example.tool for example in examples])
     logits = router.logits([example.question for example in examples])
-    unread = np.array([router.unread(example.question) for example in examples])
+    unread = np.array([router.unread(e.question, router.labels[i]) for e, i in zip(examples, logits.argmax(1))])
     confidence = np.where(unread > router.calibration.unread, 0.0, router.calibration.scores(logits))
     right = logits.argmax(1) == numbers
     return measure(logits, confidence, numbers) | selective(confidence, right, numbers != UNKNOWN, router.threshold)

@@ -143,6 +143,10 @@ class StaticVectors:
         ids = tokenizer.encode(word[:MAX_LETTERS], add_special_tokens=False).ids
         return table[ids].astype(np.float32).mean(0) / spread if ids else np.zeros(STATIC_WIDTH, np.float32)
 
+    def has(self, word: str) -> bool:
+        """Whether the table has a row for ``word`` as a whole: a common word, and hardly the slip of another."""
+        return len(self._loaded[1].encode(word, add_special_tokens=False).ids) == 1
+
     @functools.cached_property
     def mean(self) -> np.ndarray:
         """The mean row (256,) of the table, on the scale of a word's vector."""

@@ -24,7 +24,7 @@ from router.network.artifact import ArtifactError, Calibration, Parts, read, wri
 from router.network.features import MAX_LETTERS, ngrams, static_vectors, tokenise
 from router.network.prototype import prototype
 from router.network.unread import share
-from router.types import Decision
+from router.types import NON_TOOLS, Decision
 
 DEFAULT_ROUTER = Path(__file__).parents[1] / "builtin" / "weights"
 MAX_LABELS = 1_000
@@ -106,8 +106,8 @@ class Router:
         logits = self._logits(question)
         if logits is None:
             return self._undecided
-        unread = self.unread(question)
         best = int(logits.argmax())
+        unread = self.unread(question, self.labels[best])
         top = float(logits[best])
         np.subtract(logits, logits[best], out=logits)
         np.exp(logits, out=logits)
@@ -120,9 +120,9 @@ class Router:
             return Decision(self.labels[best], probabilities, 0.0, True, reason)
         return Decision(self.labels[best], probabilities, confidence, confidence < self.calibration.threshold)
 
-    def unread(self, question: str) -> float:
-        """The share of ``question`` that is made of words unknown to the network (``unread.py``)."""
-        return share(question, self._word_rows, self._gram_rows, self.parts.seen)
+    def unread(self, question: str, label: str | None = None) -> float:
+        """The share of ``question``, decided as ``label``, that is made of words unknown to the network (``unread.py``)."""
+        return share(question, self._word_rows, () if label in NON_TOOLS else self._gram_rows, self.parts.seen)
 
     def decide_batch(self, questions: Iterable[str]) -> list[Decision]:
         """``decide`` for each of ``questions``: the same bits as one by one."""

@@ -3,8 +3,9 @@
 A word outside the vocabulary still has a vector, so every text gets a decision; of a script or a language that training
 never saw that decision says nothing, however sure it is. What counts as seen: words of the vocabulary, words of texts on
 which the decision was found right, and of any other word the share of its n-grams that have been learned. A word that
-``tokenise`` takes apart sign by sign (Chinese, Thai, Hindi) is read by runs of three of its signs. Leaves out the limit,
-which is calibrated (``Calibration.unread``).
+``tokenise`` takes apart sign by sign (Chinese, Thai, Hindi) is read by runs of three of its signs. Where no tool is chosen
+nothing else reads the text, and a word counts as seen whole or not at all: "wie viele Tage" is no small talk because
+"wie geht es dir" is. Leaves out the limit, which is calibrated (``Calibration.unread``).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def pieces(text: str) -> list[str]:
 
 
 def share(text: str, words: Collection[str], grams: Collection[str], seen: Collection[str]) -> float:
-    """The share (0 to 1) of ``text`` that is unread; 0 for a text without a word."""
+    """The share (0 to 1) of ``text`` that is unread; 0 for a text without a word. Without ``grams`` words count whole."""
     found = pieces(text)
     unknown = [piece for piece in found if piece[:MAX_LETTERS] not in words and piece not in seen]
     if not unknown:

@@ -216,6 +216,12 @@ def _stem(word: str) -> str:
     return word[:STEM]
 
 
+def tool_vector(tool: Tool) -> np.ndarray:
+    """What a tool's name and description say, (256,) of unit length: their words' vectors, rare words weighing more."""
+    words = different_words(f"{_parted(tool.name)} {tool.description}")
+    return _unit(sum((_weight(word) * _vector(word) for word in words), np.zeros(STATIC_WIDTH, np.float32)))
+
+
 def mean_vector(text: str) -> np.ndarray:
     """The mean (256,) of the static vectors of the words of ``text``; zeros where it has none."""
     words = tokenise(text)

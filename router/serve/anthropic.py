@@ -11,9 +11,9 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from router.serve.sse import Unpacked, event
+from router.serve.sse import Listener, event
 from router.serve.wire import Asked, Forwarded, Tools, turns
-from router.types import ToolCall, Usage
+from router.types import ToolCall
 
 PATH = "/messages"
 SAMPLING = frozenset(
@@ -74,47 +74,37 @@ class Anthropic:
         return {"type": "error", "error": {"type": "switchyard_error", "message": message}}
 
 
-class _Heard(Unpacked):
+class _Heard(Listener):
     """The calls of a message, whole or in events."""
 
-    def __init__(self, streamed: bool, encoding: str) -> None:
-        super().__init__(encoding)
-        self._streamed = streamed
+    def calls(self, told: Any) -> list[ToolCall]:
+        return _used(told["content"])
 
-    def calls(self) -> list[ToolCall] | None:
-        try:
-            blocks = self._pieced() if self._streamed else json.loads(self.whole or b"")["content"]
-            if blocks is None:
-                return None
-            return [ToolCall(b["name"], b["input"]) for b in blocks if b["type"] == "tool_use"]
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-            return None
-
-    def usage(self) -> Usage:
-        try:
-            told = list(self.events()) if self._streamed else [json.loads(self.whole or b"")]
-            found: dict[str, Any] = {}
-            for one in told:
-                found |= (one.get("message") or {}).get("usage") or {}
-                found |= one.get("usage") or {}
-            return Usage(1, int(found.get("input_tokens") or 0), int(found.get("output_tokens") or 0))
-        except (ValueError, TypeError, AttributeError):
-            return Usage(1)
-
-    def _pieced(self) -> list[dict[str, Any]] | None:
+    def streamed_calls(self, told: Sequence[Any]) -> list[ToolCall] | None:
         blocks: dict[int, dict[str, Any]] = {}
         written: dict[int, str] = {}
         ended = False
-        for told in self.events():
-            kind = told.get("type")
+        for one in told:
+            kind = one.get("type")
             ended |= kind == "message_stop"
             if kind == "content_block_start":
-                blocks[told["index"]] = dict(told["content_block"])
-            elif kind == "content_block_delta" and told["delta"].get("type") == "input_json_delta":
-                written[told["index"]] = written.get(told["index"], "") + told["delta"]["partial_json"]
+                blocks[one["index"]] = dict(one["content_block"])
+            elif kind == "content_block_delta" and one["delta"].get("type") == "input_json_delta":
+                written[one["index"]] = written.get(one["index"], "") + one["delta"]["partial_json"]
         for index, text in written.items():
             blocks[index]["input"] = json.loads(text or "{}")
-        return [blocks[i] for i in sorted(blocks)] if ended else None
+        return _used([blocks[i] for i in sorted(blocks)]) if ended else None
+
+    def tokens(self, told: Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
+        found: dict[str, Any] = {}
+        for one in told:
+            found |= (one.get("message") or {}).get("usage") or {}
+            found |= one.get("usage") or {}
+        return found.get("input_tokens"), found.get("output_tokens")
+
+
+def _used(blocks: Sequence[Any]) -> list[ToolCall]:
+    return [ToolCall(block["name"], block["input"]) for block in blocks if block["type"] == "tool_use"]
 
 
 def _message(asked: Asked) -> dict[str, Any]:

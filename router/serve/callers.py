@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from urllib.parse import urlsplit
 
 ANONYMOUS = "anonymous"
 CALLERS_KEPT = 10_000
@@ -29,6 +31,23 @@ def tag(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:12] if key else ANONYMOUS
 
 
+def is_loopback(host: str) -> bool:
+    """Whether ``host``, a name or an address, is this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def from_elsewhere(origin: str | None) -> bool:
+    """Whether a request comes from a web page that is not this machine's: browsers say so in ``Origin``, whatever the
+    name by which they have reached this machine."""
+    try:
+        return origin is not None and not is_loopback(urlsplit(origin).hostname or "")
+    except ValueError:
+        return True
+
+
 class Admission:
     """Whose requests are taken. ``keys``: those accepted, all where there is none. ``per_minute``: requests that one
     caller may make in a minute, in bursts of at most as many. Thread-safe.
@@ -41,6 +60,10 @@ class Admission:
         self._rate, self._clock = per_minute, clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def asks_keys(self) -> bool:
+        return bool(self._keys)
 
     def known(self, key: str) -> bool:
         """Whether ``key`` is accepted."""

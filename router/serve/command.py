@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from router.calls.tagger import load_router
 from router.handover.gate import GateConfig
 from router.handover.journal import Journal, JournalConfig
-from router.serve.callers import Admission
+from router.serve.callers import Admission, is_loopback
 from router.serve.deciding import Decider, RouterDecider
 from router.serve.endpoint import Endpoint, ServeConfig, Upstream
 from router.serve.handing import HandingConfig, HandoverDecider, NotedDecider
@@ -68,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
 def build(args: argparse.Namespace) -> Endpoint:
     """The endpoint that ``args`` describe. Raises ValueError with the value and the remedy."""
     keys = [key.strip() for key in _secret(args.keys_env, "--keys-env").split(",") if key.strip()]
-    if not keys and not _on_loopback(args.host):
+    if not keys and not is_loopback(args.host):
         raise ValueError(
             f"--host {args.host} is open to others, and no key is asked for. Give --keys-env NAME, a variable with the "
             "accepted keys, comma-separated."
@@ -105,10 +104,3 @@ def _secret(name: str | None, option: str) -> str:
     if not os.environ.get(name):
         raise ValueError(f"{option} {name}: the environment variable {name} is empty. Set it, or leave the option out.")
     return os.environ[name]
-
-
-def _on_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

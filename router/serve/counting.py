@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -16,22 +16,25 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 @dataclass(frozen=True)
 class Seen:
-    """One request for a tool call, after its end. ``acted``: who wrote the turn, "router" or "upstream". ``router`` and
-    ``upstream`` are the calls of each, as names and arguments; None where there was no whole reply. ``agreed``: whether
-    both made the same calls, None where one made none."""
+    """One request in a wire format, after its end. ``acted``: who wrote the turn, "router", "upstream", or "partial", the
+    upstream with the router's tool. ``outcome``: what the router made of it, or "forwarded", where it is the upstream's
+    alone. ``router`` and ``upstream`` are the calls of each, as names and arguments; None where nobody listened, or there
+    was no whole reply. ``agreed``: whether both made the same calls, None where one made none. ``tokens``: as the upstream
+    counts them, None where it did not say."""
 
     at: float
     caller: str
     path: str
     acted: str
     outcome: str
-    confidence: float
-    question: str
-    router: list[dict[str, Any]]
-    upstream: list[dict[str, Any]] | None
-    agreed: bool | None
-    reason: str
     seconds: float
+    confidence: float = 0.0
+    question: str = ""
+    router: list[dict[str, Any]] = field(default_factory=list)
+    upstream: list[dict[str, Any]] | None = None
+    agreed: bool | None = None
+    reason: str = ""
+    tokens: int | None = None
 
 
 class Counts:
@@ -47,6 +50,8 @@ class Counts:
         self.forwarded = Counter("switchyard_forwarded", "Requests that are the upstream's alone, by reason",
                                  ["reason"], **one)  # fmt: skip
         self.agreement = Counter("switchyard_agreement", "Router's call against the upstream's", ["agreed"], **one)
+        self.partial = Counter("switchyard_partial", "Requests asked with one tool, by what came of it",
+                               ["result"], **one)  # fmt: skip
         self.faults = Counter(
             "switchyard_faults", "Failures in here, after which the request went on", ["where"], **one
         )

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 from router.calls.tagger import CallModel
 from router.plans import Decides, plan
-from router.serve.wire import Asked, Forwarded, Heard
+from router.serve.wire import Asked, Forwarded, Said
 from router.tools import ToolSet
 from router.types import Outcome, Question, ToolCall
 
@@ -27,7 +27,8 @@ class Verdict:
     """What the router makes of a request: its plan's outcome, the calls of it, and how sure it is of them.
 
     ``reason`` says why there is no whole call, in words that may quote the question. ``acts``: whether the calls may be
-    made, in live mode. ``opinion``: a hand-over's, which its journal wants back.
+    made, in live mode. ``narrows``: whether the upstream may be shown the tool of the call alone and, once the request is
+    answered, whether it was. ``opinion``: a hand-over's, which its journal wants back.
     """
 
     outcome: Outcome
@@ -35,6 +36,7 @@ class Verdict:
     confidence: float
     reason: str
     acts: bool = False
+    narrows: bool = False
     opinion: Any = None
 
 
@@ -72,8 +74,8 @@ class Decider(Protocol):
 
     def decide(self, caller: str, asked: Asked) -> Verdict: ...
 
-    def told(self, caller: str, asked: Asked, verdict: Verdict, heard: Heard | None, seconds: float) -> None:
-        """``heard``: the upstream's turn; None where the router wrote it."""
+    def told(self, caller: str, asked: Asked, verdict: Verdict, said: Said | None, seconds: float) -> None:
+        """``said``: the upstream's turn; None where the router wrote it."""
 
     def close(self) -> None: ...
 
@@ -97,9 +99,9 @@ class RouterDecider(ToolLists):
             outcome, reason = "abstain", "Several calls are needed, and one turn may hold one."
         if outcome in ("call", "partial") and not {call.tool for call in calls} <= asked.allowed:
             outcome, reason = "abstain", "The request does not allow the tool."
-        return Verdict(outcome, calls, found.confidence, reason, acts=outcome == "call")
+        return Verdict(outcome, calls, found.confidence, reason, outcome == "call", outcome == "partial")
 
-    def told(self, caller: str, asked: Asked, verdict: Verdict, heard: Heard | None, seconds: float) -> None:
+    def told(self, caller: str, asked: Asked, verdict: Verdict, said: Said | None, seconds: float) -> None:
         """Nothing is learned from it."""
 
     def close(self) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import string
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
+from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -22,18 +24,23 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from router.serve.anthropic import Anthropic
-from router.serve.callers import Admission, key_of, tag
+from router.serve.callers import Admission, from_elsewhere, key_of, tag
 from router.serve.counting import Counts, Seen
 from router.serve.deciding import Decider, Mode, Verdict
 from router.serve.openai import OpenAI
+from router.serve.sse import MOST_HEARD, readable
 from router.serve.upstream import Headers, Reply, UpstreamError, passed_on
-from router.serve.wire import Asked, Forwarded, Heard, Wire
-from router.types import Step, ToolCall
+from router.serve.wire import Asked, Forwarded, Heard, Said, Wire, one_tool
+from router.types import Step, ToolCall, Usage
 
 log = logging.getLogger(__name__)
 WIRES: Mapping[str, Wire] = {wire.path: wire for wire in (OpenAI(), Anthropic())}
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 HEADER = "x-switchyard"
+QUERY = string.punctuation.replace("#", "")
+"""What may stand in a query beside letters and digits: one that is well formed goes on as it is."""
+REFUSED = frozenset({400, 404, 409, 413, 422})
+"""Statuses by which an upstream says that it does not take a request as it is, and might take another one."""
 BODY_S = 60.0
 """Seconds in which a request's body must have come."""
 
@@ -60,22 +67,21 @@ class ServeConfig:
 
 
 class Endpoint:
-    """The handlers of one endpoint. ``app`` is the ASGI application."""
+    """The handlers of one endpoint. ``app`` is the ASGI application; another one may have its ``routes`` below /v1, and
+    then its ``life``."""
 
     def __init__(self, upstream: Upstream, decider: Decider, config: ServeConfig = ServeConfig()) -> None:
         self.upstream, self.decider, self.config = upstream, decider, config
         self.counts = Counts()
         self._threads = ThreadPoolExecutor(2, "decide")
         self._pending: set[asyncio.Task[None]] = set()
-        routes = [
-            Route("/healthz", self._healthy),
-            Route("/metrics", self._metrics),
-            Route("/v1/{path:path}", self._serve, methods=METHODS),
-        ]
-        self.app = Starlette(routes=routes, lifespan=self._life)
+        self.routes = [Route("/v1/{path:path}", self._serve, methods=METHODS)]
+        told = [Route("/healthz", self._healthy), Route("/metrics", self._metrics)]
+        self.app = Starlette(routes=[*told, *self.routes], lifespan=self.life)
 
     @asynccontextmanager
-    async def _life(self, _: Starlette) -> AsyncIterator[None]:
+    async def life(self, _: Starlette) -> AsyncIterator[None]:
+        """What is open while requests come; it begins and ends on the loop that serves them."""
         await self.upstream.open()
         try:
             yield
@@ -94,35 +100,39 @@ class Endpoint:
         return Response(self.counts.text(), media_type="text/plain; version=0.0.4")
 
     async def _serve(self, request: Request) -> Response:
-        path = request.url.path.removeprefix("/v1")
+        path = request.scope["raw_path"].decode("latin-1").removeprefix("/v1")
         wire = WIRES.get(path) if request.method == "POST" else None
         turn = _Turn(self, request, path, wire or WIRES[OpenAI.path])
         refused = turn.refused() or await turn.receive()
         if refused is not None:
             return turn.count(refused)
         try:
-            asked = self._asked(wire, request, turn.body) if wire else None
+            asked = self._asked(wire, turn) if wire else None
             if asked is not None and (reply := await turn.decide(asked)) is not None:
                 return turn.count(reply, "router")
+            if asked is not None and (reply := await turn.narrow(asked)) is not None:
+                return turn.count(reply, "partial")
             return await turn.forward(asked)
         except ClientDisconnect:
             return turn.count(Response(status_code=499))
 
-    def _asked(self, wire: Wire, request: Request, body: bytes) -> Asked | None:
-        """What a request asks; None where it is the upstream's alone."""
+    def _asked(self, wire: Wire, turn: _Turn) -> Asked | None:
+        """What a request asks; None where it is the upstream's alone, and the turn then has the reason."""
         try:
-            if request.headers.get("content-encoding", "identity") != "identity":
+            if turn.request.headers.get("content-encoding", "identity") != "identity":
                 raise Forwarded("a packed body")
-            document = json.loads(body)
+            document = json.loads(turn.body)
             if not isinstance(document, dict):
                 raise Forwarded("no JSON object")
             return wire.read(document, self.decider.tools)
         except Forwarded as reason:
-            self.counts.forwarded.labels(str(reason)).inc()
+            turn.forwarded = str(reason)
         except (ValueError, RecursionError):
-            self.counts.forwarded.labels("no JSON object").inc()
+            turn.forwarded = "no JSON object"
         except Exception:
+            turn.forwarded = "it cannot be read"
             self.fault("read")
+        self.counts.forwarded.labels(turn.forwarded).inc()
         return None
 
     def fault(self, where: str) -> None:
@@ -152,7 +162,8 @@ class _Turn:
         self.caller = tag(self.key)
         self.body = b""
         self.verdict: Verdict | None = None
-        self.was_asked = False
+        self.was_asked = self.was_narrowed = False
+        self.forwarded = ""
 
     def refused(self) -> Response | None:
         """The reply to a caller that may not ask now, or that asks for another address than the upstream's."""
@@ -163,7 +174,10 @@ class _Turn:
             refusal = self._fault(429, f"Too many requests from this key. Try again in {wait:.0f} s.")
             refusal.headers["retry-after"] = str(int(wait) + 1)
             return refusal
-        if any(part in ("..", ".", "") for part in self.path[1:].split("/")):
+        if not admission.asks_keys and from_elsewhere(self.request.headers.get("origin")):
+            return self._fault(403, "A web page may ask an endpoint only where that asks for keys (--keys-env).")
+        parts = unquote(self.path[1:]).split("/")
+        if not self.path.isascii() or "#" in self.path or any(part in ("..", ".", "") for part in parts):
             return self._fault(404, "There is no such path below /v1.")
         return None
 
@@ -200,7 +214,7 @@ class _Turn:
                 reply = Response(body, headers=headers | {"cache-control": "no-cache"}, media_type="text/event-stream")
             else:
                 reply = JSONResponse(self.wire.reply(asked, calls), headers=headers)
-            self.endpoint.later(self._told(asked, None))
+            self.endpoint.later(self._told(asked, "router", None))
             return reply
         except Exception:
             self.endpoint.fault("reply")
@@ -215,26 +229,71 @@ class _Turn:
             self.endpoint.fault("decide")
         self.endpoint.counts.decided.observe(time.perf_counter() - started)
 
+    async def narrow(self, asked: Asked) -> Response | None:
+        """The upstream's reply where it is shown the one tool that the router chose; None where it is to be asked in full:
+        where the router is not sure of one, or the upstream refuses the request or calls nothing."""
+        verdict = self.verdict
+        if self.endpoint.config.mode != "live" or verdict is None or not verdict.narrows or len(asked.tools) < 2:
+            return None
+        try:
+            body = one_tool(self.body, verdict.calls[0].tool)
+            reply, whole, said = await self._unless_gone(self._whole(body))
+        except UpstreamError as fault:
+            return self._fault(fault.status, str(fault))
+        except ClientDisconnect:
+            raise
+        except Exception:
+            self.endpoint.fault("narrow")
+            return None
+        called = said is not None and bool(said.calls)
+        result = (
+            "refused" if reply.status in REFUSED else "error" if reply.status != 200 else "called" if called else "text"
+        )
+        self.endpoint.counts.partial.labels(result).inc()
+        if result in ("refused", "text"):
+            return None
+        self.was_narrowed = True
+        if called:
+            self.endpoint.later(self._told(asked, "partial", said))
+        return _passed(Response(whole, reply.status), reply, f"partial; confidence={verdict.confidence:.3f}")
+
+    async def _whole(self, body: bytes) -> tuple[Reply, bytes, Said | None]:
+        """The upstream's reply to ``body``, to its end or as far as it can be heard, and what it says."""
+        async with self._ask(body, True) as reply:
+            heard, pieces, size = self._listener(reply), [], 0
+            async for piece in reply.pieces:
+                heard.feed(piece)
+                pieces.append(piece)
+                if (size := size + len(piece)) > MOST_HEARD:
+                    return reply, b"", None
+        return reply, b"".join(pieces), heard.said() if reply.status == 200 else None
+
+    def _ask(self, body: bytes, hears: bool) -> Any:
+        """Ask the upstream; where its reply is to be heard, in an encoding that can be read."""
+        headers = list(self.request.headers.items())
+        if hears:
+            headers = [(n, readable(v) if n.lower() == "accept-encoding" else v) for n, v in headers]
+        query = quote(self.request.scope["query_string"], safe=QUERY)
+        return self.endpoint.upstream.ask(self.request.method, self.path, query, headers, body)
+
+    def _listener(self, reply: Reply) -> Heard:
+        streamed = reply.header("content-type").startswith("text/event-stream")
+        return self.wire.heard(streamed, reply.header("content-encoding").lower())
+
     async def forward(self, asked: Asked | None) -> Response:
         """The upstream's reply, heard on its way where the router was asked too."""
         beside = asyncio.create_task(self._decided(asked)) if asked and not self.was_asked else None
-        opened = self.endpoint.upstream.ask(
-            self.request.method, self.path, self.request.url.query, list(self.request.headers.items()), self.body
-        )
+        opened = self._ask(self.body, asked is not None)
         try:
             reply = await self._unless_gone(opened.__aenter__())
         except UpstreamError as fault:
             return self.count(self._fault(fault.status, str(fault)))
-        encoding = reply.header("content-encoding").lower()
-        streamed = reply.header("content-type").startswith("text/event-stream")
-        heard = self.wire.heard(streamed, encoding) if asked and reply.status == 200 else None
+        heard = self._listener(reply) if asked and reply.status == 200 else None
         response = StreamingResponse(self._passing(opened, reply, heard, asked, beside), reply.status)
-        response.raw_headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in passed_on(reply.headers)]
-        response.raw_headers.append((HEADER.encode(), self.endpoint.config.mode.encode() + b"; forwarded"))
-        return response
+        return _passed(response, reply, f"{self.endpoint.config.mode}; forwarded")
 
-    async def _unless_gone(self, asking: Any) -> Reply:
-        """Wait for the upstream's reply. Raises ClientDisconnect where the client has gone meanwhile."""
+    async def _unless_gone(self, asking: Any) -> Any:
+        """What ``asking`` the upstream gives. Raises ClientDisconnect where the client has gone meanwhile."""
         reply = asyncio.ensure_future(asking)
         gone = asyncio.ensure_future(self._gone())
         try:
@@ -270,44 +329,49 @@ class _Turn:
         finally:
             await opened.__aexit__(None, None, None)
             self._count(status, "upstream")
-            if asked is not None and heard is not None:
+            if self.forwarded:
+                self._saw("upstream", "forwarded", reason=self.forwarded)
+            elif asked is not None and heard is not None:
                 self.endpoint.later(self._noted(asked, heard, beside))
 
     async def _noted(self, asked: Asked, heard: Heard, beside: asyncio.Task[None] | None) -> None:
         if beside is not None:
             await beside
-        await self._told(asked, heard)
+        await self._told(asked, "upstream", heard.said())
 
-    async def _told(self, asked: Asked, heard: Heard | None) -> None:
-        """Note what was called, by the upstream as ``heard`` or by the router. Never raises."""
+    async def _told(self, asked: Asked, acted: str, said: Said | None) -> None:
+        """Note what was called, by the router or as the upstream ``said``. Never raises."""
         endpoint, verdict, seconds = self.endpoint, self.verdict, time.perf_counter() - self.started
         if verdict is None:
             return
+        usage = said.usage if said is not None else Usage()
+        verdict = replace(verdict, narrows=self.was_narrowed)
         try:
-            said = heard.calls() if heard is not None else None
-            agreed = _keys(verdict.calls) == _keys(said) if verdict.calls and said else None
+            called = said.calls if said is not None else ()
+            agreed = _keys(verdict.calls) == _keys(called) if verdict.calls and called else None
             if agreed is not None:
                 endpoint.counts.agreement.labels(str(agreed).lower()).inc()
             shows = endpoint.config.show_questions
-            endpoint.counts.saw(
-                Seen(
-                    at=time.time(),
-                    caller=self.caller,
-                    path=self.path,
-                    acted="router" if heard is None else "upstream",
-                    outcome=verdict.outcome,
-                    confidence=verdict.confidence,
-                    question=asked.question if shows else "",
-                    router=[asdict(call) for call in verdict.calls],
-                    upstream=None if said is None else [asdict(call) for call in said],
-                    agreed=agreed,
-                    reason=verdict.reason if shows else "",
-                    seconds=seconds,
-                )
+            self._saw(
+                acted,
+                verdict.outcome,
+                confidence=verdict.confidence,
+                question=asked.question if shows else "",
+                router=[asdict(call) for call in verdict.calls],
+                upstream=None if said is None else [asdict(call) for call in called],
+                agreed=agreed,
+                reason=verdict.reason if shows else "",
+                tokens=0 if acted == "router" else usage.input_tokens + usage.output_tokens or None,
             )
-            await endpoint.in_thread(endpoint.decider.told, self.caller, asked, verdict, heard, seconds)
+            if acted == "router" or said is not None:  # of no whole reply nobody knows what it called
+                await endpoint.in_thread(endpoint.decider.told, self.caller, asked, verdict, said, seconds)
         except Exception:
             endpoint.fault("journal")
+
+    def _saw(self, acted: str, outcome: str, **more: Any) -> None:
+        """Keep the request to be shown."""
+        seconds = time.perf_counter() - self.started
+        self.endpoint.counts.saw(Seen(time.time(), self.caller, self.path, acted, outcome, seconds, **more))
 
     def count(self, response: Response, acted: str = "none") -> Response:
         """Count a reply that is whole when it is made."""
@@ -321,6 +385,18 @@ class _Turn:
 
     def _fault(self, status: int, message: str) -> Response:
         return JSONResponse(self.wire.fault(status, message), status, headers={HEADER: "refused"})
+
+
+def _passed(response: Response, reply: Reply, told: str) -> Response:
+    """``response`` with the headers of the upstream's ``reply``, and ours, which says ``told``."""
+    response.raw_headers = [(_bytes(n.lower()), _bytes(v)) for n, v in passed_on(reply.headers)]
+    response.raw_headers.append((HEADER.encode(), told.encode()))
+    return response
+
+
+def _bytes(header: str) -> bytes:
+    """A header as the upstream sent it: aiohttp reads them so."""
+    return header.encode("utf-8", "surrogateescape")
 
 
 def _keys(calls: Iterable[ToolCall]) -> list[str]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router.calls.tagger import CallModel
+from router.handover.desk import REASONS
 from router.handover.desk import Mode as HandoverMode
 from router.handover.gate import GateConfig
 from router.handover.handover import Handover, HandoverConfig, one_call
@@ -20,7 +20,7 @@ from router.handover.journal import Journal, JournalConfig, JournalRow
 from router.plans import Decides
 from router.serve.callers import ANONYMOUS
 from router.serve.deciding import Mode, RouterDecider, ToolLists, Verdict
-from router.serve.wire import Asked, Heard
+from router.serve.wire import Asked, Said
 from router.types import NON_TOOLS, ToolCall
 
 KEPT = 64
@@ -50,14 +50,12 @@ class NotedDecider(RouterDecider):
         super().__init__(router)
         self.journal = journal
 
-    def told(self, caller: str, asked: Asked, verdict: Verdict, heard: Heard | None, seconds: float) -> None:
-        """Write down a request of whose turn ``heard`` is the upstream's; None where it was the router's."""
-        said = heard.calls() if heard is not None else None
-        if heard is not None and said is None:
-            return  # no whole reply: nothing was called
-        row = _row(caller, asked, heard, said, "act" if heard is None else "shadow", seconds)
+    def told(self, caller: str, asked: Asked, verdict: Verdict, said: Said | None, seconds: float) -> None:
+        """Write down a request whose turn the upstream ``said``; None where it was the router's."""
+        mode: HandoverMode = "act" if said is None else "partial" if verdict.narrows else "shadow"
+        row = _row(caller, asked, said, mode, seconds)
         one = verdict.calls[0] if verdict.outcome == "call" and len(verdict.calls) == 1 else None
-        agreed = {"call": one == row.llm_call} if one is not None and said else None
+        agreed = {"call": one == row.llm_call} if one is not None and said and said.calls else None
         confidence = {"call": verdict.confidence}
         self.journal.append(replace(row, router_call=one, confidence=confidence, agreed=agreed), asked.tools)
 
@@ -95,26 +93,28 @@ class HandoverDecider(ToolLists):
 
     def decide(self, caller: str, asked: Asked) -> Verdict:
         """What the caller's router would call, and whether it is proven."""
-        opinion = self.of(caller, asked).consider(asked.question)
+        fills = self.config.mode == "live" and len(asked.tools) > 1
+        opinion = self.of(caller, asked).consider(asked.question, fills)
         if opinion.call is None or opinion.tool is None:
-            return Verdict("abstain", (), 0.0, "Nothing is learned yet.", opinion=opinion)
+            return Verdict("abstain", (), 0.0, REASONS["collecting"], opinion=opinion)
         confidence = opinion.confidence["call"]
         if opinion.tool in NON_TOOLS:
             return Verdict("none", (), confidence, "", opinion=opinion)
         calls = (ToolCall(opinion.tool, dict(opinion.call.read.arguments)),)
-        acts = opinion.mode == "act" and opinion.tool in asked.allowed
-        return Verdict("call" if acts else "abstain", calls, confidence, _REASONS.get(opinion.mode, ""), acts, opinion)
+        allowed, reason = opinion.tool in asked.allowed, REASONS.get(opinion.mode, "")
+        if opinion.mode == "partial" and allowed:
+            return Verdict("partial", calls, opinion.confidence["tool"], reason, narrows=True, opinion=opinion)
+        acts = opinion.mode == "act" and allowed
+        return Verdict("call" if acts else "abstain", calls, confidence, reason, acts, opinion=opinion)
 
-    def told(self, caller: str, asked: Asked, verdict: Verdict, heard: Heard | None, seconds: float) -> None:
-        """Write down a request of whose turn ``heard`` is the upstream's; None where it was the router's."""
-        said = heard.calls() if heard is not None else None
-        if heard is not None and said is None:
-            return  # no whole reply: nothing was called
+    def told(self, caller: str, asked: Asked, verdict: Verdict, said: Said | None, seconds: float) -> None:
+        """Write down a request whose turn the upstream ``said``; None where it was the router's."""
         opinion = verdict.opinion
-        if heard is not None and (opinion.mode == "act" or (opinion.mode == "ask" and self.config.mode == "shadow")):
-            # the LLM was asked though the router is sure: in shadow always, as it is of every request, so that is proof
-            opinion = replace(opinion, mode="audit" if self.config.mode == "shadow" else "ask")
-        row = _row(caller, asked, heard, said, opinion.mode, seconds)
+        if said is not None and self.config.mode == "shadow" and opinion.mode in ("act", "ask"):
+            opinion = replace(opinion, mode="audit")  # the LLM is asked however sure the router is: that is proof
+        elif said is not None and opinion.mode in ("act", "partial") and not verdict.narrows:
+            opinion = replace(opinion, mode="ask")  # the LLM had all tools after all
+        row = _row(caller, asked, said, opinion.mode, seconds)
         self.of(caller, asked).record(opinion, row)
 
     def close(self) -> None:
@@ -137,17 +137,7 @@ class HandoverDecider(ToolLists):
         return Handover(opened, asked.tools, config)
 
 
-_REASONS = {
-    "collecting": "Nothing is learned yet.",
-    "shadow": "The tool is not handed over.",
-    "ask": "The call is in doubt.",
-    "audit": "Drawn into the audit sample.",
-}
-
-
-def _row(
-    caller: str, asked: Asked, heard: Heard | None, said: Sequence[ToolCall] | None, mode: HandoverMode, seconds: float
-) -> JournalRow:
-    """What the upstream called (``said``), where it was asked."""
+def _row(caller: str, asked: Asked, said: Said | None, mode: HandoverMode, seconds: float) -> JournalRow:
+    """What the upstream called, where it was asked."""
     row = JournalRow(asked.question, mode, tag=caller, history=asked.history, seconds=seconds)
-    return row if heard is None else replace(row, llm_call=one_call(said or ()), usage=heard.usage())
+    return row if said is None else replace(row, llm_call=one_call(said.calls), usage=said.usage)

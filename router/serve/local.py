@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -29,14 +29,16 @@ _CALL = {
 
 
 class LocalUpstream:
-    """The model that ``spec`` names (``router.lms.make_lm``), one request at a time. Raises as ``make_lm``."""
+    """The model that ``spec`` names, one request at a time; ``load`` gives it whenever it is asked (None: it is loaded
+    now, by ``router.lms.make_lm``, which may raise)."""
 
-    def __init__(self, spec: str) -> None:
-        self._spec, self._lm = spec, make_lm(spec)
+    def __init__(self, spec: str, load: Callable[[], Any] | None = None) -> None:
+        lm = make_lm(spec) if load is None else None
+        self._spec, self._load = spec, load or (lambda: lm)
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
-        """The model is loaded already."""
+        """Nothing is to be opened."""
 
     async def close(self) -> None:
         """The model ends with the process."""
@@ -64,7 +66,7 @@ class LocalUpstream:
         trace = Trace("serve", question)
         prompt = prompts.call(question, tools, results) if tools else prompts.chat(question)
         try:
-            text = ask(self._lm, prompt, trace)
+            text = ask(self._load(), prompt, trace)
         except Exception as fault:  # a model's own failures have many types; ``explain`` knows them
             return _fault(500, explain(fault))
         asked = Asked(question, (), tools, frozenset(tools), str(request.get("model")), request.get("stream") is True)

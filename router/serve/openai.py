@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from router.serve.sse import Unpacked, event
+from router.serve.sse import Listener, event
 from router.serve.wire import Asked, Forwarded, Tools, turns
-from router.types import ToolCall, Usage
+from router.types import ToolCall
 
 PATH = "/chat/completions"
 SAMPLING = frozenset(
@@ -84,37 +84,17 @@ class OpenAI:
         return {"error": {"message": message, "type": "switchyard_error", "param": None, "code": status}}
 
 
-class _Heard(Unpacked):
+class _Heard(Listener):
     """The calls of a completion, whole or in chunks."""
 
-    def __init__(self, streamed: bool, encoding: str) -> None:
-        super().__init__(encoding)
-        self._streamed = streamed
+    def calls(self, told: Any) -> list[ToolCall]:
+        written = told["choices"][0]["message"].get("tool_calls") or ()
+        return [_read(call["function"]["name"], call["function"]["arguments"]) for call in written]
 
-    def calls(self) -> list[ToolCall] | None:
-        try:
-            written = self._pieced() if self._streamed else json.loads(self.whole or b"")["choices"][0]["message"]
-            if written is None:
-                return None
-            return [
-                ToolCall(call["function"]["name"], json.loads(call["function"]["arguments"] or "{}"))
-                for call in written.get("tool_calls") or ()
-            ]
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-            return None
-
-    def usage(self) -> Usage:
-        try:
-            told = list(self.events()) if self._streamed else [json.loads(self.whole or b"")]
-            found = next((one["usage"] for one in reversed(told) if one.get("usage")), {})
-            return Usage(1, int(found.get("prompt_tokens") or 0), int(found.get("completion_tokens") or 0))
-        except (ValueError, TypeError, AttributeError):
-            return Usage(1)
-
-    def _pieced(self) -> dict[str, Any] | None:
-        calls: dict[int, dict[str, Any]] = {}
+    def streamed_calls(self, told: Sequence[Any]) -> list[ToolCall] | None:
+        calls: dict[int, dict[str, str]] = {}
         finished = False
-        for chunk in self.events():
+        for chunk in told:
             for choice in chunk.get("choices") or ():
                 finished |= choice.get("finish_reason") is not None
                 for piece in (choice.get("delta") or {}).get("tool_calls") or ():
@@ -122,7 +102,15 @@ class _Heard(Unpacked):
                     function = piece.get("function") or {}
                     call["name"] += function.get("name") or ""
                     call["arguments"] += function.get("arguments") or ""
-        return {"tool_calls": [{"function": calls[i]} for i in sorted(calls)]} if finished else None
+        return [_read(**calls[i]) for i in sorted(calls)] if finished else None
+
+    def tokens(self, told: Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
+        found = next((one["usage"] for one in reversed(told) if one.get("usage")), {})
+        return found.get("prompt_tokens"), found.get("completion_tokens")
+
+
+def _read(name: str, arguments: str | None) -> ToolCall:
+    return ToolCall(name, json.loads(arguments or "{}"))
 
 
 _NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}

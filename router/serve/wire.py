@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -33,16 +34,22 @@ class Asked:
     usage_told: bool = False
 
 
+@dataclass(frozen=True)
+class Said:
+    """A turn of the upstream: its tool calls, none where it is text, and what it says that it cost, as one call; no
+    tokens where it does not say."""
+
+    calls: tuple[ToolCall, ...]
+    usage: Usage = Usage(1)
+
+
 class Heard(Protocol):
     """A reply of the upstream, heard piece by piece while it passes through."""
 
     def feed(self, piece: bytes) -> None: ...
 
-    def calls(self) -> list[ToolCall] | None:
-        """The tool calls of the reply, empty where it is text, None where it is no whole reply."""
-
-    def usage(self) -> Usage:
-        """What the reply says that it cost, as one call; no tokens where it does not say."""
+    def said(self) -> Said | None:
+        """The turn; None where it is no whole one, or cannot be read."""
 
 
 class Wire(Protocol):
@@ -79,6 +86,13 @@ def text_of(content: Any) -> str | None:
         return None
     texts = [part.get("text") for part in content if isinstance(part, Mapping) and part.get("type") == "text"]
     return "\n".join(texts) if len(texts) == len(content) and all(isinstance(t, str) for t in texts) else None
+
+
+def one_tool(body: bytes, tool: str) -> bytes:
+    """A request with the one of its tools that is called ``tool``; all else as it was, in its order."""
+    request = json.loads(body)
+    request["tools"] = [one for one in request["tools"] if one.get("function", one).get("name") == tool]
+    return json.dumps(request, separators=(",", ":")).encode()
 
 
 SPEAKERS = ("user", "assistant")

@@ -55,21 +55,27 @@ class ToolSet(Mapping[str, Tool]):
         return cls(read_tools(value))
 
     @classmethod
-    def read(cls, path: str | Path) -> ToolSet:
-        """``from_json`` of a file. Raises OSError, and ValueError that begins with the file's name."""
-        path = Path(path)
+    def from_text(cls, text: str) -> ToolSet:
+        """``from_json`` of JSON text. Raises ValueError where it is none, or holds no tool."""
         try:
-            tools = cls.from_json(json.loads(path.read_text(encoding="utf-8-sig")))
-            if not tools:
-                raise ValueError("the list holds no tool. Give at least one.")
-            return tools
-        except UnicodeDecodeError as fault:
-            raise ValueError(f"{path.name}: byte {fault.start} is not UTF-8. Save the file as UTF-8 text.") from fault
+            tools = cls.from_json(json.loads(text))
         except json.JSONDecodeError as fault:
             where = f"line {fault.lineno}, column {fault.colno}"
-            raise ValueError(f"{path.name}: not JSON at {where}: {fault.msg}. Give one list of tools.") from fault
+            raise ValueError(f"not JSON at {where}: {fault.msg}. Give one list of tools.") from fault
         except RecursionError as fault:
-            raise ValueError(f"{path.name}: the JSON is nested too deep. Make it flatter.") from fault
+            raise ValueError("the JSON is nested too deep. Make it flatter.") from fault
+        if not tools:
+            raise ValueError("the list holds no tool. Give at least one.")
+        return tools
+
+    @classmethod
+    def read(cls, path: str | Path) -> ToolSet:
+        """``from_text`` of a file. Raises OSError, and ValueError that begins with the file's name."""
+        path = Path(path)
+        try:
+            return cls.from_text(path.read_text(encoding="utf-8-sig"))
+        except UnicodeDecodeError as fault:
+            raise ValueError(f"{path.name}: byte {fault.start} is not UTF-8. Save the file as UTF-8 text.") from fault
         except ValueError as fault:
             raise ValueError(f"{path.name}: {fault}") from fault
 

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from pages.services import Limits, RaceOptions, Services
+from router.builtin import default_tools
 from router.plans import row
 from router.trace import Cancelled, Trace
 from router.types import Decision, Plan, Step, ToolCall, TraceEvent, Usage, to_json
@@ -23,7 +24,6 @@ HOSTILE = (
     "<script>pwned</script>"
 )
 TOOLS = ("calculator", "unit_converter", "clock", "search", "smalltalk", "none")
-OFFERED = ("calculator", "unit_converter", "clock", "calendar", "currency", "search", "weather", "text")
 ROLES = {"llm_chain": ("plan", "interpret", "conclude"), "tool_calling": ("call", "call"), "router": ("write",)}
 TOKENS = {
     "plan": (212, 18),
@@ -76,7 +76,7 @@ class Script:
         return reply
 
     def tool(self, question: str) -> None:
-        arguments = {"expression": "18/100*64.50"}
+        arguments = {"expression": "18% of 64.50" if self.trace.path == "router" else "18/100*64.50"}
         with self.trace.step(
             "tool", tool="calculator", arguments=arguments, sources={"expression": "question"}
         ) as outcome:
@@ -179,7 +179,7 @@ def services(limits: Limits = Limits()) -> Services:
     router = SimpleNamespace(decide=decision, labels=TOOLS, threshold=0.62)
     return Services(
         router=router,
-        tools=dict.fromkeys(OFFERED),
+        tools=default_tools(),
         default_lm="embedded",
         make_lm=make_lm,
         is_local=lambda lm: True,
@@ -188,6 +188,7 @@ def services(limits: Limits = Limits()) -> Services:
         explain=explain,
         plan=plan_row,
         price=price,
+        on_tools=lambda router, tools: {},
         priced_as=("gpt-4o", "gpt-4o-mini", "gpt-5"),
         limits=limits,
     )

@@ -89,7 +89,7 @@ def test_stop_keeps_what_was_played_and_the_page_can_start_again(tab: Page) -> N
     start(tab, "30")
     under_way(tab)
     stopped(tab)
-    expect(tab.locator(".ho [role=status]")).to_contain_text("Stopped after")
+    expect(tab.locator(".sy-handover [role=status]")).to_contain_text("Stopped after")
     expect(tab.locator(".ho-words")).to_contain_text("nothing is handed over until 95 % is proven")
     expect(tab.get_by_role("button", name="Start")).to_be_enabled()
 

@@ -25,7 +25,7 @@ def test_a_question_runs_down_all_paths_and_says_who_won(live: Live) -> None:
         card = live.card(path)
         expect(card.locator(".answer")).to_have_text("18% of 64.50 is 11.61.")
         expect(card.locator(".result")).to_have_text("18% of 64.50 = 11.61")
-        expect(card.locator(".call")).to_have_text('calculator(expression="18/100*64.50")')
+        expect(card.locator(".call")).to_contain_text('calculator(expression="18')
         expect(card.locator('.kpi [data-key="calls"] dd').first).to_have_text(calls)
         expect(card.locator('.kpi [data-key="tokens"] dd').first).to_have_text(tokens)
     expect(live.card("router").locator('.kpi [data-key="cost"] dd')).to_have_text(
