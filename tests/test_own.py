@@ -117,9 +117,9 @@ def test_too_few_rows_are_told_with_the_figure_and_the_remedy(
 )  # fmt: skip
 def test_a_log_too_small_for_its_target_names_the_one_it_proves(provable: float, remedy: str) -> None:
     chosen = {"target": 0.97, "questions": 90, "right": 80, "sure": 0, "provable": provable}
-    (warning,) = call_warnings(chosen)
+    (warning,) = call_warnings(chosen, None)
     assert "at least 88 held-out calls" in warning and warning.endswith(remedy)
-    assert not list(call_warnings(chosen | {"sure": 89}))
+    assert not list(call_warnings(chosen | {"sure": 89}, None))
 
 
 def test_rows_without_a_tool_are_refused() -> None:

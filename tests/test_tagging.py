@@ -13,7 +13,7 @@ from call_log import SMALL, log, small_model
 
 from router.bench import calls as bench
 from router.bench.command import main
-from router.calls.classes import class_phrases, cues_of
+from router.calls.classes import class_phrases, cues_of, disputed
 from router.calls.confidence import choose_call_threshold, fit_call_confidence, is_right, provable_target
 from router.calls.read import LearnedCall, Read
 from router.calls.slots import Slot
@@ -195,6 +195,8 @@ def test_a_class_is_told_by_words_that_are_no_values_and_by_its_own() -> None:
     assert cues_of("very low or highly".split(), (2,), class_phrases(slots)) == {
         "very", "low", "highly", " very low", " high",
     }  # fmt: skip
+    assert disputed(slots, {" high", " very low"}, class_phrases(slots)) == {"speed"}
+    assert not disputed(slots, {" high", "very", "low"}, class_phrases(slots))
     rows = [Example(f"{word} a ticket, {title}", "ticket", {"title": title, "rank": rank})
             for word, rank in {"open": "normal", "rush": "high"}.items()
             for title in ("rush hour", "the open door", "no light", "a leak", "noise")] * 2  # fmt: skip

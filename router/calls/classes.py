@@ -55,10 +55,16 @@ def class_columns(slots: Sequence[Slot]) -> list[tuple[Slot, int, int]]:
 
 def cues_of(words: Sequence[str], taken: Collection[int], phrases: Collection[str]) -> set[str]:
     """What ``words`` tell of classes: those whose number is not ``taken``, and those of ``phrases`` that stand in
-    them, a long one perhaps with an ending: "heat" in "heating"."""
-    text = f" {' '.join(words)} "
+    these, a long one perhaps with an ending: "heat" in "heating"."""
+    text = f" {' '.join('' if i in taken else word for i, word in enumerate(words))} "
     said = {phrase for phrase in phrases if (phrase if len(phrase) > SHORT else f"{phrase} ") in text}
     return said.union(word for i, word in enumerate(words) if i not in taken)
+
+
+def disputed(slots: Sequence[Slot], cues: Collection[str], phrases: Mapping[str, Sequence[int]]) -> set[str]:
+    """The class slots of which ``cues`` name two values: "the lawn and the roses" is not one of them."""
+    named = {column for phrase in phrases.keys() & set(cues) for column in phrases[phrase]}
+    return {slot.name for slot, start, end in class_columns(slots) if len(named.intersection(range(start, end))) > 1}
 
 
 def class_phrases(slots: Sequence[Slot]) -> dict[str, tuple[int, ...]]:

@@ -22,7 +22,7 @@ import numpy as np
 
 from router.calls.alignment import Text, is_amid, known
 from router.calls.artifact import CallParts, forget, holds_calls, read, write
-from router.calls.classes import WordClasses, class_columns, class_phrases, cues_of
+from router.calls.classes import WordClasses, class_columns, class_phrases, cues_of, disputed
 from router.calls.confidence import Confidence
 from router.calls.crf import BANNED, best_path, log_partition
 from router.calls.gazetteer import Gazetteer
@@ -46,7 +46,7 @@ class _Layer:
     odds: np.ndarray  # (k, k) exp of from, to
     start: np.ndarray  # (k,)
     classes: WordClasses | None
-    phrases: tuple[str, ...]  # that name classes
+    phrases: Mapping[str, tuple[int, ...]]  # that name classes → their columns
     slots: Mapping[str, Slot]
 
 
@@ -187,8 +187,10 @@ class CallModel:
         if layer.classes:
             taken = {i for places in tagged.values() for place in places for i in range(*place)}
             cues = cues_of(text.words, taken, layer.phrases)
+            open_ = disputed(self.parts.slots[tool], cues, layer.phrases) - arguments.keys()
+            unread += sorted(open_)
             for slot, value, chance in layer.classes.choose(self.parts.slots[tool], cues):
-                if slot.name not in arguments:
+                if slot.name not in arguments and slot.name not in open_:
                     log_p += chance
                     arguments |= {slot.name: value} if value is not None else {}
         for slot in layer.slots.values():
@@ -253,7 +255,7 @@ class CallModel:
             odds=np.exp(transitions),
             start=np.where(inside, BANNED, w.start[tags].astype(np.float64)),
             classes=parts.classes.get(tool),
-            phrases=tuple(class_phrases(parts.slots[tool])),
+            phrases=class_phrases(parts.slots[tool]),
             slots=slots,
         )
 

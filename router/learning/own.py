@@ -258,7 +258,7 @@ def _warnings(tools: Sequence[Example], judged: Sequence[bool]) -> Iterator[str]
         yield f"Labels with fewer than {SCARCE} rows: {shown}. Give at least {ENOUGH} a label."
 
 
-def call_warnings(chosen: Mapping[str, Any], stopped: tuple[int, int] | None = None) -> Iterator[str]:
+def call_warnings(chosen: Mapping[str, Any], stopped: tuple[int, int] | None) -> Iterator[str]:
     """What ``chosen_on`` of a call model's confidence says against it, and that its training was ``stopped``."""
     target, rows, provable = chosen["target"], chosen["questions"], chosen["provable"]
     if stopped:
