@@ -212,14 +212,16 @@
     bench.announce(say.plural(answer.added, "example") + " added.");
     const { problems, unread } = answer;
     const box = find(".wb-unread");
-    box.hidden = !unread;
+    box.hidden = answer.added > 0 && !unread;
     const more =
       unread > problems.length ? [h("li", null, "and " + say.count(unread - problems.length) + " more")] : [];
     box.replaceChildren(
       h(
         "p",
         { role: "alert" },
-        file.name + ": " + say.plural(answer.added, "row") + " read, and " + say.plural(unread, "problem") + ":",
+        unread
+          ? file.name + ": " + say.plural(answer.added, "row") + " read, and " + say.plural(unread, "problem") + ":"
+          : file.name + " holds no row. Give a log with one row a line or more, each with a question and its tool.",
       ),
       h(
         "ul",
@@ -294,17 +296,16 @@
     find(".wb-coverage").replaceChildren(...(rows ? [...own, ...none, ...odd] : []));
   }
 
-  function told({ rows, counts }) {
+  function told({ rows, counts, strangers }) {
     if (!rows)
       return "Type some below, or add a log. None is needed: schemas alone can choose a tool, but read no arguments.";
-    const parts = [
-      [counts.contradictions, "contradiction"],
-      [counts.near_duplicates, "near-duplicate"],
-      [counts.misfits, "call that does not fit"],
-    ];
-    const wrong = parts
-      .filter(([n]) => n)
-      .map(([n, what]) => (what.startsWith("call") && n > 1 ? n + " calls that do not fit" : say.plural(n, what)));
+    const strange = Object.values(strangers).reduce((sum, n) => sum + n, 0);
+    const wrong = [
+      [counts.contradictions, "contradiction", ""],
+      [counts.near_duplicates, "near-duplicate", ""],
+      [counts.misfits, "call", counts.misfits === 1 ? " that does not fit" : " that do not fit"],
+      [strange, "call", " of a tool that is not in your list"],
+    ].flatMap(([n, what, which]) => (n ? [say.plural(n, what) + which] : []));
     return say.plural(rows, "example") + (wrong.length ? "; " + wrong.join(", ") : ", none looks wrong");
   }
 

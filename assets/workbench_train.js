@@ -8,6 +8,8 @@
   const { bench, h, say, text } = Switchyard;
   const SILENCE = 20000; // milliseconds without news of a training that runs
   const ENDED = ["done", "stopped", "failed"];
+  const STOPPING = "Stopping: the best so far is kept.";
+  let stopping = false;
   const run = { id: "", heard: 0, phase: "" };
   const find = (name, selector) => bench.step(name).querySelector(selector);
   const percent = (share) => (100 * share).toFixed(share > 0.9995 || share < 0.1 ? 1 : 0) + "\u00a0%";
@@ -45,6 +47,7 @@
         ? say.plural(news.ahead, "training") + " before yours on this server. It starts by itself."
         : "Waiting for its turn.";
     if (news.phase === "starting") return "Starting: the libraries that train are loaded.";
+    if (stopping && !ENDED.includes(news.phase)) return STOPPING;
     if (news.phase === "training")
       return (
         "Training " +
@@ -64,7 +67,8 @@
   function training(news) {
     const on = Boolean(news) && !ENDED.includes(news.phase);
     find("train", "[name=start]").disabled = find("train", "[name=target]").disabled = on;
-    find("train", "[name=stop]").disabled = !on;
+    if (!on) stopping = false;
+    find("train", "[name=stop]").disabled = !on || stopping;
     const box = find("train", ".wb-progress");
     box.hidden = !news;
     if (!news) return;
@@ -331,7 +335,8 @@
         train();
       });
       find("train", "[name=stop]").addEventListener("click", (event) => {
-        event.target.disabled = true;
+        event.target.disabled = stopping = true;
+        text(find("train", ".wb-progress p"), STOPPING);
         bench.act("train", "stop");
       });
       const ask = find("try", ".wb-ask");

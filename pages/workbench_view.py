@@ -61,10 +61,9 @@ def rows_view(project: Project, data: Mapping[str, Any]) -> dict[str, Any]:
         notes[b].append(f"Nearly the same as row {a + 1}.")
     for i, fault in found.misfits:
         notes[i].append(fault)
-    if found.strangers:
-        for i, row in enumerate(rows):
-            if row.tool in found.strangers:
-                notes[i].append(f"No tool of the list is called {row.tool!r}.")
+    for i, row in enumerate(rows):
+        if row.tool in found.strangers:
+            notes[i].append(f"{row.tool!r} is not in your list of tools. Add it there, or give the row another tool.")
     wanted, tool = str(data.get("text") or "").casefold(), data.get("tool")
     chosen = [
         i
@@ -99,7 +98,7 @@ def report_view(report: Mapping[str, Any]) -> dict[str, Any]:
     figures = {}
     if report["calibration"]:
         figures["calibration"] = calibration(report["calibration"])
-    if report["curve"]:
+    if any(point["coverage"] for point in report["curve"]):
         figures["trade"] = trade(report["curve"], report["threshold"])
     return shown | {"figures": figures, "warnings": [_of_the_form(words) for words in report["warnings"]]}
 

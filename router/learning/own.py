@@ -246,10 +246,11 @@ def _fillers(rows: Sequence[Example]) -> frozenset[str]:
 def _warnings(tools: Sequence[Example], judged: Sequence[bool]) -> Iterator[str]:
     """What is wrong with a router whose held-out rows of tools were ``judged`` so."""
     right, total = int(sum(judged)), len(judged)
-    if wilson(right, total)[0] < SOUND:
+    bound = wilson(right, total)[0]
+    if bound < SOUND:
         yield (
-            f"{right / max(1, total):.0%} of {total} held-out rows of the tools right; a router to rely on has "
-            f"{SOUND:.0%} at 95 % confidence. Give at least {ENOUGH} rows a label, in the words that people use."
+            f"{right} of {total} held-out rows of the tools right, which is {bound:.0%} at 95 % confidence; a router to "
+            f"rely on has {SOUND:.0%} there. Give at least {ENOUGH} rows a label, in the words that people use."
         )
     counts = Counter(row.tool for row in tools)
     scarce = [f"{label} ({n})" for label, n in sorted(counts.items()) if n < SCARCE]

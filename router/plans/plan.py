@@ -76,6 +76,8 @@ def _planned(question: Question, decision: Decision, desk: PlanDesk) -> Plan:
         return parts
     if not _is_general(decision, desk) and not whole.abstained and decision.tool != SMALLTALK:
         if len(parts) == 1 and (named := _named(question, whole, desk)):
+            if decision.tool in NON_TOOLS:
+                return _handed_over(decision, f"The router chose no tool, yet {named!r} may ask for one.")
             return _handed_over(decision, f"{decision.tool} does not take {named!r} in.")
     return whole if len(parts) == 1 else _together([_one(part, desk) for part in parts], parts, decision)
 
