@@ -1,4 +1,4 @@
-"""One endpoint as a process of its own: ``python replica.py JOURNAL MODELS UPSTREAM PORT``. Live; others start the learner."""
+"""One endpoint as a process: ``python replica.py JOURNAL MODELS UPSTREAM PORT``. Live; it starts no learner."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ _SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=8)
 _JSON = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=8)  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_a_request_holds_it_is_answered_and_nothing_in_here_fails(
     endpoint: tuple[Endpoint, str], data: st.DataObject
