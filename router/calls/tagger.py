@@ -187,10 +187,10 @@ class CallModel:
         if layer.classes:
             taken = {i for places in tagged.values() for place in places for i in range(*place)}
             cues = cues_of(text.words, taken, layer.phrases)
-            open_ = disputed(self.parts.slots[tool], cues, layer.phrases) - arguments.keys()
-            unread += sorted(open_)
+            unclear = disputed(self.parts.slots[tool], cues, layer.phrases) - arguments.keys()
+            unread += sorted(unclear)
             for slot, value, chance in layer.classes.choose(self.parts.slots[tool], cues):
-                if slot.name not in arguments and slot.name not in open_:
+                if slot.name not in arguments and slot.name not in unclear:
                     log_p += chance
                     arguments |= {slot.name: value} if value is not None else {}
         for slot in layer.slots.values():
