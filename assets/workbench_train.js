@@ -33,20 +33,20 @@
     if (!ENDED.includes(news.phase)) return;
     run.id = "";
     bench.announce(words(news));
-    if (news.phase === "failed") bench.fault("train", news.message);
     await bench.act("train", "open");
+    if (news.phase !== "done" && news.message) bench.fault("train", news.message); // after act, which clears it
   };
 
   const left = (seconds) =>
     seconds < 90 ? Math.max(1, Math.round(seconds)) + " s" : Math.round(seconds / 60) + " minutes";
 
   function words(news) {
+    if (stopping && !ENDED.includes(news.phase)) return STOPPING;
     if (news.phase === "waiting")
       return news.ahead
         ? say.plural(news.ahead, "training") + " before yours on this server. It starts by itself."
         : "Waiting for its turn.";
     if (news.phase === "starting") return "Starting: the libraries that train are loaded.";
-    if (stopping && !ENDED.includes(news.phase)) return STOPPING;
     if (news.phase === "training")
       return (
         "Training " +

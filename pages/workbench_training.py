@@ -26,6 +26,7 @@ MOST_WAITING = 4
 GRACE_S = 60.0
 """Seconds that a training may take longer than it was given, to load, to end and to write its report."""
 ENDED = ("done", "stopped", "failed")
+UNLEARNED = "It was stopped before anything was learned; what there was before is kept."
 FAULT = "The training broke off because of a fault in this program; the server's log says more."
 
 
@@ -106,6 +107,8 @@ class Training:
                 self._tell(**last, points=[*self.told["points"], point])
         self._process.wait()
         watchdog.cancel()
+        if last.get("phase") not in ENDED and self._stop.is_set() and self._process.returncode < 0:  # by the signal
+            return self._tell(phase="stopped", message=UNLEARNED)
         if last.get("phase") not in ENDED:
             raise RuntimeError(f"The training's process ended with status {self._process.returncode} and no result.")
         if last["phase"] != "failed":

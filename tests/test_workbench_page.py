@@ -179,6 +179,15 @@ def test_a_training_that_breaks_off_says_so_and_can_be_started_again(tmp_path: P
         assert "fault in this program" in list(tab.followed(id))[-1]["message"]
 
 
+def test_a_training_that_is_stopped_as_it_starts_has_not_failed(tmp_path: Path) -> None:
+    tab = Tab(tmp_path, program="import time; time.sleep(60)")
+    id = tab.given()
+    tab.do("train", id, target=0.9)
+    tab.do("stop", id)
+    end = list(tab.followed(id))[-1]
+    assert end["phase"] == "stopped" and "before" in end["message"]
+
+
 def test_what_needs_a_router_says_that_none_is_trained(tab: Tab) -> None:
     id = tab.given()
     for what in ("try", "zip", "share"):
