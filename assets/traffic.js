@@ -206,6 +206,9 @@
     text(find(".tr-basis"), figure.summary + " Counted on the router’s path, beside what Tool calling took for the same question" +
       (alone ? "; in " + say.plural(alone, "race") + " that path did not run, so what the router saved there is not known" : "") +
       "; a phrase counts what its reply had cost when the LLM gave it." + (unit === "tokens" ? " Tokens are the models’ own counts." : ""));
+    const { xaxis, yaxis } = figure.layout;
+    if (lines[0].length <= 7) xaxis.dtick = 1; // no ticks between two whole numbers
+    if (total <= 6) yaxis.dtick = 1;
     Switchyard.draw(plot, figure);
   }
 })();

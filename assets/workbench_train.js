@@ -42,12 +42,12 @@
     seconds < 90 ? Math.max(1, Math.round(seconds)) + " s" : Math.round(seconds / 60) + " minutes";
 
   function words(news) {
+    if (stopping && !ENDED.includes(news.phase)) return STOPPING;
     if (news.phase === "waiting")
       return news.ahead
         ? say.plural(news.ahead, "training") + " before yours on this server. It starts by itself."
         : "Waiting for its turn.";
     if (news.phase === "starting") return "Starting: the libraries that train are loaded.";
-    if (stopping && !ENDED.includes(news.phase)) return STOPPING;
     if (news.phase === "training")
       return (
         "Training " +

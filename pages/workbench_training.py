@@ -26,6 +26,7 @@ MOST_WAITING = 4
 GRACE_S = 60.0
 """Seconds that a training may take longer than it was given, to load, to end and to write its report."""
 ENDED = ("done", "stopped", "failed")
+UNLEARNED = "It was stopped before anything was learned; what there was before is kept."
 FAULT = "The training broke off because of a fault in this program; the server's log says more."
 
 
@@ -109,7 +110,7 @@ class Training:
             watchdog.cancel()
             process.wait() if last["phase"] in ENDED else process.kill()
         if last["phase"] not in ENDED and self._stop.is_set():
-            return self._tell(phase="stopped", message="It was stopped before anything was learned.")
+            return self._tell(phase="stopped", message=UNLEARNED)
         if last["phase"] not in ENDED:
             raise RuntimeError(f"The training's process ended with status {process.wait()} and no result.")
         if last["phase"] != "failed":

@@ -25,7 +25,7 @@ from tests.browser.scripted import services
 
 GATE: dict[str, Any] = {
     "state": "collecting", "compared": 0, "accepted": 0, "agreed": 0, "bound": 0.0, "threshold": None, "shared": True,
-    "missing": None, "reason": "",
+    "missing": None, "reason": "", "by_hand": None,
 }  # fmt: skip
 
 
@@ -72,6 +72,7 @@ def test_where_nothing_was_handed_over_no_agreement_is_claimed() -> None:
             "At least 62 more agreeing calls",
         ),
         ({"state": "live", "shared": False, "threshold": 0.71, "accepted": 90, "agreed": 89}, "Nothing"),
+        ({"state": "live", "by_hand": "promoted"}, "Nothing: promoted by hand"),
         ({"state": "paused", "reason": "The schema of lamp has changed."}, "The schema of lamp has changed."),
     ],
 )

@@ -211,6 +211,15 @@ def test_warnings_speak_of_the_form() -> None:
     assert report_view(report)["warnings"] == ["Give more rows, or a share of 74 %.", "Or a lower share."]
 
 
+def test_a_training_that_is_stopped_as_it_starts_has_not_failed(tmp_path: Path) -> None:
+    tab = Tab(tmp_path, program="import time; time.sleep(60)")
+    id = tab.given()
+    tab.do("train", id, target=0.9)
+    tab.do("stop", id)
+    end = list(tab.followed(id))[-1]
+    assert end["phase"] == "stopped" and "before" in end["message"]
+
+
 def test_what_needs_a_router_says_that_none_is_trained(tab: Tab) -> None:
     id = tab.given()
     for what in ("try", "zip", "share"):

@@ -132,7 +132,7 @@ def missing(gate: Mapping[str, Any], target: float) -> str:
     """What is missing until the router may make the tool's calls."""
     together = ", of all these tools together" if gate["shared"] else ""
     if gate["state"] == "live":
-        return "Nothing"
+        return "Nothing: promoted by hand" if gate["by_hand"] else "Nothing"
     if gate["state"] == "paused":
         return gate["reason"]
     if gate["missing"] is None:

@@ -150,7 +150,8 @@ def bands() -> Figure:
 
 def _seen(values: Sequence[int]) -> dict[str, Any]:
     reach = max([1, *values])
-    return axis(range=[0, reach * 1.01], nticks=6, tickformat=",d", title={"text": "requests seen", "standoff": 6})
+    ticks = min(6, reach + 1)  # none between two whole numbers
+    return axis(range=[0, reach * 1.01], nticks=ticks, tickformat=",d", title={"text": "requests seen", "standoff": 6})
 
 
 def _line(name: str, x: Sequence[float], y: Sequence[float], color: str, **line: Any) -> dict[str, Any]:

@@ -175,6 +175,7 @@ def _gate(gates: Gates, scope: Scope, tool: str) -> dict[str, Any]:
         "shared": gate.shared,
         "missing": gate.missing,
         "reason": gate.reason,
+        "by_hand": gate.by_hand,
     }
 
 
