@@ -249,8 +249,8 @@ def _warnings(tools: Sequence[Example], judged: Sequence[bool]) -> Iterator[str]
     bound = wilson(right, total)[0]
     if bound < SOUND:
         yield (
-            f"{right} of {total} held-out rows of the tools right, which is {bound:.0%} at 95 % confidence; a router to "
-            f"rely on has {SOUND:.0%} there. Give at least {ENOUGH} rows a label, in the words that people use."
+            f"{right} of {total} held-out rows of the tools right, at 95 % confidence at least {bound:.0%}; a router "
+            f"to rely on has {SOUND:.0%}. Give at least {ENOUGH} rows a label, in the words that people use."
         )
     counts = Counter(row.tool for row in tools)
     scarce = [f"{label} ({n})" for label, n in sorted(counts.items()) if n < SCARCE]
