@@ -113,7 +113,7 @@ class Training:
             return self._tell(phase="stopped", message=UNLEARNED)
         if last["phase"] not in ENDED:
             raise RuntimeError(f"The training's process ended with status {process.wait()} and no result.")
-        if last["phase"] != "failed":
+        if last["phase"] != "failed" and not last.get("kept"):
             self.project.put_stamp(stamp)
         self._tell(**last)
 

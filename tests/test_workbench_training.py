@@ -169,7 +169,12 @@ def test_a_time_limit_ends_the_first_training_too(tmp_path: Path, capsys: pytest
     assert main([str(folder), "--seconds", "0"], learn) == 0
     lines = told(capsys)
     assert [line["phase"] for line in lines] == ["starting", "training", "stopped"]
-    assert sum(one["called"] for one in files.load_report(folder)["tools"].values()) == 0
+    before = files.load_report(folder)
+    assert sum(one["called"] for one in before["tools"].values()) == 0
+    assert main([str(folder), "--seconds", "0"], learn) == 0
+    end = told(capsys)[-1]
+    assert end["kept"] and "the one from before is kept" in end["message"]
+    assert files.load_report(folder) == before
 
 
 def test_without_rows_the_tools_are_known_by_their_schemas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

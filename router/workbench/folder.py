@@ -75,6 +75,11 @@ def save(router: Router | CallModel, folder: Path) -> int:
     return sum(file.stat().st_size for file in (folder / ROUTER).iterdir())
 
 
+def is_trained(folder: Path) -> bool:
+    """Whether ``folder`` has a router and its report."""
+    return (folder / ROUTER).is_dir() and (folder / REPORT).is_file()
+
+
 def load(folder: Path) -> Router | CallModel:
     """The router of ``folder``. Raises ArtifactError where it is missing, damaged, foreign or newer."""
     return load_router(folder / ROUTER)

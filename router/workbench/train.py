@@ -22,6 +22,9 @@ from router.workbench.report import report, report_of_schemas
 Learn = Callable[[Sequence[Example], ToolSet, CallAims, Callable[[CallProgress], None]], JudgedCalls]
 
 
+UNJUDGED = "It was stopped before the new router could be judged; the one from before is kept."
+
+
 class Watch:
     """Tells each step of a training as JSON values, and has enough where ``enough`` says so or ``seconds`` are over."""
 
@@ -63,7 +66,7 @@ def train(folder: Path, watch: Watch, target: float = 0.97, learn: Learn = learn
     router is the one that ships, which knows the tools by their schemas alone.
 
     ``target``: the share of the calls made that are to be right. The last line says ``done``, or ``stopped`` where
-    there was enough before the end. Raises OSError and ValueError where the folder cannot be used, as ``learn`` does.
+    there was enough before the end; an earlier router is kept, said by ``kept``, where the new one was not judged yet. Raises OSError and ValueError where the folder cannot be used, as ``learn`` does.
     """
     tools, rows = files.load_tools(folder), files.load_rows(folder)
     kept = settled(rows, tools)
@@ -71,6 +74,8 @@ def train(folder: Path, watch: Watch, target: float = 0.97, learn: Learn = learn
     watch.say("starting", tools=len(tools), rows=len(rows), contradicted=len(rows) - len(kept))
     if asked:
         found = learn(kept, tools, CallAims(target), watch.step)
+        if found.stopped and found.stopped[0] == 1 and files.is_trained(folder):
+            return watch.say("stopped", kept=True, message=UNJUDGED)
         router, about = found.model, report(found, kept, tools)
     else:
         router = Router.from_pretrained()
