@@ -15,6 +15,8 @@ from yarl import URL
 
 CONNECT_S, SILENT_S = 10.0, 600.0
 """Seconds to a connection, and without a byte, after which the upstream has failed."""
+IDLE_S = 4.0
+"""Seconds after which an idle connection is not used again: many servers close theirs after five."""
 PIECE = 65_536
 Headers = list[tuple[str, str]]
 HOP_BY_HOP = frozenset(
@@ -70,7 +72,7 @@ class HttpUpstream:
     async def open(self) -> None:
         """Make ready to ask."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=self._silent_s),
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
