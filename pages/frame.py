@@ -21,6 +21,8 @@ from pages.workbench_projects import Projects
 if TYPE_CHECKING:
     from router.serve.endpoint import Endpoint
 
+SESSIONS = 500
+"""Open pages whose races the server remembers, some 125 kB each; of those before, each browser keeps its own."""
 FONT = ["Inter", "ui-sans-serif", "system-ui", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "monospace"]
 
@@ -114,6 +116,7 @@ def serve(
         run_history=False,
         show_error=True,
         max_file_size="20mb",
+        state_session_capacity=SESSIONS,
         max_threads=live.MOST_WAITING + 40,  # a question that waits for its turn holds one
         enable_monitoring=False,  # it would print an address that opens every visitor's figures
         footer_links=["api"],

@@ -250,9 +250,9 @@ def visitors_table(path: Path) -> str:
     meta = found["meta"]
     paths = " and ".join(found["config"]["paths"])
     note = (
-        f"Path {paths} with {meta['lm']}, which answers one after another; memory from the first question to the "
-        f"{memory[-1][0]:,}th, after the first {memory[1][0]:,} at once {memory[1][1]:.0f} MB. {meta['date'][:10]}, "
-        f"{meta['machine']['processor']} with {meta['machine']['cores']} cores, other work on the machine. "
+        f"Path {paths} with {meta['lm']}, which answers one after another; each question from a page of its own, memory from the "
+        f"first to the {memory[-1][0]:,}th. {meta['date'][:10]}, {meta['machine']['processor']} with "
+        f"{meta['machine']['cores']} cores, other work on the machine. "
         "`python -m baselines bench --visitors 100` makes the rows."
     )
     return "\n".join([*lines, "", note])
