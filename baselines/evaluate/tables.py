@@ -251,7 +251,7 @@ def visitors_table(path: Path) -> str:
     paths = " and ".join(found["config"]["paths"])
     note = (
         f"Path {paths} with {meta['lm']}, which answers one after another; each question from a page of its own, memory from the "
-        f"first to the {memory[-1][0]:,}th. {meta['date'][:10]}, {meta['machine']['processor']} with "
+        f"first to the last of {memory[-1][0]:,} questions. {meta['date'][:10]}, {meta['machine']['processor']} with "
         f"{meta['machine']['cores']} cores, other work on the machine. "
         "`python -m baselines bench --visitors 100` makes the rows."
     )
