@@ -153,6 +153,25 @@ def serving_table(path: Path) -> str:
     return "\n".join([*lines, "", note])
 
 
+def handover_table(path: Path) -> str:
+    """What a recorded log would have handed over, block by block."""
+    rows = _read(path)
+    lines = [
+        "| learned from | the next | tool sure and proven | agreed | whole calls made | agreed | training, CPU |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        cells = [f"{row['lessons']:,} calls", f"{row['requests']:,}"]
+        cells += [_share(row[f"{scope}_{what}"]) for scope in ("tool", "call") for what in ("coverage", "agreement")]
+        lines.append(f"| {' | '.join(cells)} | {row['train_s']:.0f} s |")
+    note = (
+        f"{sum(row['requests'] for row in rows) + rows[0]['seen']:,} rows of SNIPS' training set in one seeded order, their "
+        f"recorded calls standing in for an LLM's; {rows[0]['target']:.0%} agreement to be proven. `python -m router replay "
+        f"LOG` makes the rows: [{path.name}](assets/results/{path.name})."
+    )
+    return "\n".join([*lines, "", note])
+
+
 def rewards_table(path: Path) -> str:
     """Accuracy before and after learning from rewards alone, by how labels were spoiled and rewards came back."""
     rows = _read(path)
@@ -173,6 +192,10 @@ def rewards_table(path: Path) -> str:
         f"every seed: [{path.name}](assets/results/{path.name}), made by `python -m router bench --reinforce`."
     )
     return "\n".join([*lines, "", note])
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
 
 
 def _speed_sentences(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from baselines.evaluate.growth import cells, prompts_table, ratios, read_growth
-from baselines.evaluate.router_tables import calls_table, peers_table, rewards_table, schemas_table, serving_table
+from baselines.evaluate.router_tables import (
+    calls_table,
+    handover_table,
+    peers_table,
+    rewards_table,
+    schemas_table,
+    serving_table,
+)
 from baselines.evaluate.runs import Row, read_rows
 from baselines.evaluate.statistics import StatisticsConfig, summarise
 from baselines.evaluate.wording import NAMES, comparison_sentences
@@ -271,6 +278,7 @@ _TABLES: Mapping[str, tuple[str | Path, Callable[[Path], str]]] = {
     "rewards": ("router_rewards.jsonl", rewards_table),
     "schemas": ("schemas_bench.jsonl", schemas_table),
     "serving": ("serving.json", serving_table),
+    "handover": ("handover.jsonl", handover_table),
     "speed": ("speed.json", speed_table),
     "visitors": ("visitors.json", visitors_table),
 }
