@@ -162,7 +162,8 @@ def test_the_router_takes_a_tool_over_once_it_is_proven(
     provider[0].bodies.clear()
     replies = [ask(url, question) for question, _ in ASKS]
     own = [(reply, truth) for reply, (_, truth) in zip(replies, ASKS) if reply["by"].startswith("live; confidence")]
-    assert len(own) >= len(ASKS) // 2 and len(own) + len(provider[0].bodies) == len(ASKS)
+    # some are drawn for the audit, some to be filled by the LLM as a proof of the rest
+    assert len(own) >= len(ASKS) // 4 and len(own) + len(provider[0].bodies) == len(ASKS)
     called = [json.loads(reply["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]) for reply, _ in own]
     assert called == [truth for _, truth in own]
     assert journal_of(tmp_path).by_mode()["act"] >= len(own)
