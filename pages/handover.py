@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import gradio as gr
 
@@ -27,7 +26,8 @@ from pages.door import Door, visit_of
 from pages.journals import Journals
 from pages.live import END, STILL_S, next_of, pump
 from pages.own_log import MOST_BYTES, MOST_ROWS, own_log
-from pages.services import ROOT, Services
+from pages.processes import launch, lines
+from pages.services import Services
 from pages.turns import Turns
 from router.handover.watch import LEAST_ROWS
 
@@ -142,7 +142,7 @@ def follow(
     told: dict[str, Any] | None = None
     (target, pace), late = order, False
     ends = time.monotonic() + LONGEST_S
-    process = launch(services, stream, target, pace)
+    process = start_play(services, stream, target, pace)
     try:
         yield message("running", panel=None, progress=progress(None, target))
         inbox = pump(lines(process), json.loads)
@@ -165,19 +165,9 @@ def follow(
         process.wait()
 
 
-def launch(services: Services, stream: Path, target: float, pace: int) -> subprocess.Popen[str]:
-    """Start the play's process: one thread, at low priority, what it complains of in the server's log."""
-    command = [*services.watch, str(stream), "--target", str(target), "--pace", str(pace)]
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": KILLED}
-    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-
-
-def lines(process: subprocess.Popen[str]) -> Iterator[str]:
-    """What ``process`` says, line by line."""
-    out: IO[str] = process.stdout  # type: ignore[assignment]
-    with out:
-        yield from out
+def start_play(services: Services, stream: Path, target: float, pace: int) -> subprocess.Popen[str]:
+    """Start the play's process."""
+    return launch([*services.watch, str(stream), "--target", str(target), "--pace", str(pace)], PYTHONWARNINGS=KILLED)
 
 
 def progress(told: Mapping[str, Any] | None, target: float) -> dict[str, Any]:

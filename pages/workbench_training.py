@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pages.handover import lines
 from pages.live import STILL_S
-from pages.services import ROOT
+from pages.processes import launch, lines
 from pages.turns import Turns
 from pages.workbench_projects import Project
 
@@ -118,14 +116,10 @@ class Training:
         self._tell(**last)
 
     def _start(self) -> subprocess.Popen[str]:
-        """Start the process: one thread, what it complains of in the server's log."""
-        paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+        """Start the process, and end it at once where it was stopped meanwhile."""
         limit = [] if self._seconds is None else ["--seconds", f"{self._seconds:g}"]
         with self._changed:
-            self._process = subprocess.Popen(
-                [*self._command, *limit], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-            )
+            self._process = launch([*self._command, *limit])
             if self._stop.is_set():
                 self._process.terminate()
             return self._process

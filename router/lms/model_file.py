@@ -16,6 +16,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -63,15 +64,10 @@ def cache_dir() -> Path:
     import platformdirs
 
     found = Path(platformdirs.user_cache_dir("switchyard")) / "models"
-    try:
+    with suppress(OSError):
         found.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return _temporary()
-    return found if os.access(found, os.W_OK) or (found / FILE).is_file() else _temporary()
-
-
-def _temporary() -> Path:
-    return Path(tempfile.gettempdir()) / "switchyard" / "models"
+    usable = os.access(found, os.W_OK) or (found / FILE).is_file()
+    return found if usable else Path(tempfile.gettempdir()) / "switchyard" / "models"
 
 
 def gguf(spec: str) -> Path:
