@@ -23,6 +23,14 @@ from router.serve.endpoint import Endpoint
 from router.types import Decision
 
 KEY = "sk-the-callers-own-key"
+PARCEL = {
+    "type": "function",
+    "function": {
+        "name": "parcel",
+        "description": "Say where a parcel is.",
+        "parameters": {"type": "object", "properties": {"number": {"type": "string"}}, "required": ["number"]},
+    },
+}
 LIGHTS = {
     "type": "function",
     "function": {

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import pytest
-from serving import KEY, LIGHTS, Sure, served
+from serving import KEY, LIGHTS, PARCEL, Sure, served
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,14 +30,6 @@ from router.types import ToolCall
 
 QUESTION, RESULT, ANSWER = "turn the kitchen lights on", "The kitchen lights are on.", "Done: the kitchen is lit."
 ROOM, STATE = Literal["kitchen", "bathroom"], Literal["on", "off"]
-PARCEL = {
-    "type": "function",
-    "function": {
-        "name": "parcel",
-        "description": "Say where a parcel is.",
-        "parameters": {"type": "object", "properties": {"number": {"type": "string"}}, "required": ["number"]},
-    },
-}
 Run = Callable[[str, str, bool], tuple[list[dict[str, Any]], str]]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import ANTHROPIC, ASKED, LIGHTS, SWITCH, completion, post, seen_by
+from serving import ANTHROPIC, ASKED, LIGHTS, PARCEL, SWITCH, completion, post, seen_by
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -27,14 +27,6 @@ from router.serve.sse import READABLE
 from router.serve.wire import Asked, Said
 from router.types import ToolCall, Usage
 
-PARCEL = {
-    "type": "function",
-    "function": {
-        "name": "parcel",
-        "description": "Say where a parcel is.",
-        "parameters": {"type": "object", "properties": {"number": {"type": "string"}}, "required": ["number"]},
-    },
-}
 OPEN = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "turn the kitchen lights"}]
 """No word of what state they are to be in."""
 WHOLE = ASKED | {"messages": OPEN, "tools": [PARCEL, LIGHTS], "temperature": 0}

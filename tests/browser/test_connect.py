@@ -16,6 +16,7 @@ from router.serve.deciding import RouterDecider
 from router.serve.endpoint import Endpoint
 from router.serve.upstream import HttpUpstream
 from tests.browser.scripted import services
+from tests.browser.watching import hear_faults
 
 
 @pytest.fixture
@@ -33,8 +34,7 @@ def test_an_agents_request_appears_while_the_tab_is_open(browser: Browser, addre
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+    hear_faults(page, faults)
     page.goto(f"{address}#connect")
     base = f"{address}v1"
     expect(page.locator(".co-url code").first).to_have_text(base, timeout=120_000)

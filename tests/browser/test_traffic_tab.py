@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from app import build_page
 from pages import frame
 from tests.browser.scripted import services
+from tests.browser.watching import hear_faults, of_the_page
 from tests.test_handover_page import COUNTS_ROWS
 
 PERCENT = "what is 18% of 64.50"
@@ -31,14 +32,13 @@ def tab(browser: Browser, address: str) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
     faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+    hear_faults(page, faults)
     page.set_default_timeout(120_000)
     page.goto(address)
     expect(page.locator(".send")).to_be_enabled()
     yield page
     context.close()
-    assert [fault for fault in faults if "AbortError" not in fault and "errored out" not in fault] == []
+    assert of_the_page(faults) == []
 
 
 def race(tab: Page, question: str, answered_here: bool = False) -> None:

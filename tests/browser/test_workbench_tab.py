@@ -20,6 +20,7 @@ from app import build_page
 from pages import frame, wiring
 from pages.services import ROOT
 from tests.browser.scripted import services
+from tests.browser.watching import hear_faults, of_the_page
 
 PATIENT = 240_000  # small networks, but trained at low priority
 TRAIN = Path(__file__).parent / "small_workbench.py"
@@ -73,15 +74,14 @@ def visitors(browser: Browser, address: str) -> Iterator[list[Page]]:
     for _ in range(2):
         opened.append(browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce"))
         page = opened[-1].new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        hear_faults(page, faults)
         page.on("dialog", lambda dialog: dialog.accept())
         page.set_default_timeout(120_000)
         page.goto(f"{address}#yourtools")
     yield [context.pages[0] for context in opened]
     for context in opened:
         context.close()
-    assert [fault for fault in faults if "AbortError" not in fault and "errored out" not in fault] == []
+    assert of_the_page(faults) == []
 
 
 def give(tab: Page) -> None:
